@@ -1,0 +1,101 @@
+// The file system as the project sees it. Every write of every room goes
+// through an Env, so that tests can fail any one of them.
+//
+// Durability: bytes are durable once Sync() returned OK; a file's name is
+// durable once SyncDir() of its folder returned OK. After a failed Sync() the
+// state of the file is unknown for good and the caller must not retry.
+//
+// Errors, each naming the path: NotFound; AlreadyExists; InvalidArgument (not a
+// regular file, path too long, no permission: PermissionDenied is kept for
+// policy); Unavailable (ENOSPC, EDQUOT, EIO, EMFILE and all else).
+//
+// Thread-safe; the files it returns are not.
+#ifndef SEALTRAIN_BASE_ENV_H_
+#define SEALTRAIN_BASE_ENV_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sealtrain/base/bytes.h"
+
+namespace sealtrain {
+
+// A file being written. The destructor closes it without syncing.
+class WritableFile {
+ public:
+  virtual ~WritableFile() = default;
+  // Appends all of `bytes`, or fails with part of them written.
+  virtual absl::Status Append(ByteSpan bytes) = 0;
+  // Makes all appended bytes durable (fdatasync).
+  virtual absl::Status Sync() = 0;
+  virtual absl::Status Close() = 0;
+};
+
+// A file being read at any place. Thread-safe.
+class RandomAccessFile {
+ public:
+  virtual ~RandomAccessFile() = default;
+  // Fills all of `out` from `offset`. DataLoss: the file ends before that.
+  virtual absl::Status ReadAt(std::uint64_t offset, MutableByteSpan out) const = 0;
+  virtual std::uint64_t size() const = 0;  // when it was opened
+};
+
+// An exclusive advisory lock, held until destroyed or the process ends.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+class Env {
+ public:
+  enum class OpenMode {
+    kCreateNew,  // AlreadyExists if there is one
+    kTruncate,   // empties an existing file
+    kAppend,     // keeps an existing file; creates a missing one
+  };
+
+  virtual ~Env() = default;
+
+  // The real file system. Lives for ever.
+  static Env& Posix();
+
+  // New files get mode 0600: what we write is nobody else's by default.
+  virtual absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path,
+                                                                     OpenMode mode) = 0;
+  virtual absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(
+      const std::string& path) = 0;
+  // The whole file. OutOfRange: it has more than `max_bytes`.
+  virtual absl::StatusOr<std::string> ReadFile(const std::string& path,
+                                               std::uint64_t max_bytes) = 0;
+
+  virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  virtual absl::Status Remove(const std::string& path) = 0;
+  virtual absl::Status Truncate(const std::string& path, std::uint64_t size) = 0;
+  virtual absl::Status SyncDir(const std::string& path) = 0;
+  // Creates `path` and its missing parents (mode 0700), durable on return.
+  virtual absl::Status CreateDirs(const std::string& path) = 0;
+  virtual bool Exists(const std::string& path) = 0;
+  // Names (not paths) of a folder's entries, sorted. NotFound: no such folder.
+  virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;
+  // Unavailable: another process or Lock() holds it.
+  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
+};
+
+// Replaces `path` by a file of these bytes so that a crash leaves the old or
+// the new one: temporary file, sync, rename, sync of the folder. A failure
+// leaves the old file and no temporary one.
+absl::Status WriteFileDurably(Env& env, const std::string& path, ByteSpan bytes);
+
+// `a`/`b`, with exactly one separator.
+std::string JoinPath(absl::string_view a, absl::string_view b);
+// Everything before the last separator; "." if there is none.
+std::string DirName(absl::string_view path);
+
+}  // namespace sealtrain
+
+#endif  // SEALTRAIN_BASE_ENV_H_

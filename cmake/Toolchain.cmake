@@ -1,0 +1,24 @@
+# Compiler flags, linker, cache: how the whole tree is built.
+add_library(sealtrain_flags INTERFACE)
+target_compile_options(sealtrain_flags INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor
+  -fstack-protector-strong -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.
+  $<$<BOOL:${SEALTRAIN_WERROR}>:-Werror>)
+target_compile_definitions(sealtrain_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+target_link_options(sealtrain_flags INTERFACE -Wl,-z,relro,-z,now)
+
+if(SEALTRAIN_SANITIZE)
+  add_compile_options(-fsanitize=${SEALTRAIN_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all -O1)
+  add_link_options(-fsanitize=${SEALTRAIN_SANITIZE})
+endif()
+
+find_program(SEALTRAIN_CCACHE ccache)
+if(SEALTRAIN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${SEALTRAIN_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SEALTRAIN_CCACHE})
+endif()
+find_program(SEALTRAIN_MOLD mold)
+if(SEALTRAIN_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

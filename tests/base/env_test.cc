@@ -1,0 +1,142 @@
+#include "sealtrain/base/env.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "sealtrain/tests/util/fault_env.h"
+#include "sealtrain/tests/util/status_matchers.h"
+#include "sealtrain/tests/util/temp_dir.h"
+
+namespace sealtrain {
+namespace {
+
+using ::sealtrain::testing::FaultEnv;
+using ::sealtrain::testing::StatusIs;
+using ::sealtrain::testing::TempDir;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string Contents(const std::string& path) {
+  return Env::Posix().ReadFile(path, 1 << 20).value_or("<unreadable>");
+}
+
+TEST(Env, ReadsBackWhatItAppended) {
+  TempDir dir;
+  Env& env = Env::Posix();
+  {
+    ASSERT_OK_AND_ASSIGN(auto file, env.OpenForWrite(dir.Join("f"), Env::OpenMode::kCreateNew));
+    ASSERT_OK(file->Append(AsBytes("one")));
+    ASSERT_OK(file->Sync());
+    ASSERT_OK(file->Close());
+  }
+  ASSERT_OK_AND_ASSIGN(auto file, env.OpenForWrite(dir.Join("f"), Env::OpenMode::kAppend));
+  ASSERT_OK(file->Append(AsBytes("two")));
+  ASSERT_OK(file->Close());
+  EXPECT_EQ(Contents(dir.Join("f")), "onetwo");
+}
+
+TEST(Env, CreatesFilesForTheirOwnerOnly) {
+  TempDir dir;
+  ASSERT_OK(WriteFileDurably(Env::Posix(), dir.Join("f"), AsBytes("x")));
+  struct stat st;
+  ASSERT_EQ(::stat(dir.Join("f").c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777, 0600u);
+}
+
+TEST(Env, RefusesToCreateAFileTwice) {
+  TempDir dir;
+  Env& env = Env::Posix();
+  ASSERT_OK(WriteFileDurably(env, dir.Join("f"), AsBytes("x")));
+  EXPECT_THAT(env.OpenForWrite(dir.Join("f"), Env::OpenMode::kCreateNew),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr(dir.Join("f"))));
+}
+
+TEST(Env, NamesTheMissingFile) {
+  TempDir dir;
+  EXPECT_THAT(Env::Posix().ReadFile(dir.Join("none"), 10),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(dir.Join("none"))));
+}
+
+TEST(Env, RefusesToReadWhatIsNoRegularFile) {
+  TempDir dir;
+  ASSERT_EQ(::mkfifo(dir.Join("fifo").c_str(), 0600), 0);
+  EXPECT_THAT(Env::Posix().OpenForRead(dir.Join("fifo")),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Env::Posix().OpenForRead(dir.path()), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST(Env, RefusesFilesLargerThanAllowed) {
+  TempDir dir;
+  ASSERT_OK(WriteFileDurably(Env::Posix(), dir.Join("f"), AsBytes("12345")));
+  EXPECT_OK(Env::Posix().ReadFile(dir.Join("f"), 5));
+  EXPECT_THAT(Env::Posix().ReadFile(dir.Join("f"), 4), StatusIs(absl::StatusCode::kOutOfRange));
+}
+
+TEST(Env, ReportsAReadBehindTheEndAsDataLoss) {
+  TempDir dir;
+  ASSERT_OK(WriteFileDurably(Env::Posix(), dir.Join("f"), AsBytes("12345")));
+  ASSERT_OK_AND_ASSIGN(auto file, Env::Posix().OpenForRead(dir.Join("f")));
+  std::uint8_t out[3];
+  EXPECT_OK(file->ReadAt(2, absl::MakeSpan(out)));
+  EXPECT_THAT(file->ReadAt(3, absl::MakeSpan(out)), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST(Env, LocksExcludeEachOther) {
+  TempDir dir;
+  Env& env = Env::Posix();
+  {
+    ASSERT_OK_AND_ASSIGN(auto lock, env.Lock(dir.Join("lock")));
+    EXPECT_THAT(env.Lock(dir.Join("lock")), StatusIs(absl::StatusCode::kUnavailable));
+  }
+  EXPECT_OK(env.Lock(dir.Join("lock")));
+}
+
+TEST(Env, CreatesNestedFoldersAndListsSorted) {
+  TempDir dir;
+  Env& env = Env::Posix();
+  ASSERT_OK(env.CreateDirs(dir.Join("a/b/c")));
+  ASSERT_OK(env.CreateDirs(dir.Join("a/b/c")));
+  ASSERT_OK(WriteFileDurably(env, dir.Join("a/z"), {}));
+  ASSERT_OK_AND_ASSIGN(auto names, env.List(dir.Join("a")));
+  EXPECT_THAT(names, ElementsAre("b", "z"));
+  EXPECT_THAT(env.CreateDirs(dir.Join("a/z/d")), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST(WriteFileDurably, LeavesTheOldFileWhateverFails) {
+  using Op = FaultEnv::Op;
+  for (Op op : {Op::kOpenForWrite, Op::kAppend, Op::kSync, Op::kRename}) {
+    TempDir dir;
+    FaultEnv env;
+    ASSERT_OK(WriteFileDurably(env, dir.Join("f"), AsBytes("old")));
+    env.FailOn(op, 0, absl::UnavailableError("injected"));
+    EXPECT_THAT(WriteFileDurably(env, dir.Join("f"), AsBytes("new")),
+                StatusIs(absl::StatusCode::kUnavailable, "injected"));
+    EXPECT_EQ(Contents(dir.Join("f")), "old");
+    ASSERT_OK_AND_ASSIGN(auto names, env.List(dir.path()));
+    EXPECT_THAT(names, ElementsAre("f")) << "a temporary file was left behind";
+  }
+}
+
+TEST(WriteFileDurably, SyncsTheFileBeforeTheRenameAndTheFolderAfter) {
+  TempDir dir;
+  FaultEnv env;
+  ASSERT_OK(WriteFileDurably(env, dir.Join("f"), AsBytes("x")));
+  EXPECT_EQ(env.count(FaultEnv::Op::kSync), 1);
+  EXPECT_EQ(env.count(FaultEnv::Op::kSyncDir), 1);
+  env.FailOn(FaultEnv::Op::kSyncDir, 0, absl::UnavailableError("injected"));
+  EXPECT_THAT(WriteFileDurably(env, dir.Join("f"), AsBytes("y")),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST(Paths, JoinAndSplit) {
+  EXPECT_EQ(JoinPath("a", "b"), "a/b");
+  EXPECT_EQ(JoinPath("a/", "b"), "a/b");
+  EXPECT_EQ(JoinPath("", "b"), "b");
+  EXPECT_EQ(DirName("a/b"), "a");
+  EXPECT_EQ(DirName("/b"), "/");
+  EXPECT_EQ(DirName("b"), ".");
+}
+
+}  // namespace
+}  // namespace sealtrain
