@@ -13,6 +13,10 @@ if(SEALTRAIN_SANITIZE)
   add_link_options(-fsanitize=${SEALTRAIN_SANITIZE})
 endif()
 
+if(SEALTRAIN_BUILD_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage in the rooms, too
+endif()
+
 find_program(SEALTRAIN_CCACHE ccache)
 if(SEALTRAIN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${SEALTRAIN_CCACHE})

@@ -1,0 +1,72 @@
+#include "sealtrain/crypto/hash.h"
+
+#include <cstdlib>
+#include <initializer_list>
+
+#include "sealtrain/crypto/openssl_internal.h"
+
+namespace sealtrain::crypto {
+namespace {
+
+constexpr std::uint8_t kLeafPrefix[] = {0x00};
+constexpr std::uint8_t kNodePrefix[] = {0x01};
+
+const EVP_MD* FetchedSha256() {
+  static const EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return md;
+}
+const EVP_MD* FetchedSha384() {
+  static const EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA384", nullptr);
+  return md;
+}
+
+// Hashing has no error a caller could handle: it fails only without memory or
+// with an OpenSSL that lacks SHA-2, and then nothing we say could be trusted.
+template <std::size_t kSize>
+std::array<std::uint8_t, kSize> Hash(const EVP_MD* md, std::initializer_list<ByteSpan> parts) {
+  // A context costs more than hashing a tree node, so each thread keeps one.
+  thread_local const DigestContext context(EVP_MD_CTX_new());
+  if (md == nullptr || context == nullptr || EVP_MD_get_size(md) != static_cast<int>(kSize) ||
+      EVP_DigestInit_ex2(context.get(), md, nullptr) != 1) {
+    std::abort();
+  }
+  for (ByteSpan part : parts) {
+    if (EVP_DigestUpdate(context.get(), part.data(), part.size()) != 1) std::abort();
+  }
+  std::array<std::uint8_t, kSize> digest;
+  if (EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1) std::abort();
+  return digest;
+}
+
+}  // namespace
+
+Digest Sha256(ByteSpan bytes) { return Hash<32>(FetchedSha256(), {bytes}); }
+
+std::array<std::uint8_t, 48> Sha384(ByteSpan bytes) { return Hash<48>(FetchedSha384(), {bytes}); }
+
+Digest MerkleLeafHash(ByteSpan entry) { return Hash<32>(FetchedSha256(), {kLeafPrefix, entry}); }
+
+Digest MerkleNodeHash(const Digest& left, const Digest& right) {
+  return Hash<32>(FetchedSha256(), {kNodePrefix, left, right});
+}
+
+void MerkleAccumulator::Append(const Digest& leaf_hash) {
+  peaks_.push_back(leaf_hash);
+  // Each trailing zero bit of the new size is a pair of equal subtrees to join.
+  for (std::uint64_t size = ++size_; size % 2 == 0; size /= 2) {
+    const Digest right = peaks_.back();
+    peaks_.pop_back();
+    peaks_.back() = MerkleNodeHash(peaks_.back(), right);
+  }
+}
+
+Digest MerkleAccumulator::Root() const {
+  if (peaks_.empty()) return Sha256({});
+  Digest root = peaks_.back();
+  for (auto peak = peaks_.rbegin() + 1; peak != peaks_.rend(); ++peak) {
+    root = MerkleNodeHash(*peak, root);
+  }
+  return root;
+}
+
+}  // namespace sealtrain::crypto

@@ -1,0 +1,39 @@
+// Public hashing: SHA-256, SHA-384 and the Merkle tree of RFC 6962.
+// All functions are thread-safe.
+#ifndef SEALTRAIN_CRYPTO_HASH_H_
+#define SEALTRAIN_CRYPTO_HASH_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "sealtrain/base/bytes.h"
+
+namespace sealtrain::crypto {
+
+Digest Sha256(ByteSpan bytes);
+std::array<std::uint8_t, 48> Sha384(ByteSpan bytes);
+
+// RFC 6962 section 2.1: leaf = SHA-256(00 ‖ entry), node = SHA-256(01 ‖ l ‖ r).
+Digest MerkleLeafHash(ByteSpan entry);
+Digest MerkleNodeHash(const Digest& left, const Digest& right);
+
+// The root over leaves that arrive one after the other, in memory logarithmic
+// in their number. Not thread-safe.
+class MerkleAccumulator {
+ public:
+  void Append(const Digest& leaf_hash);
+  std::uint64_t size() const { return size_; }
+  // Of no leaves: SHA-256 of the empty string.
+  Digest Root() const;
+
+ private:
+  // Roots of the perfect subtrees of the current size, largest first.
+  std::vector<Digest> peaks_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace sealtrain::crypto
+
+#endif  // SEALTRAIN_CRYPTO_HASH_H_
