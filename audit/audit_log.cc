@@ -1,0 +1,171 @@
+#include "sealtrain/audit/audit_log.h"
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "sealtrain/audit/checkpoint.h"
+#include "sealtrain/audit/event_codec.h"
+#include "sealtrain/audit/log_files.h"
+#include "sealtrain/audit/note.h"
+#include "sealtrain/audit/recovery.h"
+#include "sealtrain/audit/text_encoding.h"
+#include "sealtrain/audit/tree_writer.h"
+#include "sealtrain/audit/wal.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/hash.h"
+
+namespace sealtrain::audit {
+namespace {
+
+// Beyond this a fresh write-ahead log is started, which takes a sync of every
+// file that the old one feeds. Small enough that recovery takes seconds.
+constexpr std::uint64_t kWalRotationBytes = 4 << 20;
+
+// The writer behind AuditLog. Appending threads queue up; the one at the front
+// leads: it commits what is queued, for all, while the others wait.
+class LogWriter final : public AuditLog {
+ public:
+  LogWriter(Env& env, const LogOptions& options, crypto::SigningKey key,
+            std::unique_ptr<FileLock> lock, WriterState state)
+      : env_(env),
+        options_(options),
+        key_(std::move(key)),
+        lock_(std::move(lock)),
+        tree_(std::move(state.tree)),
+        wal_(std::move(state.wal)),
+        checkpoint_note_(std::move(state.checkpoint_note)),
+        size_(tree_.size()) {}
+
+  absl::StatusOr<std::uint64_t> Append(Event event) override {
+    Request request;
+    ST_ASSIGN_OR_RETURN(request.entry, EncodeEvent(std::move(event)));
+    absl::MutexLock lock(&mutex_);
+    queue_.push_back(&request);
+    const auto done_or_first = [&] { return request.index || queue_.front() == &request; };
+    mutex_.Await(absl::Condition(&done_or_first));
+    if (!request.index) Lead();
+    return *std::move(request.index);
+  }
+
+  std::string checkpoint() const override {
+    absl::MutexLock lock(&mutex_);
+    return checkpoint_note_;
+  }
+
+  std::uint64_t size() const override {
+    absl::MutexLock lock(&mutex_);
+    return size_;
+  }
+
+ private:
+  struct Request {
+    std::string entry;
+    std::optional<absl::StatusOr<std::uint64_t>> index;  // set when done
+  };
+
+  // Commits the front of the queue, the caller's own request first. The
+  // requests stay queued meanwhile, so that nobody else leads.
+  void Lead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const std::size_t count = std::min(queue_.size(), kMaxWalRecordEntries);
+    WalRecord record{.first_index = size_, .entries = {}, .checkpoint_note = {}};
+    for (std::size_t i = 0; i < count; ++i) record.entries.push_back(std::move(queue_[i]->entry));
+
+    if (failure_.ok()) {
+      mutex_.Unlock();
+      const absl::Status status = Commit(record);
+      mutex_.Lock();
+      if (status.ok()) {
+        checkpoint_note_ = std::move(record.checkpoint_note);
+        size_ += count;
+      } else {
+        failure_ = absl::UnavailableError(
+            absl::StrCat("the audit log cannot be written: ", status.message()));
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      std::optional<absl::StatusOr<std::uint64_t>>& index = queue_.front()->index;
+      if (failure_.ok()) {
+        index = record.first_index + i;
+      } else {
+        index = failure_;
+      }
+      queue_.pop_front();
+    }
+  }
+
+  // Makes the record's entries durable, with a checkpoint, and publishes them.
+  absl::Status Commit(WalRecord& record) {
+    if (wal_.bytes() >= kWalRotationBytes) {
+      ST_ASSIGN_OR_RETURN(wal_, StartWal(env_, options_.directory, tree_, checkpoint()));
+    }
+    for (const std::string& entry : record.entries) tree_.Add(entry);
+    ST_ASSIGN_OR_RETURN(record.checkpoint_note,
+                        SignCheckpoint({.origin = options_.origin,
+                                        .size = tree_.size(),
+                                        .root = tree_.Root()},
+                                       key_));
+    // Durable before anyone sees it: else a crash would make us sign another
+    // tree of the same size.
+    ST_RETURN_IF_ERROR(wal_.Append(record));
+    return tree_.Publish(record.checkpoint_note);
+  }
+
+  Env& env_;
+  const LogOptions options_;
+  const crypto::SigningKey key_;
+  const std::unique_ptr<FileLock> lock_;
+
+  // Only the leader touches these, without the mutex.
+  TreeWriter tree_;
+  WalWriter wal_;
+
+  mutable absl::Mutex mutex_;
+  std::deque<Request*> queue_ ABSL_GUARDED_BY(mutex_);
+  std::string checkpoint_note_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t size_ ABSL_GUARDED_BY(mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);  // the first one, repeated for good
+};
+
+}  // namespace
+
+absl::Status AuditLog::Create(Env& env, const LogOptions& options, const crypto::SigningKey& key) {
+  if (!IsKeyName(options.origin)) {
+    return absl::InvalidArgumentError("the origin of an audit log must be a URL without scheme, "
+                                      "spaces and '+', of at most 255 bytes");
+  }
+  const auto path = [&](absl::string_view name) { return JoinPath(options.directory, name); };
+  ST_RETURN_IF_ERROR(env.CreateDirs(path(kStateFolder)));
+  ST_ASSIGN_OR_RETURN(const auto lock, env.Lock(path(kLockFile)));
+  // The checkpoint is written last: without it, what is there is the rest of a
+  // creation that never ended.
+  if (env.Exists(path(kCheckpointFile)) || env.Exists(path(kTileFolder))) {
+    return absl::AlreadyExistsError(absl::StrCat("an audit log is in ", options.directory));
+  }
+  const VerifierKey verifier{.name = options.origin, .public_key = key.public_key()};
+  ST_RETURN_IF_ERROR(
+      WriteFileDurably(env, path(kVkeyFile), AsBytes(absl::StrCat(FormatVkey(verifier), "\n"))));
+
+  const Checkpoint empty{.origin = options.origin, .size = 0, .root = crypto::Sha256({})};
+  ST_ASSIGN_OR_RETURN(const std::string note, SignCheckpoint(empty, key));
+  ST_ASSIGN_OR_RETURN(TreeWriter tree, TreeWriter::Load(env, options.directory, empty));
+  ST_RETURN_IF_ERROR(StartWal(env, options.directory, tree, note).status());
+  ST_RETURN_IF_ERROR(tree.Publish(note));
+  return tree.Sync();
+}
+
+absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(Env& env, const LogOptions& options,
+                                                         crypto::SigningKey key) {
+  ST_ASSIGN_OR_RETURN(auto lock, env.Lock(JoinPath(options.directory, kLockFile)));
+  const VerifierKey verifier{.name = options.origin, .public_key = key.public_key()};
+  ST_ASSIGN_OR_RETURN(WriterState state, RecoverWriter(env, options.directory, verifier));
+  return std::make_unique<LogWriter>(env, options, std::move(key), std::move(lock),
+                                     std::move(state));
+}
+
+}  // namespace sealtrain::audit

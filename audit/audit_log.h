@@ -1,0 +1,62 @@
+// The audit log: an append-only Merkle log in C2SP tlog-tiles format.
+// docs/formats/audit-log.md is the contract, for the published files and for
+// the write-ahead protocol.
+//
+// One process writes at a time, by lock. Append() returns only after the entry
+// is durable together with a signed checkpoint that covers it. After a failed
+// write or sync the writer is poisoned: every later call repeats that error.
+#ifndef SEALTRAIN_AUDIT_AUDIT_LOG_H_
+#define SEALTRAIN_AUDIT_AUDIT_LOG_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "sealtrain/audit/event.pb.h"
+#include "sealtrain/base/bytes.h"
+#include "sealtrain/base/env.h"
+#include "sealtrain/crypto/signing.h"
+
+namespace sealtrain::audit {
+
+// Entries are at most this long.
+inline constexpr std::size_t kMaxEntryBytes = 16 * 1024;
+
+struct LogOptions {
+  std::string directory;  // the publishable root
+  // The log's key name and origin: a schema-less URL without spaces and '+',
+  // at most 255 bytes.
+  std::string origin;
+};
+
+// Thread-safe: concurrent Append() calls share one sync (group commit).
+class AuditLog {
+ public:
+  // Makes a new, empty log: directories, log.vkey, signed empty checkpoint.
+  // AlreadyExists: there is one.
+  static absl::Status Create(Env& env, const LogOptions& options,
+                             const crypto::SigningKey& key);
+  // Opens the log for writing: replays what a crash left behind, cuts a torn
+  // last record, refuses everything else that is wrong.
+  // DataLoss: the log was changed, truncated or rolled back (says which file
+  // and byte). Unavailable: another writer holds it. NotFound: no log.
+  static absl::StatusOr<std::unique_ptr<AuditLog>> Open(Env& env, const LogOptions& options,
+                                                        crypto::SigningKey key);
+  virtual ~AuditLog() = default;
+
+  // Makes the event durable and returns its index. Fills in format, uid and
+  // times where unset. InvalidArgument: too long or type/phase unset (does not
+  // poison). Unavailable: the log cannot be written.
+  virtual absl::StatusOr<std::uint64_t> Append(Event event) = 0;
+
+  // The newest durable checkpoint, as a signed note.
+  virtual std::string checkpoint() const = 0;
+  virtual std::uint64_t size() const = 0;
+};
+
+}  // namespace sealtrain::audit
+
+#endif  // SEALTRAIN_AUDIT_AUDIT_LOG_H_

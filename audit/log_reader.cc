@@ -1,0 +1,282 @@
+#include "sealtrain/audit/log_reader.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "sealtrain/audit/event_codec.h"
+#include "sealtrain/audit/log_files.h"
+#include "sealtrain/audit/note.h"
+#include "sealtrain/audit/proof.h"
+#include "sealtrain/audit/text_encoding.h"
+#include "sealtrain/audit/tile_tree.h"
+#include "sealtrain/audit/tree_edge.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/hash.h"
+
+namespace sealtrain::audit {
+namespace {
+
+absl::Status Annotate(absl::string_view where, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
+}
+
+// A file that a log must have. DataLoss: missing or too long.
+absl::StatusOr<std::string> ReadRequired(Env& env, const std::string& directory,
+                                         const std::string& name) {
+  absl::StatusOr<std::string> text = env.ReadFile(JoinPath(directory, name), kMaxNoteBytes);
+  if (absl::IsNotFound(text.status())) return absl::DataLossError(absl::StrCat(name, ": missing"));
+  if (absl::IsOutOfRange(text.status())) {
+    return absl::DataLossError(absl::StrCat(name, ": too long"));
+  }
+  return text;
+}
+
+class PublishedLog final : public LogReader {
+ public:
+  PublishedLog(Env& env, std::string directory, VerifierKey key, std::string note,
+               Checkpoint checkpoint)
+      : env_(env),
+        directory_(std::move(directory)),
+        key_(std::move(key)),
+        vkey_(FormatVkey(key_)),
+        note_(std::move(note)),
+        checkpoint_(std::move(checkpoint)) {}
+
+  const Checkpoint& checkpoint() const override { return checkpoint_; }
+  const std::string& vkey() const override { return vkey_; }
+
+  absl::StatusOr<VerifyReport> Verify(const std::vector<std::string>& old_checkpoints) override;
+  absl::Status ForEach(std::uint64_t begin, std::uint64_t end,
+                       const std::function<bool(const Entry&)>& visit) override;
+  absl::StatusOr<std::string> Prove(std::uint64_t index) override;
+
+ private:
+  // A signed state of the past that the tree must have passed through.
+  struct OldCheckpoint {
+    Checkpoint checkpoint;
+    std::string name;
+  };
+
+  // Given ones and those in checkpoints/, by size.
+  absl::StatusOr<std::vector<OldCheckpoint>> CollectOld(const std::vector<std::string>& given);
+  absl::Status CollectKept(std::vector<OldCheckpoint>& old);
+
+  // Compares the partial files that are still there for the tile or bundle
+  // whose full file is `full_path` and has `width` items now. `prefix` gives
+  // the bytes of its first so many items.
+  absl::Status CheckPartials(const std::string& full_path, std::size_t width,
+                             const std::function<ByteSpan(std::size_t)>& prefix);
+  absl::Status CheckTilePartials(TileTree& tree, int level, std::uint64_t index);
+
+  Env& env_;
+  const std::string directory_;
+  const VerifierKey key_;
+  const std::string vkey_;
+  const std::string note_;
+  const Checkpoint checkpoint_;
+};
+
+std::uint64_t TilesAtLevel(std::uint64_t size, int level) {
+  return (HashesAtLevel(size, level) + kTileWidth - 1) / kTileWidth;
+}
+
+absl::StatusOr<VerifyReport> PublishedLog::Verify(
+    const std::vector<std::string>& old_checkpoints) {
+  ST_ASSIGN_OR_RETURN(const std::vector<OldCheckpoint> old, CollectOld(old_checkpoints));
+  ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
+
+  // The tree once more, from the entries alone: its root at each old size is
+  // what the old checkpoint must have signed.
+  TreeEdge rebuilt;
+  auto next_old = old.begin();
+  const auto check_old = [&] {
+    for (; next_old != old.end() && next_old->checkpoint.size == rebuilt.size(); ++next_old) {
+      if (next_old->checkpoint.root != rebuilt.Root()) {
+        return absl::DataLossError(
+            absl::StrCat(next_old->name, ": signs another history: its root of size ",
+                         rebuilt.size(), " is not that of the log's first entries"));
+      }
+    }
+    return absl::OkStatus();
+  };
+  ST_RETURN_IF_ERROR(check_old());
+  for (std::uint64_t block = 0; block < TilesAtLevel(checkpoint_.size, 0); ++block) {
+    ST_ASSIGN_OR_RETURN(const auto leaf_hashes, tree.Tile(0, block));
+    ST_ASSIGN_OR_RETURN(const Bundle bundle, Bundle::Read(env_, directory_, block, leaf_hashes));
+    ST_RETURN_IF_ERROR(CheckPartials(BundlePath({.index = block}), bundle.size(),
+                                     [&](std::size_t n) { return AsBytes(bundle.prefix(n)); }));
+    for (const Digest& leaf_hash : leaf_hashes) {
+      rebuilt.Append(leaf_hash, [](const TileId&, absl::Span<const Digest>) {});
+      ST_RETURN_IF_ERROR(check_old());
+    }
+  }
+  if (rebuilt.Root() != checkpoint_.root) {
+    return absl::DataLossError("the entries do not give the signed root");
+  }
+  for (int level = 0; level < kTileLevels; ++level) {
+    for (std::uint64_t index = 0; index < TilesAtLevel(checkpoint_.size, level); ++index) {
+      ST_RETURN_IF_ERROR(CheckTilePartials(tree, level, index));
+    }
+  }
+  return VerifyReport{.checkpoint = checkpoint_,
+                      .entries = rebuilt.size(),
+                      .tiles = tree.tiles_read(),
+                      .older_checkpoints = old.size()};
+}
+
+absl::StatusOr<std::vector<PublishedLog::OldCheckpoint>> PublishedLog::CollectOld(
+    const std::vector<std::string>& given) {
+  std::vector<OldCheckpoint> old;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const std::string name = absl::StrCat("old checkpoint ", i + 1);
+    absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(given[i], key_);
+    if (!checkpoint.ok()) return Annotate(name, checkpoint.status());
+    if (checkpoint->size > checkpoint_.size) {
+      return absl::DataLossError(absl::StrCat(name, ": signs size ", checkpoint->size,
+                                              ", but the log has size ", checkpoint_.size,
+                                              ": rolled back or truncated"));
+    }
+    old.push_back({*std::move(checkpoint), name});
+  }
+  ST_RETURN_IF_ERROR(CollectKept(old));
+  std::stable_sort(old.begin(), old.end(), [](const OldCheckpoint& a, const OldCheckpoint& b) {
+    return a.checkpoint.size < b.checkpoint.size;
+  });
+  return old;
+}
+
+absl::Status PublishedLog::CollectKept(std::vector<OldCheckpoint>& old) {
+  const auto names = env_.List(JoinPath(directory_, kCheckpointsFolder));
+  if (absl::IsNotFound(names.status())) {
+    return absl::DataLossError(absl::StrCat(kCheckpointsFolder, ": missing"));
+  }
+  ST_RETURN_IF_ERROR(names.status());
+  // A running writer may be ahead of us. But it moves `checkpoint` before it
+  // keeps a copy, so no copy is ahead of what is there by now.
+  ST_ASSIGN_OR_RETURN(const std::string now_note, ReadRequired(env_, directory_, kCheckpointFile));
+  const absl::StatusOr<Checkpoint> now = VerifyCheckpoint(now_note, key_);
+  if (!now.ok()) return Annotate(kCheckpointFile, now.status());
+
+  for (const std::string& file : *names) {
+    const std::optional<std::uint64_t> size = DecodeDecimal(file);
+    if (!size) continue;
+    const std::string name = absl::StrCat(kCheckpointsFolder, "/", file);
+    if (*size > now->size) {
+      return absl::DataLossError(absl::StrCat(kCheckpointFile, ": signs size ", now->size,
+                                              ", but there is ", name,
+                                              ": rolled back or truncated"));
+    }
+    if (*size > checkpoint_.size) continue;
+    ST_ASSIGN_OR_RETURN(const std::string note, ReadRequired(env_, directory_, name));
+    absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(note, key_);
+    if (!checkpoint.ok()) return Annotate(name, checkpoint.status());
+    if (checkpoint->size != *size) {
+      return absl::DataLossError(absl::StrCat(name, ": signs size ", checkpoint->size));
+    }
+    old.push_back({*std::move(checkpoint), name});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PublishedLog::CheckPartials(const std::string& full_path, std::size_t width,
+                                         const std::function<ByteSpan(std::size_t)>& prefix) {
+  const std::string folder = PartialsPath(full_path);
+  const auto names = env_.List(JoinPath(directory_, folder));
+  if (absl::IsNotFound(names.status())) return absl::OkStatus();
+  ST_RETURN_IF_ERROR(names.status());
+  for (const std::string& name : *names) {
+    const std::optional<std::uint64_t> count = DecodeDecimal(name);
+    // Wider ones are of a checkpoint newer than ours.
+    if (!count || *count == 0 || *count > width) continue;
+    const std::string path = JoinPath(folder, name);
+    const ByteSpan expected = prefix(*count);
+    const auto actual = env_.ReadFile(JoinPath(directory_, path), expected.size());
+    if (absl::IsNotFound(actual.status())) continue;  // the full one came between
+    if (!actual.ok() && !absl::IsOutOfRange(actual.status())) return actual.status();
+    if (!actual.ok() || AsBytes(*actual) != expected) {
+      return absl::DataLossError(absl::StrCat(path, ": was changed"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PublishedLog::CheckTilePartials(TileTree& tree, int level, std::uint64_t index) {
+  const std::string full_path = TilePath({.level = level, .index = index});
+  if (!env_.Exists(JoinPath(directory_, PartialsPath(full_path)))) return absl::OkStatus();
+  ST_ASSIGN_OR_RETURN(const auto hashes, tree.Tile(level, index));
+  const Bytes bytes = EncodeTile(hashes);
+  return CheckPartials(full_path, hashes.size(), [&](std::size_t n) {
+    return ByteSpan(bytes).first(n * sizeof(Digest));
+  });
+}
+
+absl::Status PublishedLog::ForEach(std::uint64_t begin, std::uint64_t end,
+                                   const std::function<bool(const Entry&)>& visit) {
+  if (begin > end || end > checkpoint_.size) {
+    return absl::OutOfRangeError(absl::StrCat("no entries ", begin, " to ", end,
+                                              " in a log of size ", checkpoint_.size));
+  }
+  ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
+  Entry entry;
+  entry.index = begin;
+  while (entry.index < end) {
+    const std::uint64_t block = entry.index / kTileWidth;
+    ST_ASSIGN_OR_RETURN(const auto leaf_hashes, tree.Tile(0, block));
+    ST_ASSIGN_OR_RETURN(const Bundle bundle, Bundle::Read(env_, directory_, block, leaf_hashes));
+    const std::uint64_t block_end = std::min(end, block * kTileWidth + bundle.size());
+    for (; entry.index < block_end; ++entry.index) {
+      const absl::string_view bytes = bundle.entry(entry.index % kTileWidth);
+      absl::StatusOr<Event> event = DecodeEvent(bytes);
+      if (!event.ok()) return Annotate(absl::StrCat("entry ", entry.index), event.status());
+      entry.bytes = std::string(bytes);
+      entry.event = *std::move(event);
+      if (!visit(entry)) return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> PublishedLog::Prove(std::uint64_t index) {
+  ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
+  TlogProof proof{.extra = {}, .index = index, .hashes = {}, .checkpoint_note = note_};
+  ST_ASSIGN_OR_RETURN(proof.hashes,
+                      ProveInclusion(index, checkpoint_.size,
+                                     [&](int height, std::uint64_t subtree) {
+                                       return tree.SubtreeHash(height, subtree);
+                                     }));
+  return FormatTlogProof(proof);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(Env& env, const std::string& directory,
+                                                           const std::string& trusted_vkey) {
+  if (!env.Exists(JoinPath(directory, kVkeyFile)) &&
+      !env.Exists(JoinPath(directory, kCheckpointFile))) {
+    return absl::NotFoundError(absl::StrCat("no audit log in ", directory));
+  }
+  ST_ASSIGN_OR_RETURN(const std::string vkey_text, ReadRequired(env, directory, kVkeyFile));
+  absl::string_view vkey = vkey_text;
+  absl::StatusOr<VerifierKey> key =
+      absl::ConsumeSuffix(&vkey, "\n") ? ParseVkey(vkey)
+                                       : absl::InvalidArgumentError("no newline at its end");
+  if (!key.ok()) {
+    return absl::DataLossError(absl::StrCat(kVkeyFile, ": ", key.status().message()));
+  }
+  if (!trusted_vkey.empty()) {
+    ST_ASSIGN_OR_RETURN(const VerifierKey trusted, ParseVkey(trusted_vkey));
+    if (!(*key == trusted)) {
+      return absl::DataLossError(absl::StrCat(kVkeyFile, ": not the trusted verifier key"));
+    }
+  }
+  ST_ASSIGN_OR_RETURN(std::string note, ReadRequired(env, directory, kCheckpointFile));
+  absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(note, *key);
+  if (!checkpoint.ok()) return Annotate(kCheckpointFile, checkpoint.status());
+  return std::make_unique<PublishedLog>(env, directory, *std::move(key), std::move(note),
+                                        *std::move(checkpoint));
+}
+
+}  // namespace sealtrain::audit

@@ -1,0 +1,66 @@
+// Reading and verifying a log from its published files alone: no key, no lock,
+// no trust in the writer. Works while the writer runs and on a copy.
+#ifndef SEALTRAIN_AUDIT_LOG_READER_H_
+#define SEALTRAIN_AUDIT_LOG_READER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "sealtrain/audit/checkpoint.h"
+#include "sealtrain/audit/event.pb.h"
+#include "sealtrain/base/bytes.h"
+#include "sealtrain/base/env.h"
+
+namespace sealtrain::audit {
+
+struct Entry {
+  std::uint64_t index = 0;
+  std::string bytes;  // as written: what the leaf hash covers
+  Event event;
+};
+
+struct VerifyReport {
+  Checkpoint checkpoint;
+  std::uint64_t entries = 0;            // rehashed
+  std::uint64_t tiles = 0;              // hash tiles compared
+  std::uint64_t older_checkpoints = 0;  // found consistent with the newest
+};
+
+// Not thread-safe.
+class LogReader {
+ public:
+  // Reads `log.vkey` and `checkpoint` and checks the signature. If `trusted_vkey`
+  // is not empty it must equal log.vkey's. DataLoss: bad signature, another
+  // key, malformed note. NotFound: no log there.
+  static absl::StatusOr<std::unique_ptr<LogReader>> Open(Env& env, const std::string& directory,
+                                                         const std::string& trusted_vkey = "");
+  virtual ~LogReader() = default;
+
+  virtual const Checkpoint& checkpoint() const = 0;
+  virtual const std::string& vkey() const = 0;
+
+  // Rehashes every entry, compares every tile and every kept checkpoint with
+  // the signed root, and against each note of `old_checkpoints` (texts that the
+  // caller kept from earlier). DataLoss names the first bad entry, tile or
+  // checkpoint; what it says "against" is in the report.
+  virtual absl::StatusOr<VerifyReport> Verify(
+      const std::vector<std::string>& old_checkpoints) = 0;
+
+  // Calls `visit` for entries [begin, end) in order, each proven against the
+  // signed root before it is shown. `visit` returns false to stop. Entries with
+  // an unparsable or unknown event are DataLoss, for the writer writes none.
+  virtual absl::Status ForEach(std::uint64_t begin, std::uint64_t end,
+                               const std::function<bool(const Entry&)>& visit) = 0;
+
+  // A C2SP tlog-proof of entry `index`, checkpoint included. OutOfRange.
+  virtual absl::StatusOr<std::string> Prove(std::uint64_t index) = 0;
+};
+
+}  // namespace sealtrain::audit
+
+#endif  // SEALTRAIN_AUDIT_LOG_READER_H_

@@ -1,0 +1,137 @@
+#include "sealtrain/audit/note.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "sealtrain/audit/text_encoding.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/hash.h"
+
+namespace sealtrain::audit {
+namespace {
+
+constexpr std::uint8_t kEd25519Type = 0x01;
+constexpr std::size_t kKeyIdBytes = 4;
+constexpr char kSignaturePrefix[] = "\xE2\x80\x94 ";  // em dash, space
+
+absl::Status Malformed(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("malformed note: ", what));
+}
+
+std::string KeyIdHex(std::uint32_t id) {
+  std::array<std::uint8_t, kKeyIdBytes> bytes;
+  PutBigEndian(id, kKeyIdBytes, absl::MakeSpan(bytes));
+  return HexEncode(bytes);
+}
+
+absl::StatusOr<NoteSignature> ParseSignatureLine(absl::string_view line) {
+  if (!absl::ConsumePrefix(&line, kSignaturePrefix)) return Malformed("not a signature line");
+  const std::vector<absl::string_view> fields = absl::StrSplit(line, ' ');
+  if (fields.size() != 2 || !IsKeyName(fields[0])) return Malformed("bad key name");
+  const std::optional<Bytes> bytes = DecodeBase64(fields[1]);
+  if (!bytes || bytes->size() <= kKeyIdBytes) return Malformed("bad signature encoding");
+  const ByteSpan span(*bytes);
+  return NoteSignature{
+      .name = std::string(fields[0]),
+      .key_id = static_cast<std::uint32_t>(GetBigEndian(span.first(kKeyIdBytes))),
+      .signature = Bytes(span.begin() + kKeyIdBytes, span.end())};
+}
+
+}  // namespace
+
+std::uint32_t VerifierKey::id() const {
+  Bytes preimage(name.begin(), name.end());
+  preimage.push_back('\n');
+  preimage.push_back(kEd25519Type);
+  preimage.insert(preimage.end(), public_key.begin(), public_key.end());
+  const Digest digest = crypto::Sha256(preimage);
+  return static_cast<std::uint32_t>(GetBigEndian(ByteSpan(digest).first(kKeyIdBytes)));
+}
+
+absl::StatusOr<VerifierKey> ParseVkey(absl::string_view vkey) {
+  const absl::Status malformed = absl::InvalidArgumentError("malformed verifier key");
+  // Base64 may contain '+' too: only the first two separate.
+  const std::vector<absl::string_view> fields = absl::StrSplit(vkey, absl::MaxSplits('+', 2));
+  if (fields.size() != 3 || !IsKeyName(fields[0])) return malformed;
+  const std::optional<Bytes> encoded = DecodeBase64(fields[2]);
+  VerifierKey key{.name = std::string(fields[0])};
+  if (!encoded || encoded->size() != 1 + key.public_key.size()) return malformed;
+  if ((*encoded)[0] != kEd25519Type) {
+    return absl::InvalidArgumentError("verifier key of a type other than Ed25519");
+  }
+  std::copy(encoded->begin() + 1, encoded->end(), key.public_key.begin());
+  if (fields[1] != KeyIdHex(key.id())) {
+    return absl::InvalidArgumentError("verifier key whose id is not that of its name and key");
+  }
+  return key;
+}
+
+std::string FormatVkey(const VerifierKey& key) {
+  Bytes encoded{kEd25519Type};
+  encoded.insert(encoded.end(), key.public_key.begin(), key.public_key.end());
+  return absl::StrCat(key.name, "+", KeyIdHex(key.id()), "+", EncodeBase64(encoded));
+}
+
+absl::StatusOr<Note> ParseNote(absl::string_view note) {
+  if (note.size() > kMaxNoteBytes) return Malformed("too long");
+  if (!IsNoteText(note)) return Malformed("control characters or not UTF-8");
+  // Text may contain empty lines; the last one ends it.
+  const std::size_t separator = note.rfind("\n\n");
+  if (separator == absl::string_view::npos) return Malformed("no signatures");
+  absl::string_view block = note.substr(separator + 2);
+  if (!absl::ConsumeSuffix(&block, "\n")) return Malformed("no newline at its end");
+
+  Note parsed;
+  parsed.text = std::string(note.substr(0, separator + 1));
+  for (const absl::string_view line : absl::StrSplit(block, '\n')) {
+    if (parsed.signatures.size() == kMaxNoteSignatures) return Malformed("too many signatures");
+    ST_ASSIGN_OR_RETURN(NoteSignature signature, ParseSignatureLine(line));
+    parsed.signatures.push_back(std::move(signature));
+  }
+  return parsed;
+}
+
+absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
+                                     const crypto::SigningKey& key) {
+  if (!IsKeyName(name)) return absl::InvalidArgumentError("not a key name for a signed note");
+  if (!IsNoteText(text) || !absl::EndsWith(text, "\n")) {
+    return absl::InvalidArgumentError("not a text for a signed note");
+  }
+  const VerifierKey verifier{.name = std::string(name), .public_key = key.public_key()};
+  const crypto::Signature signature = key.Sign(AsBytes(text));
+  Bytes encoded;
+  AppendBigEndian(verifier.id(), kKeyIdBytes, encoded);
+  encoded.insert(encoded.end(), signature.begin(), signature.end());
+  std::string note =
+      absl::StrCat(text, "\n", kSignaturePrefix, name, " ", EncodeBase64(encoded), "\n");
+  if (note.size() > kMaxNoteBytes) return absl::InvalidArgumentError("text too long for a note");
+  return note;
+}
+
+absl::StatusOr<std::string> VerifyNote(absl::string_view note, const VerifierKey& key) {
+  ST_ASSIGN_OR_RETURN(Note parsed, ParseNote(note));
+  const std::uint32_t key_id = key.id();
+  bool verified = false;
+  for (const NoteSignature& signature : parsed.signatures) {
+    if (signature.name != key.name || signature.key_id != key_id) continue;
+    // One wrong signature of a known key condemns the note, even beside a good one.
+    if (!crypto::VerifySignature(key.public_key, AsBytes(parsed.text), signature.signature).ok()) {
+      return absl::DataLossError("note with a wrong signature of the verifier key");
+    }
+    verified = true;
+  }
+  if (!verified) return absl::DataLossError("note without a signature of the verifier key");
+  return std::move(parsed.text);
+}
+
+absl::StatusOr<std::string> VerifyNote(absl::string_view note, absl::string_view vkey) {
+  ST_ASSIGN_OR_RETURN(const VerifierKey key, ParseVkey(vkey));
+  return VerifyNote(note, key);
+}
+
+}  // namespace sealtrain::audit

@@ -1,0 +1,69 @@
+// Signed notes (C2SP signed-note) with Ed25519 signatures, type 0x01: text that
+// one or more named keys have signed. docs/formats/audit-log.md, "Signed notes".
+//
+// All functions are thread-safe.
+#ifndef SEALTRAIN_AUDIT_NOTE_H_
+#define SEALTRAIN_AUDIT_NOTE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sealtrain/base/bytes.h"
+#include "sealtrain/crypto/signing.h"
+
+namespace sealtrain::audit {
+
+// Notes are at most this long and have at most this many signatures.
+inline constexpr std::size_t kMaxNoteBytes = 1 << 20;
+inline constexpr std::size_t kMaxNoteSignatures = 100;
+
+// Who may have signed: a named public key.
+struct VerifierKey {
+  std::string name;
+  crypto::PublicKey public_key{};
+
+  // The first four bytes of SHA-256(name ‖ 0A ‖ 01 ‖ public key).
+  std::uint32_t id() const;
+
+  bool operator==(const VerifierKey&) const = default;
+};
+
+// The text form, "vkey": <name>+<key id, 8 hex digits>+<base64(01 ‖ public key)>.
+// InvalidArgument: not exactly that, another signature type, or the key id is
+// not that of name and key.
+absl::StatusOr<VerifierKey> ParseVkey(absl::string_view vkey);
+std::string FormatVkey(const VerifierKey& key);
+
+struct NoteSignature {
+  std::string name;
+  std::uint32_t key_id = 0;
+  Bytes signature;  // at least one byte; its meaning depends on the key
+};
+struct Note {
+  std::string text;  // ends with a newline
+  std::vector<NoteSignature> signatures;
+};
+
+// Takes a note apart without checking any signature: its text must not be
+// believed. DataLoss: malformed.
+absl::StatusOr<Note> ParseNote(absl::string_view note);
+
+// `text` with the signature of `key` under `name`.
+// InvalidArgument: no key name, or text that a note cannot hold (not UTF-8,
+// control characters, no newline at its end, too long).
+absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
+                                     const crypto::SigningKey& key);
+
+// The text of `note`, if `key` signed it. Signatures of other keys are ignored.
+// DataLoss: malformed, no signature of `key`, or a wrong one.
+absl::StatusOr<std::string> VerifyNote(absl::string_view note, const VerifierKey& key);
+// The same with a key in text form. InvalidArgument: malformed `vkey`.
+absl::StatusOr<std::string> VerifyNote(absl::string_view note, absl::string_view vkey);
+
+}  // namespace sealtrain::audit
+
+#endif  // SEALTRAIN_AUDIT_NOTE_H_

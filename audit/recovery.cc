@@ -1,0 +1,105 @@
+#include "sealtrain/audit/recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/audit/checkpoint.h"
+#include "sealtrain/audit/log_files.h"
+#include "sealtrain/base/status_macros.h"
+
+namespace sealtrain::audit {
+namespace {
+
+// A note file of the log; "" if it is empty. DataLoss: missing or too long.
+absl::StatusOr<std::string> ReadNoteFile(Env& env, const std::string& directory,
+                                         const char* name) {
+  absl::StatusOr<std::string> note = env.ReadFile(JoinPath(directory, name), kMaxNoteBytes);
+  if (absl::IsNotFound(note.status()) || absl::IsOutOfRange(note.status())) {
+    return absl::DataLossError(note.status().message());
+  }
+  return note;
+}
+
+// Nothing is signed before it is in the write-ahead log. So a checkpoint that
+// this log does not reach is of another history, or this log was rolled back.
+absl::Status CheckReached(const WalContents& wal, const char* name, const std::string& note,
+                          const VerifierKey& key) {
+  const absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(note, key);
+  if (!checkpoint.ok()) {
+    return absl::DataLossError(absl::StrCat(name, ": ", checkpoint.status().message()));
+  }
+  const auto is_it = [&](const WalContents::Record& r) { return r.checkpoint == *checkpoint; };
+  if (wal.base == *checkpoint || std::any_of(wal.records.begin(), wal.records.end(), is_it)) {
+    return absl::OkStatus();
+  }
+  const std::uint64_t end = wal.records.empty() ? wal.base.size : wal.records.back().checkpoint.size;
+  return absl::DataLossError(absl::StrCat(
+      name, ": signs size ", checkpoint->size, ", but ", kWalFile, " goes from ", wal.base.size,
+      " to ", end, " (byte ", wal.end, ") and does not pass through it: changed or rolled back"));
+}
+
+absl::Status CheckVkey(Env& env, const std::string& directory, const VerifierKey& key) {
+  ST_ASSIGN_OR_RETURN(const std::string vkey, ReadNoteFile(env, directory, kVkeyFile));
+  if (vkey != absl::StrCat(FormatVkey(key), "\n")) {
+    return absl::DataLossError(absl::StrCat(kVkeyFile, ": not the key that this log is opened with"));
+  }
+  return absl::OkStatus();
+}
+
+// Adds the record to the tree and publishes it.
+absl::Status Replay(const WalContents::Record& logged, TreeWriter& tree) {
+  for (const std::string& entry : logged.record.entries) tree.Add(entry);
+  if (tree.Root() != logged.checkpoint.root) {
+    return absl::DataLossError(absl::StrCat(kWalFile, ": record at byte ", logged.offset,
+                                            " does not give its signed root"));
+  }
+  return tree.Publish(logged.record.checkpoint_note);
+}
+
+}  // namespace
+
+absl::StatusOr<WriterState> RecoverWriter(Env& env, const std::string& directory,
+                                          const VerifierKey& key) {
+  if (!env.Exists(JoinPath(directory, kCheckpointFile)) &&
+      !env.Exists(JoinPath(directory, kTileFolder))) {
+    return absl::NotFoundError(absl::StrCat("no audit log in ", directory));
+  }
+  ST_RETURN_IF_ERROR(CheckVkey(env, directory, key));
+  ST_ASSIGN_OR_RETURN(const WalContents contents, ReadWal(env, JoinPath(directory, kWalFile), key));
+  ST_ASSIGN_OR_RETURN(const std::string last, ReadNoteFile(env, directory, kLastFile));
+  ST_RETURN_IF_ERROR(CheckReached(contents, kLastFile, last, key));
+  ST_ASSIGN_OR_RETURN(const std::string published, ReadNoteFile(env, directory, kCheckpointFile));
+  // Some file systems leave an empty file where a power cut follows a rename.
+  if (!published.empty()) {
+    ST_RETURN_IF_ERROR(CheckReached(contents, kCheckpointFile, published, key));
+  }
+
+  ST_ASSIGN_OR_RETURN(TreeWriter tree, TreeWriter::Load(env, directory, contents.base));
+  std::string note = contents.base_note;
+  for (const WalContents::Record& logged : contents.records) {
+    ST_RETURN_IF_ERROR(Replay(logged, tree));
+    note = logged.record.checkpoint_note;
+  }
+  if (published.empty()) ST_RETURN_IF_ERROR(tree.Publish(note));
+
+  const std::string wal_path = JoinPath(directory, kWalFile);
+  // What was read may never have reached the disk (a sync may have failed), so
+  // it is not appended to but written again: as published files.
+  const bool fresh = contents.records.empty() && !contents.torn && !published.empty();
+  ST_ASSIGN_OR_RETURN(WalWriter wal, fresh ? WalWriter::Continue(env, wal_path, contents)
+                                           : StartWal(env, directory, tree, note));
+  return WriterState{std::move(tree), std::move(wal), std::move(note)};
+}
+
+absl::StatusOr<WalWriter> StartWal(Env& env, const std::string& directory, TreeWriter& tree,
+                                   const std::string& checkpoint_note) {
+  ST_RETURN_IF_ERROR(tree.Sync());
+  // Before the old write-ahead log goes: whichever of the two is there after a
+  // crash, it reaches the state that `last` remembers.
+  ST_RETURN_IF_ERROR(
+      WriteFileDurably(env, JoinPath(directory, kLastFile), AsBytes(checkpoint_note)));
+  return WalWriter::Create(env, JoinPath(directory, kWalFile), checkpoint_note);
+}
+
+}  // namespace sealtrain::audit

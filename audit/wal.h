@@ -1,0 +1,85 @@
+// The write-ahead log of an audit log's writer: one file with what the
+// published files may not hold durably yet. docs/formats/audit-log.md,
+// "Write-ahead log".
+#ifndef SEALTRAIN_AUDIT_WAL_H_
+#define SEALTRAIN_AUDIT_WAL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sealtrain/audit/checkpoint.h"
+#include "sealtrain/audit/note.h"
+#include "sealtrain/base/bytes.h"
+#include "sealtrain/base/env.h"
+
+namespace sealtrain::audit {
+
+// Entries of one group commit and the signed checkpoint that covers them.
+struct WalRecord {
+  std::uint64_t first_index = 0;
+  std::vector<std::string> entries;
+  std::string checkpoint_note;
+};
+
+inline constexpr std::size_t kMaxWalRecordEntries = 512;
+
+// What a write-ahead log says, all signatures checked.
+struct WalContents {
+  struct Record {
+    WalRecord record;
+    Checkpoint checkpoint;     // of record.checkpoint_note
+    std::uint64_t offset = 0;  // in the file
+  };
+  // What the published files hold durably: the log goes on from there.
+  std::string base_note;
+  Checkpoint base;
+  std::vector<Record> records;
+  // Where the last record starts if a crash cut it off: it was never
+  // acknowledged. Otherwise the file's size.
+  std::uint64_t end = 0;
+  bool torn = false;
+  Digest last_digest{};  // of the last whole record, or of the header
+};
+
+// Not thread-safe. After an error, of unknown state for good.
+class WalWriter {
+ public:
+  // Replaces the file at `path`, so that a crash leaves the old or the new one,
+  // by one that goes on from `base_note`.
+  static absl::StatusOr<WalWriter> Create(Env& env, const std::string& path,
+                                          absl::string_view base_note);
+  // Goes on with the whole file that ReadWal() returned `contents` of.
+  static absl::StatusOr<WalWriter> Continue(Env& env, const std::string& path,
+                                            const WalContents& contents);
+
+  // Makes the record durable: one write, one sync.
+  absl::Status Append(const WalRecord& record);
+
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  WalWriter(std::unique_ptr<WritableFile> file, std::uint64_t bytes, const Digest& last_digest)
+      : file_(std::move(file)), bytes_(bytes), last_digest_(last_digest) {}
+
+  std::unique_ptr<WritableFile> file_;
+  std::uint64_t bytes_;
+  Digest last_digest_;
+};
+
+// Reads a write-ahead log whose checkpoints `key` has signed. Checks all that
+// can be checked without the tree.
+// DataLoss, naming file and byte: a bad header; a bad record with a good one
+// after it; records out of order.
+absl::StatusOr<WalContents> ReadWal(Env& env, const std::string& path, const VerifierKey& key);
+// The same from memory; `name` is for messages.
+absl::StatusOr<WalContents> ParseWal(ByteSpan file, const std::string& name,
+                                     const VerifierKey& key);
+
+}  // namespace sealtrain::audit
+
+#endif  // SEALTRAIN_AUDIT_WAL_H_

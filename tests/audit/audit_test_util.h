@@ -1,0 +1,126 @@
+// What the audit tests share: a fixed key, small events, and logs on disk.
+#ifndef SEALTRAIN_TESTS_AUDIT_AUDIT_TEST_UTIL_H_
+#define SEALTRAIN_TESTS_AUDIT_AUDIT_TEST_UTIL_H_
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/audit/audit_log.h"
+#include "sealtrain/audit/event.pb.h"
+#include "sealtrain/audit/log_reader.h"
+#include "sealtrain/audit/note.h"
+#include "sealtrain/audit/recovery.h"
+#include "sealtrain/audit/tree_writer.h"
+#include "sealtrain/crypto/hash.h"
+#include "sealtrain/crypto/signing.h"
+
+namespace sealtrain::audit {
+
+inline constexpr char kTestOrigin[] = "example.org/sealtrain/audit";
+
+// The key whose seed is 32 times `seed`.
+inline crypto::SigningKey TestKey(std::uint8_t seed = 7) {
+  auto secret = crypto::SecretBytes::CopyFrom(Bytes(32, seed));
+  return *crypto::SigningKey::FromSeed(*std::move(secret));
+}
+inline VerifierKey TestVerifier(std::uint8_t seed = 7) {
+  return VerifierKey{.name = kTestOrigin, .public_key = TestKey(seed).public_key()};
+}
+
+inline LogOptions TestOptions(const std::string& directory) {
+  return LogOptions{.directory = directory, .origin = kTestOrigin};
+}
+
+// The n-th event of a test: every field that the writer would fill in is set,
+// so its bytes depend on n alone.
+inline Event TestEvent(std::uint64_t n) {
+  Event event;
+  event.set_format(1);
+  event.set_uid(absl::StrCat("uid of", absl::Dec(n, absl::kZeroPad10)));
+  event.set_wall_time_ns(1'700'000'000'000'000'000 + n);
+  event.set_boot_time_ns(1 + n);
+  event.set_type(TRAIN_ACCESS);
+  event.set_phase(INTENT);
+  event.mutable_actor()->set_principal(absl::StrCat("job:", n));
+  return event;
+}
+
+inline absl::StatusOr<std::unique_ptr<AuditLog>> OpenTestLog(Env& env,
+                                                             const std::string& directory) {
+  return AuditLog::Open(env, TestOptions(directory), TestKey());
+}
+
+// A log with TestEvent(0) to TestEvent(size - 1), closed.
+inline void MakeLog(const std::string& directory, std::uint64_t size) {
+  ASSERT_TRUE(AuditLog::Create(Env::Posix(), TestOptions(directory), TestKey()).ok());
+  auto log = OpenTestLog(Env::Posix(), directory);
+  ASSERT_TRUE(log.ok()) << log.status();
+  for (std::uint64_t n = 0; n < size; ++n) ASSERT_EQ(*(*log)->Append(TestEvent(n)), n);
+}
+
+// The same in a single commit: few files, quick to copy.
+inline void MakeLogAtOnce(const std::string& directory, std::uint64_t size) {
+  Env& env = Env::Posix();
+  ASSERT_TRUE(AuditLog::Create(env, TestOptions(directory), TestKey()).ok());
+  auto tree = TreeWriter::Load(
+      env, directory, {.origin = kTestOrigin, .size = 0, .root = crypto::Sha256({})});
+  ASSERT_TRUE(tree.ok()) << tree.status();
+  for (std::uint64_t n = 0; n < size; ++n) tree->Add(TestEvent(n).SerializeAsString());
+  const auto note = SignCheckpoint(
+      {.origin = kTestOrigin, .size = tree->size(), .root = tree->Root()}, TestKey());
+  ASSERT_TRUE(tree->Publish(*note).ok());
+  ASSERT_TRUE(StartWal(env, directory, *tree, *note).ok());
+}
+
+inline absl::StatusOr<VerifyReport> VerifyLog(const std::string& directory,
+                                              const std::vector<std::string>& old = {}) {
+  auto reader = LogReader::Open(Env::Posix(), directory, FormatVkey(TestVerifier()));
+  if (!reader.ok()) return reader.status();
+  return (*reader)->Verify(old);
+}
+
+// Principals of the entries, in order, as far as ForEach() shows them.
+inline std::vector<std::string> Principals(const std::string& directory) {
+  std::vector<std::string> principals;
+  auto reader = LogReader::Open(Env::Posix(), directory);
+  EXPECT_TRUE(reader.ok()) << reader.status();
+  if (!reader.ok()) return principals;
+  const absl::Status status =
+      (*reader)->ForEach(0, (*reader)->checkpoint().size, [&](const Entry& entry) {
+        principals.push_back(entry.event.actor().principal());
+        return true;
+      });
+  EXPECT_TRUE(status.ok()) << status;
+  return principals;
+}
+inline std::vector<std::string> ExpectedPrincipals(std::uint64_t size) {
+  std::vector<std::string> principals;
+  for (std::uint64_t n = 0; n < size; ++n) principals.push_back(absl::StrCat("job:", n));
+  return principals;
+}
+
+inline std::string ReadText(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  EXPECT_TRUE(in) << path;
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+inline void WriteText(const std::filesystem::path& path, absl::string_view text) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out.write(text.data(), static_cast<std::streamsize>(text.size()));
+  ASSERT_TRUE(out.flush()) << path;
+}
+inline void CopyLog(const std::string& from, const std::string& to) {
+  std::filesystem::remove_all(to);
+  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+}
+
+}  // namespace sealtrain::audit
+
+#endif  // SEALTRAIN_TESTS_AUDIT_AUDIT_TEST_UTIL_H_

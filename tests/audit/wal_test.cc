@@ -1,0 +1,153 @@
+#include "sealtrain/audit/wal.h"
+
+#include <gtest/gtest.h>
+
+#include "sealtrain/crypto/hash.h"
+#include "sealtrain/tests/audit/audit_test_util.h"
+#include "sealtrain/tests/util/status_matchers.h"
+#include "sealtrain/tests/util/temp_dir.h"
+
+namespace sealtrain::audit {
+namespace {
+
+using ::sealtrain::testing::StatusIs;
+using ::sealtrain::testing::TempDir;
+using ::testing::HasSubstr;
+
+constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
+
+std::string NoteOfSize(std::uint64_t size, std::uint8_t key = 7) {
+  return *SignCheckpoint({.origin = kTestOrigin, .size = size, .root = crypto::Sha256({})},
+                         TestKey(key));
+}
+
+class WalTest : public ::testing::Test {
+ protected:
+  // A log from size 10 with records of one, two and three entries.
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Create(Env::Posix(), path_, NoteOfSize(10)));
+    offsets_.push_back(wal.bytes());
+    for (const auto& record :
+         {WalRecord{10, {"a"}, NoteOfSize(11)}, WalRecord{11, {"b", ""}, NoteOfSize(13)},
+          WalRecord{13, {"AWL1", "d", std::string(300, 'e')}, NoteOfSize(16)}}) {
+      ASSERT_OK(wal.Append(record));
+      offsets_.push_back(wal.bytes());
+    }
+    bytes_ = ReadText(path_);
+    ASSERT_EQ(bytes_.size(), offsets_.back());
+  }
+
+  absl::StatusOr<WalContents> Parse(absl::string_view bytes) {
+    return ParseWal(AsBytes(bytes), "wal", TestVerifier());
+  }
+
+  TempDir dir_;
+  const std::string path_ = dir_.Join("wal");
+  std::vector<std::uint64_t> offsets_;  // where records start, and the end
+  std::string bytes_;
+};
+
+TEST_F(WalTest, RoundTrips) {
+  ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(Env::Posix(), path_, TestVerifier()));
+  EXPECT_EQ(contents.base.size, 10u);
+  EXPECT_EQ(contents.base_note, NoteOfSize(10));
+  EXPECT_FALSE(contents.torn);
+  EXPECT_EQ(contents.end, bytes_.size());
+  ASSERT_EQ(contents.records.size(), 3u);
+  EXPECT_EQ(contents.records[1].record.entries, (std::vector<std::string>{"b", ""}));
+  EXPECT_EQ(contents.records[2].record.entries[2], std::string(300, 'e'));
+  EXPECT_EQ(contents.records[2].record.checkpoint_note, NoteOfSize(16));
+  EXPECT_EQ(contents.records[2].checkpoint.size, 16u);
+  EXPECT_EQ(contents.records[2].offset, offsets_[2]);
+}
+
+TEST_F(WalTest, GoesOnAfterReopening) {
+  ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(Env::Posix(), path_, TestVerifier()));
+  ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Continue(Env::Posix(), path_, contents));
+  ASSERT_OK(wal.Append({16, {"f"}, NoteOfSize(17)}));
+  ASSERT_OK_AND_ASSIGN(const WalContents longer, ReadWal(Env::Posix(), path_, TestVerifier()));
+  EXPECT_EQ(longer.records.size(), 4u);
+}
+
+TEST_F(WalTest, CutsATornTailAtAnyByte) {
+  for (std::size_t size = offsets_[0]; size < bytes_.size(); ++size) {
+    ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(bytes_.substr(0, size)));
+    const auto whole = static_cast<std::size_t>(
+        std::upper_bound(offsets_.begin(), offsets_.end(), size) - offsets_.begin() - 1);
+    ASSERT_EQ(contents.records.size(), whole) << size;
+    ASSERT_EQ(contents.end, offsets_[whole]);
+    ASSERT_EQ(contents.torn, size != offsets_[whole]);
+  }
+}
+
+TEST_F(WalTest, CutsATailThatIsNotWhatWasWritten) {
+  // File systems may extend a file before its bytes arrive.
+  std::string zeroes = bytes_;
+  std::fill(zeroes.begin() + static_cast<std::ptrdiff_t>(offsets_[2] + 20), zeroes.end(), '\0');
+  ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(zeroes));
+  EXPECT_TRUE(contents.torn);
+  EXPECT_EQ(contents.records.size(), 2u);
+}
+
+TEST_F(WalTest, RefusesAnyFlippedBitBeforeTheLastRecord) {
+  for (std::size_t i = 0; i < offsets_[2]; ++i) {
+    std::string bad = bytes_;
+    bad[i] = static_cast<char>(bad[i] ^ (1 << (i % 8)));
+    EXPECT_THAT(Parse(bad), StatusIs(kDataLoss)) << i;
+  }
+}
+
+TEST_F(WalTest, NamesTheByteOfABadRecordBeforeAGoodOne) {
+  std::string bad = bytes_;
+  bad[offsets_[1] + 60] ^= 1;
+  EXPECT_THAT(Parse(bad), StatusIs(kDataLoss, HasSubstr(absl::StrCat(
+                                                  "wal: bad record at byte ", offsets_[1],
+                                                  " before a good one at byte ", offsets_[2]))));
+}
+
+TEST_F(WalTest, CutsAFlippedBitInTheLastRecordAsTorn) {
+  // From here it cannot be told from a torn write; the published checkpoint,
+  // which the record precedes, tells (crash_test.cc).
+  for (std::size_t i = offsets_[2]; i < bytes_.size(); ++i) {
+    std::string bad = bytes_;
+    bad[i] = static_cast<char>(bad[i] ^ 1);
+    ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(bad));
+    EXPECT_EQ(contents.records.size(), 2u);
+  }
+}
+
+TEST_F(WalTest, RefusesRemovedRepeatedAndSwappedRecords) {
+  const std::string header = bytes_.substr(0, offsets_[0]);
+  const std::string a = bytes_.substr(offsets_[0], offsets_[1] - offsets_[0]);
+  const std::string b = bytes_.substr(offsets_[1], offsets_[2] - offsets_[1]);
+  const std::string c = bytes_.substr(offsets_[2]);
+  EXPECT_OK(Parse(header + a + b + c));
+  for (const std::string& bad : {header + b + c, header + a + c, header + b + a + c,
+                                 header + a + a + b + c, header + a + b + b}) {
+    EXPECT_THAT(Parse(bad), StatusIs(kDataLoss, HasSubstr("does not follow")));
+  }
+}
+
+TEST_F(WalTest, RefusesABadHeader) {
+  for (std::size_t size = 0; size < offsets_[0]; ++size) {
+    EXPECT_THAT(Parse(bytes_.substr(0, size)), StatusIs(kDataLoss)) << size;
+  }
+  EXPECT_THAT(ReadWal(Env::Posix(), dir_.Join("none"), TestVerifier()), StatusIs(kDataLoss));
+}
+
+TEST_F(WalTest, TakesNoRecordThatTheKeyDidNotSign) {
+  // A record with a right digest can be planted in an entry; without the
+  // signature it is no "good one".
+  ASSERT_OK_AND_ASSIGN(WalWriter forged,
+                       WalWriter::Create(Env::Posix(), dir_.Join("forged"), NoteOfSize(10)));
+  ASSERT_OK(forged.Append({10, {"x"}, NoteOfSize(11, /*key=*/8)}));
+  const std::string planted = ReadText(dir_.Join("forged")).substr(offsets_[0]);
+  ASSERT_OK_AND_ASSIGN(
+      const WalContents contents,
+      Parse(bytes_.substr(0, offsets_[2]) + "torn" + planted));
+  EXPECT_TRUE(contents.torn);
+  EXPECT_EQ(contents.records.size(), 2u);
+}
+
+}  // namespace
+}  // namespace sealtrain::audit
