@@ -1,0 +1,82 @@
+// What is asked of a policy and what it answers: plain values, no behaviour.
+#ifndef SEALTRAIN_POLICY_DECISION_H_
+#define SEALTRAIN_POLICY_DECISION_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "sealtrain/base/bytes.h"
+#include "sealtrain/data_class.pb.h"
+#include "sealtrain/policy/policy.pb.h"
+
+namespace sealtrain::policy {
+
+// A column a request wants to seal or to open.
+struct RequestedColumn {
+  std::string name;
+  std::vector<DataClass> classes;  // never empty
+  // For actions that open: what the review did when the column was sealed.
+  // Unset means that it is not known, which never opens.
+  std::optional<Transform> applied;
+};
+
+struct Request {
+  std::string principal;
+  Action action = ACTION_UNSPECIFIED;
+  std::string dataset;
+  std::string purpose;
+  std::vector<RequestedColumn> columns;
+  // Facts that conditions may ask for. Unset means unknown, which never opens.
+  Trust trust = TRUST_UNSPECIFIED;
+  std::optional<std::uint64_t> rows;
+  std::optional<absl::Duration> dataset_age;
+  absl::Time now = absl::InfinitePast();  // unset: outside every window
+};
+
+// What may happen to one column.
+struct ColumnPlan {
+  std::string name;
+  std::vector<DataClass> classes;
+  // kind DROP: never stored (SEAL) or its key withheld (TRAIN, EVALUATE).
+  Transform transform;
+  std::vector<std::string> from_rules;  // who asked for the transform
+};
+
+struct RuleRef {
+  std::string id;
+  int line = 0;  // 1-based line of the rule in the policy file
+};
+
+struct Decision {
+  bool allow = false;
+  // Allowed: the permits that matched. Denied: the forbid that won, or empty.
+  std::vector<RuleRef> determining_rules;
+  // Why not, for people: one sentence. Empty when allowed.
+  std::string reason;
+  // A word of a closed set, for machines and the log: "allowed",
+  // "no_matching_permit", "forbidden", "uncovered_column", "unknown_fact",
+  // "expired", "undeclared_purpose", "conflicting_obligations",
+  // "cannot_honour", "invalid_request".
+  std::string reason_code;
+  // Denied without a forbid: the rule that came closest and what it lacks.
+  std::optional<RuleRef> nearest_miss;
+  std::string nearest_miss_lacks;
+  std::string fix_hint;
+
+  // Obligations, already met at the strictest.
+  std::vector<ColumnPlan> columns;  // one for each requested column, same order
+  std::optional<DifferentialPrivacy> dp;
+  std::optional<absl::Duration> lease;
+  std::optional<absl::Duration> retention;
+
+  std::string policy_id;
+  std::uint64_t policy_version = 0;
+  Digest policy_sha256{};
+};
+
+}  // namespace sealtrain::policy
+
+#endif  // SEALTRAIN_POLICY_DECISION_H_

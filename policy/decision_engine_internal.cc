@@ -1,0 +1,483 @@
+#include "sealtrain/policy/decision_engine_internal.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "sealtrain/policy/names_internal.h"
+#include "sealtrain/policy/obligations_internal.h"
+
+namespace sealtrain::policy::internal {
+namespace {
+
+// Of three-valued logic.
+enum class Truth { kFalse, kTrue, kUnknown };
+
+Truth TruthOf(bool value) { return value ? Truth::kTrue : Truth::kFalse; }
+
+Truth Evaluate(const Condition& condition, const Request& request) {
+  switch (condition.kind_case()) {
+    case Condition::kTrustAtLeast:
+      if (request.trust == TRUST_UNSPECIFIED || !Trust_IsValid(request.trust)) {
+        return Truth::kUnknown;
+      }
+      return TruthOf(request.trust >= condition.trust_at_least());
+    case Condition::kRowsAtLeast:
+      if (!request.rows) return Truth::kUnknown;
+      return TruthOf(*request.rows >= condition.rows_at_least());
+    case Condition::kDatasetAgeBelow: {
+      // A negative age means that a clock is wrong, an infinite one that there
+      // was no commit: neither is an age.
+      if (!request.dataset_age || *request.dataset_age < absl::ZeroDuration() ||
+          *request.dataset_age == absl::InfiniteDuration()) {
+        return Truth::kUnknown;
+      }
+      const std::optional<absl::Duration> limit = ToDuration(condition.dataset_age_below());
+      return limit ? TruthOf(*request.dataset_age < *limit) : Truth::kUnknown;
+    }
+    case Condition::KIND_NOT_SET:
+      break;
+  }
+  return Truth::kUnknown;
+}
+
+std::string Describe(const Condition& condition) {
+  switch (condition.kind_case()) {
+    case Condition::kTrustAtLeast:
+      return absl::StrCat("trust_at_least ", Trust_Name(condition.trust_at_least()));
+    case Condition::kRowsAtLeast:
+      return absl::StrCat("rows_at_least ", condition.rows_at_least());
+    case Condition::kDatasetAgeBelow:
+      return absl::StrCat(
+          "dataset_age_below ",
+          absl::FormatDuration(
+              ToDuration(condition.dataset_age_below()).value_or(absl::ZeroDuration())));
+    case Condition::KIND_NOT_SET:
+      break;
+  }
+  return "an empty condition";
+}
+
+ClassMask MaskOfColumn(const RequestedColumn& column) {
+  ClassMask mask = 0;
+  for (const DataClass c : column.classes) mask |= MaskOf(c);
+  return mask;
+}
+
+Transform Keep() {
+  Transform keep;
+  keep.set_kind(KEEP);
+  return keep;
+}
+
+bool IsKnown(const std::optional<Transform>& applied) {
+  return applied && TransformFault(*applied).empty();
+}
+
+}  // namespace
+
+struct DecisionEngine::Denial {
+  std::string code;
+  std::string reason;
+  std::string fix_hint = "";
+  std::vector<RuleRef> forbids = {};
+  std::optional<RuleRef> nearest_miss = std::nullopt;
+  std::string nearest_miss_lacks = "";
+};
+
+DecisionEngine::DecisionEngine(const PolicyDocument& document, const Digest& sha256)
+    : set_(document.set()), sha256_(sha256) {
+  const auto begin_of = [](const auto& windowed) {
+    if (!windowed.has_not_before()) return absl::InfinitePast();
+    return ToTime(windowed.not_before()).value_or(absl::InfiniteFuture());
+  };
+  const auto end_of = [](const auto& windowed) {
+    if (!windowed.has_not_after()) return absl::InfiniteFuture();
+    return ToTime(windowed.not_after()).value_or(absl::InfinitePast());
+  };
+  not_before_ = begin_of(set_);
+  not_after_ = end_of(set_);
+
+  std::unordered_map<std::string, int> group_index;
+  for (int i = 0; i < set_.group_size(); ++i) {
+    group_index[set_.group(i).name()] = i;
+    for (const std::string& member : set_.group(i).member()) {
+      std::vector<int>& groups = groups_of_[member];
+      if (groups.empty() || groups.back() != i) groups.push_back(i);
+    }
+  }
+  rules_.reserve(static_cast<std::size_t>(set_.rule_size()));  // permits_ points into it
+  for (int i = 0; i < set_.rule_size(); ++i) {
+    CompiledRule compiled;
+    compiled.rule = &set_.rule(i);
+    compiled.ref = {.id = set_.rule(i).id(), .line = document.RuleLine(i)};
+    for (const std::string& principal : set_.rule(i).scope().principal()) {
+      absl::string_view name = principal;
+      if (name == kAnyPrincipal) {
+        compiled.any_principal = true;
+      } else if (absl::ConsumePrefix(&name, kGroupPrefix)) {
+        compiled.groups.push_back(group_index.at(std::string(name)));
+      } else {
+        compiled.principals.push_back(principal);
+      }
+    }
+    std::sort(compiled.groups.begin(), compiled.groups.end());
+    std::sort(compiled.principals.begin(), compiled.principals.end());
+    for (const int c : set_.rule(i).scope().data_class()) compiled.classes |= MaskOf(c);
+    compiled.not_before = begin_of(set_.rule(i));
+    compiled.not_after = end_of(set_.rule(i));
+    rules_.push_back(std::move(compiled));
+  }
+  for (const CompiledRule& rule : rules_) {
+    std::set<int> actions(rule.rule->scope().action().begin(), rule.rule->scope().action().end());
+    for (const int action : actions) {
+      (rule.rule->has_permit() ? permits_ : forbids_)[static_cast<std::size_t>(action)].push_back(
+          &rule);
+    }
+  }
+}
+
+Decision DecisionEngine::Decide(const Request& request) const {
+  Decision decision;
+  decision.policy_id = set_.id();
+  decision.policy_version = set_.version();
+  decision.policy_sha256 = sha256_;
+  const auto deny = [&decision](Denial denial) {
+    decision.columns.clear();
+    decision.dp.reset();
+    decision.lease.reset();
+    decision.retention.reset();
+    decision.determining_rules = std::move(denial.forbids);
+    decision.reason = std::move(denial.reason);
+    decision.reason_code = std::move(denial.code);
+    decision.fix_hint = std::move(denial.fix_hint);
+    decision.nearest_miss = std::move(denial.nearest_miss);
+    decision.nearest_miss_lacks = std::move(denial.nearest_miss_lacks);
+    return decision;
+  };
+
+  if (std::optional<Denial> denial = CheckRequest(request)) return deny(*std::move(denial));
+
+  const auto action = static_cast<std::size_t>(request.action);
+  Denial forbidden{.code = "forbidden", .reason = ""};
+  for (const CompiledRule* rule : forbids_[action]) {
+    if (!ForbidApplies(*rule, request)) continue;
+    if (forbidden.forbids.empty()) {
+      forbidden.reason = absl::StrCat("rule ", Quoted(rule->ref.id), " forbids it");
+      if (!rule->rule->why().empty()) {
+        absl::StrAppend(&forbidden.reason, ": ", absl::Utf8SafeCEscape(rule->rule->why()));
+      }
+      forbidden.fix_hint = rule->rule->forbid().fix_hint();
+    }
+    forbidden.forbids.push_back(rule->ref);
+  }
+  if (!forbidden.forbids.empty()) return deny(std::move(forbidden));
+
+  Matches permits;
+  for (const CompiledRule* rule : permits_[action]) {
+    if (PermitMatches(*rule, request)) permits.push_back(rule);
+  }
+  if (permits.empty()) return deny(NoPermit(request));
+  if (std::optional<Denial> denial = MeetObligations(permits, request, decision)) {
+    return deny(*std::move(denial));
+  }
+  decision.allow = true;
+  decision.reason_code = "allowed";
+  for (const CompiledRule* permit : permits) decision.determining_rules.push_back(permit->ref);
+  return decision;
+}
+
+std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request& request) const {
+  const auto invalid = [](const std::string& what) {
+    return Denial{.code = "invalid_request", .reason = what};
+  };
+  if (request.action == ACTION_UNSPECIFIED || !Action_IsValid(request.action)) {
+    return invalid("the request names no action that is known");
+  }
+  if (!IsPrincipal(request.principal)) return invalid("the request names no principal");
+  if (!IsDataset(request.dataset)) return invalid("the request names no data set");
+  const bool takes_columns = ActionSeals(request.action) || ActionOpens(request.action);
+  if (takes_columns == request.columns.empty()) {
+    return invalid(absl::StrCat(Action_Name(request.action),
+                                takes_columns ? " needs columns" : " takes no columns"));
+  }
+  std::set<absl::string_view> names;
+  for (const RequestedColumn& column : request.columns) {
+    if (!IsName(column.name) || !names.insert(column.name).second) {
+      return invalid("a column of the request has no name of its own");
+    }
+    if (column.classes.empty() ||
+        !std::all_of(column.classes.begin(), column.classes.end(), [](DataClass c) {
+          return c != DATA_CLASS_UNSPECIFIED && DataClass_IsValid(c);
+        })) {
+      return invalid(absl::StrCat("column ", Quoted(column.name), " has no data class that is known"));
+    }
+  }
+  if (request.now == absl::InfinitePast() || request.now == absl::InfiniteFuture()) {
+    return Denial{.code = "unknown_fact", .reason = "the time is not known"};
+  }
+  if (request.now < not_before_) {
+    return Denial{.code = "expired", .reason = "the policy set is not in force yet"};
+  }
+  if (request.now >= not_after_) {
+    return Denial{.code = "expired",
+                  .reason = "the policy set has expired",
+                  .fix_hint = "apply its next version"};
+  }
+  if (std::find(set_.purpose().begin(), set_.purpose().end(), request.purpose) ==
+      set_.purpose().end()) {
+    return Denial{
+        .code = "undeclared_purpose",
+        .reason = absl::StrCat("purpose ", Quoted(request.purpose), " is not declared by the policy")};
+  }
+  return std::nullopt;
+}
+
+bool DecisionEngine::PrincipalMatches(const CompiledRule& rule,
+                                      const std::string& principal) const {
+  if (rule.any_principal) return true;
+  if (std::binary_search(rule.principals.begin(), rule.principals.end(), principal)) return true;
+  if (rule.groups.empty()) return false;
+  const auto groups = groups_of_.find(principal);
+  if (groups == groups_of_.end()) return false;
+  return std::any_of(groups->second.begin(), groups->second.end(), [&](int group) {
+    return std::binary_search(rule.groups.begin(), rule.groups.end(), group);
+  });
+}
+
+bool DecisionEngine::InScope(const CompiledRule& rule, const Request& request) const {
+  const Scope& scope = rule.rule->scope();
+  return request.now >= rule.not_before && request.now < rule.not_after &&
+         PrincipalMatches(rule, request.principal) &&
+         std::any_of(scope.dataset().begin(), scope.dataset().end(),
+                     [&](const std::string& d) { return DatasetMatches(d, request.dataset); }) &&
+         std::any_of(scope.purpose().begin(), scope.purpose().end(),
+                     [&](const std::string& p) { return PurposeLiesUnder(request.purpose, p); });
+}
+
+bool DecisionEngine::ForbidApplies(const CompiledRule& rule, const Request& request) const {
+  if (!InScope(rule, request)) return false;
+  if (rule.classes != 0 && std::none_of(request.columns.begin(), request.columns.end(),
+                                        [&](const RequestedColumn& column) {
+                                          return (MaskOfColumn(column) & rule.classes) != 0;
+                                        })) {
+    return false;
+  }
+  // Unknown forbids: only what is surely false, or surely excepted, escapes.
+  for (const Condition& condition : rule.rule->when()) {
+    if (Evaluate(condition, request) == Truth::kFalse) return false;
+  }
+  for (const Condition& condition : rule.rule->unless()) {
+    if (Evaluate(condition, request) == Truth::kTrue) return false;
+  }
+  return true;
+}
+
+bool DecisionEngine::PermitMatches(const CompiledRule& rule, const Request& request) const {
+  if (!InScope(rule, request)) return false;
+  // Unknown does not permit: only what is surely true, and surely not excepted.
+  for (const Condition& condition : rule.rule->when()) {
+    if (Evaluate(condition, request) != Truth::kTrue) return false;
+  }
+  for (const Condition& condition : rule.rule->unless()) {
+    if (Evaluate(condition, request) != Truth::kFalse) return false;
+  }
+  return true;
+}
+
+std::vector<DecisionEngine::Unmet> DecisionEngine::UnmetBy(const CompiledRule& rule,
+                                                           const Request& request) const {
+  std::vector<Unmet> unmet;
+  const Scope& scope = rule.rule->scope();
+  if (!PrincipalMatches(rule, request.principal)) {
+    unmet.push_back({absl::StrCat("principal ", Quoted(request.principal))});
+  }
+  if (std::none_of(scope.dataset().begin(), scope.dataset().end(),
+                   [&](const std::string& d) { return DatasetMatches(d, request.dataset); })) {
+    unmet.push_back({absl::StrCat("data set ", Quoted(request.dataset))});
+  }
+  if (std::none_of(scope.purpose().begin(), scope.purpose().end(),
+                   [&](const std::string& p) { return PurposeLiesUnder(request.purpose, p); })) {
+    unmet.push_back({absl::StrCat("purpose ", Quoted(request.purpose))});
+  }
+  if (request.now < rule.not_before) unmet.push_back({"a time behind its not_before"});
+  if (request.now >= rule.not_after) unmet.push_back({"a time before its not_after"});
+  for (const Condition& condition : rule.rule->when()) {
+    const Truth truth = Evaluate(condition, request);
+    if (truth == Truth::kFalse) unmet.push_back({absl::StrCat("when ", Describe(condition))});
+    if (truth == Truth::kUnknown) {
+      unmet.push_back({absl::StrCat("when ", Describe(condition), " (not known)"), true});
+    }
+  }
+  for (const Condition& condition : rule.rule->unless()) {
+    const Truth truth = Evaluate(condition, request);
+    if (truth == Truth::kTrue) unmet.push_back({absl::StrCat("unless ", Describe(condition))});
+    if (truth == Truth::kUnknown) {
+      unmet.push_back({absl::StrCat("unless ", Describe(condition), " (not known)"), true});
+    }
+  }
+  return unmet;
+}
+
+void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
+                                     Denial& denial) const {
+  const CompiledRule* nearest = nullptr;
+  std::vector<Unmet> nearest_unmet;
+  for (const CompiledRule* rule : permits_[static_cast<std::size_t>(request.action)]) {
+    if (classes != 0 && (rule->classes & classes) == 0) continue;
+    std::vector<Unmet> unmet = UnmetBy(*rule, request);
+    if (unmet.empty()) continue;
+    const bool nearer = nearest == nullptr || unmet.size() < nearest_unmet.size() ||
+                        (unmet.size() == nearest_unmet.size() && rule->ref.id < nearest->ref.id);
+    if (!nearer) continue;
+    nearest = rule;
+    nearest_unmet = std::move(unmet);
+  }
+  if (nearest == nullptr) return;
+  denial.nearest_miss = nearest->ref;
+  denial.nearest_miss_lacks = nearest_unmet.front().what;
+  if (nearest_unmet.front().unknown) denial.code = "unknown_fact";
+}
+
+DecisionEngine::Denial DecisionEngine::NoPermit(const Request& request) const {
+  Denial denial{.code = "no_matching_permit",
+                .reason = absl::StrCat("no rule permits ", Quoted(request.principal), " to ",
+                                       Action_Name(request.action), " data set ",
+                                       Quoted(request.dataset), " for purpose ",
+                                       Quoted(request.purpose))};
+  FindNearestMiss(request, 0, denial);
+  return denial;
+}
+
+std::optional<DecisionEngine::Denial> DecisionEngine::MeetObligations(const Matches& permits,
+                                                                      const Request& request,
+                                                                      Decision& decision) const {
+  for (const CompiledRule* permit : permits) {
+    for (const Obligation& obligation : permit->rule->permit().obligation()) {
+      if (!CanCarryOut(request.action, obligation.kind_case())) {
+        return Denial{.code = "cannot_honour",
+                      .reason = absl::StrCat(Action_Name(request.action),
+                                             " cannot carry out the obligation `",
+                                             ObligationName(obligation.kind_case()),
+                                             "` of rule ", Quoted(permit->ref.id))};
+      }
+      const auto shortest = [](const std::optional<absl::Duration>& a,
+                               const google::protobuf::Duration& b) {
+        const absl::Duration duration = ToDuration(b).value_or(absl::ZeroDuration());
+        return a ? std::min(*a, duration) : duration;
+      };
+      if (obligation.has_dp()) {
+        decision.dp = decision.dp ? StrictestOf(*decision.dp, obligation.dp()) : obligation.dp();
+      } else if (obligation.has_lease()) {
+        decision.lease = shortest(decision.lease, obligation.lease());
+      } else if (obligation.has_retention()) {
+        decision.retention = shortest(decision.retention, obligation.retention());
+      }
+    }
+  }
+  for (const RequestedColumn& column : request.columns) {
+    ColumnPlan plan{.name = column.name, .classes = column.classes, .transform = Keep(), .from_rules = {}};
+    if (std::optional<Denial> denial = PlanColumn(permits, request, column, plan)) return denial;
+    decision.columns.push_back(std::move(plan));
+  }
+  return std::nullopt;
+}
+
+std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& permits,
+                                                                 const Request& request,
+                                                                 const RequestedColumn& column,
+                                                                 ColumnPlan& plan) const {
+  const ClassMask classes = MaskOfColumn(column);
+  ClassMask covered = 0;
+  ClassMask transformed = 0;
+  std::vector<const Transform*> transforms;
+  std::set<std::string> from_rules;
+  for (const CompiledRule* permit : permits) {
+    covered |= permit->classes;
+    for (const Obligation& obligation : permit->rule->permit().obligation()) {
+      if (!obligation.has_transform()) continue;
+      ClassMask on_classes = 0;
+      for (const int c : obligation.transform().on_class()) on_classes |= MaskOf(c);
+      if ((on_classes & classes) == 0) continue;
+      transformed |= on_classes;
+      transforms.push_back(&obligation.transform());
+      from_rules.insert(permit->ref.id);
+    }
+  }
+  for (const DataClass c : column.classes) {
+    if ((covered & MaskOf(c)) == 0) return Uncovered(permits, request, column, c);
+    if (IsSensitive(c) && (transformed & MaskOf(c)) == 0) {
+      return Denial{.code = "uncovered_column",
+                    .reason = absl::StrCat("column ", Quoted(column.name), " is ", DataClass_Name(c),
+                                           ", and no matching permit says how to treat that class"),
+                    .fix_hint = absl::StrCat("add `obligation { transform { on_class: ",
+                                             DataClass_Name(c), " kind: ... } }` to a matching permit")};
+    }
+  }
+  if (!transforms.empty()) {
+    const std::optional<Transform> met = StrictestOf(transforms);
+    if (!met) {
+      return Denial{.code = "conflicting_obligations",
+                    .reason = absl::StrCat("the strictest transforms for column ",
+                                           Quoted(column.name),
+                                           " cannot be compared; they come from rules: ",
+                                           absl::Utf8SafeCEscape(absl::StrJoin(from_rules, ", ")))};
+    }
+    plan.transform = *met;
+    plan.from_rules.assign(from_rules.begin(), from_rules.end());
+  }
+  const TransformKind kind = plan.transform.kind();
+  if (request.action == SEAL && (classes & MaskOf(SUBJECT_KEY)) != 0 &&
+      kind != PSEUDONYMIZE) {
+    return Denial{.code = kind == REDACT || kind == DROP ? "cannot_honour" : "uncovered_column",
+                  .reason = absl::StrCat("column ", Quoted(column.name),
+                                         " is the subject key: it must be pseudonymised, not ",
+                                         TransformKind_Name(kind)),
+                  .fix_hint = "give SUBJECT_KEY a transform of kind PSEUDONYMIZE"};
+  }
+  if (!ActionOpens(request.action) || kind == DROP) return std::nullopt;
+
+  if (!IsKnown(column.applied)) {
+    return Denial{.code = "unknown_fact",
+                  .reason = absl::StrCat("it is not known how column ", Quoted(column.name),
+                                         " was treated when it was sealed")};
+  }
+  if (!IsAtLeastAsStrict(*column.applied, plan.transform)) {
+    return Denial{.code = "cannot_honour",
+                  .reason = absl::StrCat("column ", Quoted(column.name), " must be under ",
+                                         TransformKind_Name(kind), ", but was sealed under ",
+                                         column.applied->kind() == kind
+                                             ? "a weaker or another one"
+                                             : TransformKind_Name(column.applied->kind())),
+                  .fix_hint = "ask without this column, or seal the data anew under the transform"};
+  }
+  // The review did it already; what it dropped is not there to be opened.
+  plan.transform = Keep();
+  if (column.applied->kind() == DROP) plan.transform.set_kind(DROP);
+  return std::nullopt;
+}
+
+DecisionEngine::Denial DecisionEngine::Uncovered(const Matches& permits, const Request& request,
+                                                 const RequestedColumn& column,
+                                                 DataClass missing) const {
+  Denial denial{.code = "uncovered_column",
+                .reason = absl::StrCat("column ", Quoted(column.name), " is ",
+                                       DataClass_Name(missing),
+                                       ", which no matching permit covers"),
+                .fix_hint = "ask without this column, or have the class permitted"};
+  FindNearestMiss(request, MaskOf(missing), denial);
+  if (!denial.nearest_miss) {
+    const CompiledRule* first = *std::min_element(
+        permits.begin(), permits.end(),
+        [](const CompiledRule* a, const CompiledRule* b) { return a->ref.id < b->ref.id; });
+    denial.nearest_miss = first->ref;
+    denial.nearest_miss_lacks = absl::StrCat("data class ", DataClass_Name(missing));
+  }
+  return denial;
+}
+
+}  // namespace sealtrain::policy::internal

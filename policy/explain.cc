@@ -1,0 +1,118 @@
+#include "sealtrain/policy/explain.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "sealtrain/policy/names_internal.h"
+#include "sealtrain/policy/schema.h"
+
+namespace sealtrain::policy {
+namespace {
+
+using internal::Quoted;
+
+std::string ActionName(Action action) {
+  return Action_IsValid(action) ? Action_Name(action)
+                                : absl::StrCat("ACTION_", static_cast<int>(action));
+}
+
+std::string RuleList(const std::vector<RuleRef>& rules) {
+  return absl::StrJoin(rules, ", ", [](std::string* out, const RuleRef& rule) {
+    absl::StrAppend(out, absl::Utf8SafeCEscape(rule.id), " (line ", rule.line, ")");
+  });
+}
+
+std::string ClassList(const std::vector<DataClass>& classes) {
+  return absl::StrJoin(classes, " ", [](std::string* out, DataClass c) {
+    absl::StrAppend(out, DataClassName(c));
+  });
+}
+
+void AppendLine(std::string& page, absl::string_view label, absl::string_view value) {
+  if (!value.empty()) absl::StrAppendFormat(&page, "%-14s%s\n", label, value);
+}
+
+void AppendColumns(std::string& page, const std::vector<ColumnPlan>& columns) {
+  if (columns.empty()) return;
+  std::size_t name_width = 0;
+  std::size_t class_width = 0;
+  for (const ColumnPlan& column : columns) {
+    name_width = std::max(name_width, absl::Utf8SafeCEscape(column.name).size());
+    class_width = std::max(class_width, ClassList(column.classes).size());
+  }
+  absl::StrAppend(&page, "columns\n");
+  for (const ColumnPlan& column : columns) {
+    std::string line = absl::StrFormat(
+        "  %-*s  %-*s  %s", static_cast<int>(name_width), absl::Utf8SafeCEscape(column.name),
+        static_cast<int>(class_width), ClassList(column.classes),
+        DescribeTransform(column.transform));
+    if (!column.from_rules.empty()) {
+      absl::StrAppend(&line, "  (",
+                      absl::Utf8SafeCEscape(absl::StrJoin(column.from_rules, ", ")), ")");
+    }
+    absl::StrAppend(&page, line, "\n");
+  }
+}
+
+void AppendObligations(std::string& page, const Decision& decision) {
+  if (decision.dp) {
+    AppendLine(page, "privacy",
+               absl::StrFormat("epsilon at most %g at delta %g for one %s; ledger %g",
+                               decision.dp->epsilon_max(), decision.dp->delta_max(),
+                               decision.dp->unit() == SUBJECT ? "subject" : "record",
+                               decision.dp->ledger_epsilon()));
+  }
+  if (decision.lease) {
+    AppendLine(page, "lease", absl::StrCat("keys for ", absl::FormatDuration(*decision.lease)));
+  }
+  if (decision.retention) {
+    AppendLine(page, "retention",
+               absl::StrCat("data for ", absl::FormatDuration(*decision.retention)));
+  }
+}
+
+}  // namespace
+
+std::string DescribeTransform(const Transform& transform) {
+  if (!TransformKind_IsValid(transform.kind())) {
+    return absl::StrCat("TRANSFORM_", static_cast<int>(transform.kind()));
+  }
+  std::string text = TransformKind_Name(transform.kind());
+  if (transform.has_step()) absl::StrAppend(&text, ", step ", transform.step());
+  if (transform.has_prefix_v4()) absl::StrAppend(&text, ", IPv4 /", transform.prefix_v4());
+  if (transform.has_prefix_v6()) absl::StrAppend(&text, ", IPv6 /", transform.prefix_v6());
+  if (transform.has_domain()) absl::StrAppend(&text, ", domain ", Quoted(transform.domain()));
+  return text;
+}
+
+std::string ExplainDecision(const Request& request, const Decision& decision) {
+  std::string page;
+  AppendLine(page, decision.allow ? "ALLOW" : "DENY",
+             absl::StrCat(Quoted(request.principal), " to ", ActionName(request.action), " ",
+                          Quoted(request.dataset), " for ", Quoted(request.purpose)));
+  // The engine has escaped the names within its sentences.
+  AppendLine(page, "because", decision.reason);
+  AppendLine(page, "reason code", decision.reason_code);
+  AppendLine(page, decision.allow ? "permitted by" : "forbidden by",
+             RuleList(decision.determining_rules));
+  if (decision.nearest_miss) {
+    AppendLine(page, "nearest rule", RuleList({*decision.nearest_miss}));
+    AppendLine(page, "which lacks", decision.nearest_miss_lacks);
+  }
+  AppendLine(page, "what helps", absl::Utf8SafeCEscape(decision.fix_hint));
+  AppendColumns(page, decision.columns);
+  AppendObligations(page, decision);
+  AppendLine(page, "policy",
+             absl::StrCat(absl::Utf8SafeCEscape(decision.policy_id), " version ",
+                          decision.policy_version, ", SHA-256 ",
+                          HexEncode(decision.policy_sha256)));
+  return page;
+}
+
+}  // namespace sealtrain::policy

@@ -1,0 +1,89 @@
+// A loaded, checked policy set and its decisions.
+//
+// Decision rules: default deny; forbid wins; unknown never opens; obligations
+// of all matching permits meet at the strictest, and ones that cannot be
+// compared deny; every requested column must be covered, class by class, by
+// the matching permits. Pure: no clock, no I/O, no state.
+//
+// How obligations meet. Transforms by strength DROP > REDACT > PSEUDONYMIZE >
+// TRUNCATE_IP = BUCKET > KEEP; same kind: the coarser parameters; two kinds of
+// the same strength, or two pseudonym domains, deny. DP: smallest epsilon,
+// delta and ledger, the larger unit. Durations: the shortest.
+// A column covered by permits without any transform for its classes is kept,
+// except that a sensitive class (everything but PUBLIC, INTERNAL, FEATURE,
+// LABEL, SUBJECT_KEY) must have one, KEEP included, or the request is denied.
+// SEAL: a SUBJECT_KEY column must get PSEUDONYMIZE, never KEEP.
+// TRAIN, EVALUATE: only KEEP and DROP can be carried out when opening; any
+// other transform counts as KEEP if the review applied it, or a stricter one,
+// when the column was sealed, and denies otherwise.
+//
+// Immutable after Load, so thread-safe.
+#ifndef SEALTRAIN_POLICY_LOADED_POLICY_H_
+#define SEALTRAIN_POLICY_LOADED_POLICY_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sealtrain/base/bytes.h"
+#include "sealtrain/policy/decision.h"
+#include "sealtrain/policy/policy.pb.h"
+#include "sealtrain/policy/schema.h"
+
+namespace sealtrain::policy {
+
+// A finding of Check. `line`, `column`: 1-based place in the file, 0 if none.
+struct Finding {
+  enum class Severity { kError, kWarning };
+  Severity severity;
+  int line = 0;
+  int column = 0;
+  std::string rule_id;
+  std::string message;
+};
+
+struct TestResult {
+  std::string name;
+  int line = 0;
+  bool passed = false;
+  std::string message;  // what differed, when it failed
+};
+
+class LoadedPolicy {
+ public:
+  // Parses and checks `text`, at most 1 MiB. `file_name` is for messages only.
+  // InvalidArgument: syntax or meaning, as "FILE:LINE:COLUMN: what", the first
+  // of them; Check() gives all. Does not run the tests.
+  static absl::StatusOr<LoadedPolicy> Load(absl::string_view text, absl::string_view file_name);
+  LoadedPolicy(LoadedPolicy&&) noexcept;
+  LoadedPolicy& operator=(LoadedPolicy&&) noexcept;
+  ~LoadedPolicy();
+
+  const PolicySet& proto() const;
+  const Digest& sha256() const;  // of the exact bytes
+
+  Decision Decide(const Request& request) const;
+
+  // Runs the tests of the file. A set with a failing test, or with none,
+  // must not be put into force.
+  std::vector<TestResult> RunTests() const;
+
+ private:
+  struct Impl;
+  explicit LoadedPolicy(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Everything that is wrong or doubtful with a policy file, in order of lines.
+// With a schema also what concerns its columns and classes.
+std::vector<Finding> Check(absl::string_view text, absl::string_view file_name,
+                           const Schema* schema);
+
+// A request for all columns of `schema` (SEAL), with no facts set.
+Request SealRequestFor(const Schema& schema);
+
+}  // namespace sealtrain::policy
+
+#endif  // SEALTRAIN_POLICY_LOADED_POLICY_H_

@@ -1,0 +1,179 @@
+#include "sealtrain/policy/obligations_internal.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/policy/names_internal.h"
+
+namespace sealtrain::policy::internal {
+namespace {
+
+int Strength(TransformKind kind) {
+  switch (kind) {
+    case DROP:
+      return 5;
+    case REDACT:
+      return 4;
+    case PSEUDONYMIZE:
+      return 3;
+    case TRUNCATE_IP:
+    case BUCKET:
+      return 2;
+    case KEEP:
+      return 1;
+    default:
+      return 0;  // never: transforms without fault only
+  }
+}
+
+// Makes `a` the coarser of two transforms of the same strength. False: they
+// cannot be compared.
+bool Coarsen(Transform& a, const Transform& b) {
+  if (a.kind() != b.kind()) return false;
+  switch (a.kind()) {
+    case BUCKET:
+      a.set_step(std::max(a.step(), b.step()));
+      return true;
+    case TRUNCATE_IP:
+      a.set_prefix_v4(std::min(a.prefix_v4(), b.prefix_v4()));
+      a.set_prefix_v6(std::min(a.prefix_v6(), b.prefix_v6()));
+      return true;
+    case PSEUDONYMIZE:
+      return a.domain() == b.domain();
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+std::string TransformFault(const Transform& transform) {
+  const TransformKind kind = transform.kind();
+  if (kind == TRANSFORM_UNSPECIFIED || !TransformKind_IsValid(kind)) return "`kind` is not given";
+  const std::string name = TransformKind_Name(kind);
+  if (kind == BUCKET && !transform.has_step()) return "BUCKET needs `step`";
+  if (kind == TRUNCATE_IP && !(transform.has_prefix_v4() && transform.has_prefix_v6())) {
+    return "TRUNCATE_IP needs `prefix_v4` and `prefix_v6`";
+  }
+  if (kind == PSEUDONYMIZE && !transform.has_domain()) return "PSEUDONYMIZE needs `domain`";
+  if (kind != BUCKET && transform.has_step()) return absl::StrCat(name, " takes no `step`");
+  if (kind != TRUNCATE_IP && (transform.has_prefix_v4() || transform.has_prefix_v6())) {
+    return absl::StrCat(name, " takes no prefix");
+  }
+  if (kind != PSEUDONYMIZE && transform.has_domain()) return absl::StrCat(name, " takes no `domain`");
+  if (kind == BUCKET && !(transform.step() > 0 && std::isfinite(transform.step()))) {
+    return "`step` must be positive";
+  }
+  if (transform.prefix_v4() > 32) return "`prefix_v4` is at most 32";
+  if (transform.prefix_v6() > 128) return "`prefix_v6` is at most 128";
+  if (kind == PSEUDONYMIZE && !IsName(transform.domain())) return "`domain` is not a name";
+  return "";
+}
+
+bool IsAtLeastAsStrict(const Transform& applied, const Transform& required) {
+  if (Strength(applied.kind()) != Strength(required.kind())) {
+    return Strength(applied.kind()) > Strength(required.kind());
+  }
+  // Stricter is what the requirement no longer coarsens.
+  Transform met = applied;
+  return Coarsen(met, required) && met.step() == applied.step() &&
+         met.prefix_v4() == applied.prefix_v4() && met.prefix_v6() == applied.prefix_v6();
+}
+
+std::optional<Transform> StrictestOf(const std::vector<const Transform*>& transforms) {
+  int strength = 0;
+  for (const Transform* transform : transforms) {
+    strength = std::max(strength, Strength(transform->kind()));
+  }
+  std::optional<Transform> met;
+  for (const Transform* transform : transforms) {
+    if (Strength(transform->kind()) < strength) continue;
+    if (!met) {
+      met = *transform;
+      met->clear_on_class();
+    } else if (!Coarsen(*met, *transform)) {
+      return std::nullopt;
+    }
+  }
+  return met;
+}
+
+DifferentialPrivacy StrictestOf(const DifferentialPrivacy& a, const DifferentialPrivacy& b) {
+  DifferentialPrivacy met;
+  met.set_epsilon_max(std::min(a.epsilon_max(), b.epsilon_max()));
+  met.set_delta_max(std::min(a.delta_max(), b.delta_max()));
+  met.set_unit(std::max(a.unit(), b.unit()));  // SUBJECT > RECORD
+  met.set_ledger_epsilon(std::min(a.ledger_epsilon(), b.ledger_epsilon()));
+  return met;
+}
+
+bool IsSensitive(DataClass c) {
+  switch (c) {
+    case PUBLIC:
+    case INTERNAL:
+    case FEATURE:
+    case LABEL:
+    case SUBJECT_KEY:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool ActionSeals(Action action) { return action == INGEST || action == SEAL; }
+
+bool ActionOpens(Action action) {
+  return action == TRAIN || action == EVALUATE || action == INSPECT;
+}
+
+bool CanCarryOut(Action action, Obligation::KindCase kind) {
+  switch (kind) {
+    case Obligation::kTransform:
+    case Obligation::kLease:
+      return ActionSeals(action) || ActionOpens(action);
+    case Obligation::kDp:
+      return action == TRAIN;
+    case Obligation::kRetention:
+      return ActionSeals(action);
+    case Obligation::KIND_NOT_SET:
+      break;
+  }
+  return false;
+}
+
+absl::string_view ObligationName(Obligation::KindCase kind) {
+  switch (kind) {
+    case Obligation::kTransform:
+      return "transform";
+    case Obligation::kDp:
+      return "dp";
+    case Obligation::kLease:
+      return "lease";
+    case Obligation::kRetention:
+      return "retention";
+    case Obligation::KIND_NOT_SET:
+      break;
+  }
+  return "obligation";
+}
+
+std::optional<absl::Time> ToTime(const google::protobuf::Timestamp& timestamp) {
+  constexpr std::int64_t kFirstSecond = -62135596800;  // 0001-01-01T00:00:00Z
+  constexpr std::int64_t kLastSecond = 253402300799;   // 9999-12-31T23:59:59Z
+  if (timestamp.seconds() < kFirstSecond || timestamp.seconds() > kLastSecond) return std::nullopt;
+  if (timestamp.nanos() < 0 || timestamp.nanos() > 999999999) return std::nullopt;
+  return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
+}
+
+std::optional<absl::Duration> ToDuration(const google::protobuf::Duration& duration) {
+  constexpr std::int64_t kMaxSeconds = 315576000000;  // about 10,000 years
+  if (duration.seconds() < -kMaxSeconds || duration.seconds() > kMaxSeconds) return std::nullopt;
+  if (duration.nanos() < -999999999 || duration.nanos() > 999999999) return std::nullopt;
+  if (duration.seconds() > 0 && duration.nanos() < 0) return std::nullopt;
+  if (duration.seconds() < 0 && duration.nanos() > 0) return std::nullopt;
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+}  // namespace sealtrain::policy::internal

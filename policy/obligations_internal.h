@@ -1,0 +1,51 @@
+// Obligations: which transform is stricter, and what each action can carry out.
+#ifndef SEALTRAIN_POLICY_OBLIGATIONS_INTERNAL_H_
+#define SEALTRAIN_POLICY_OBLIGATIONS_INTERNAL_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/protobuf/duration.pb.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "sealtrain/policy/policy.pb.h"
+
+namespace sealtrain::policy::internal {
+
+// What is wrong with the kind and the parameters of `transform`; empty: nothing.
+// Does not look at on_class.
+std::string TransformFault(const Transform& transform);
+
+// Whether data under `applied` reveal no more than `required` allows.
+// Both without fault.
+bool IsAtLeastAsStrict(const Transform& applied, const Transform& required);
+
+// The strictest of `transforms`, on_class left out; nothing if the strictest
+// ones cannot be compared. The order of `transforms`, which may not be empty
+// and are without fault, does not matter.
+std::optional<Transform> StrictestOf(const std::vector<const Transform*>& transforms);
+
+// The smallest epsilon, delta and ledger, and the larger unit.
+DifferentialPrivacy StrictestOf(const DifferentialPrivacy& a, const DifferentialPrivacy& b);
+
+// Everything but PUBLIC, INTERNAL, FEATURE, LABEL and SUBJECT_KEY.
+bool IsSensitive(DataClass c);
+
+// INGEST and SEAL: records go in.
+bool ActionSeals(Action action);
+// TRAIN, EVALUATE and INSPECT: columns are opened.
+bool ActionOpens(Action action);
+// Whether the stage of `action` can carry out this kind of obligation.
+bool CanCarryOut(Action action, Obligation::KindCase kind);
+// "transform", "dp", "lease", "retention"
+absl::string_view ObligationName(Obligation::KindCase kind);
+
+// Nothing for what is out of protobuf's range.
+std::optional<absl::Time> ToTime(const google::protobuf::Timestamp& timestamp);
+std::optional<absl::Duration> ToDuration(const google::protobuf::Duration& duration);
+
+}  // namespace sealtrain::policy::internal
+
+#endif  // SEALTRAIN_POLICY_OBLIGATIONS_INTERNAL_H_

@@ -1,0 +1,391 @@
+#include "sealtrain/policy/policy_check_internal.h"
+
+#include <cmath>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "sealtrain/policy/names_internal.h"
+#include "sealtrain/policy/obligations_internal.h"
+
+namespace sealtrain::policy::internal {
+namespace {
+
+class Checker {
+ public:
+  explicit Checker(const PolicyDocument& document)
+      : document_(document), set_(document.set()), root_(document.root()) {}
+
+  std::vector<Finding> Run() {
+    CheckHead();
+    CheckPurposes();
+    CheckGroups();
+    CheckApproval();
+    for (int i = 0; i < set_.rule_size(); ++i) CheckRule(set_.rule(i), root_.Child("rule", i));
+    rule_id_.clear();
+    for (int i = 0; i < set_.test_size(); ++i) CheckTest(set_.test(i), root_.Child("test", i));
+    return std::move(findings_);
+  }
+
+ private:
+  void Error(const Place& place, const std::string& message, const char* field = nullptr,
+             int index = -1) {
+    findings_.push_back(place.Error(message, field, index));
+    findings_.back().rule_id = rule_id_;
+  }
+
+  void CheckHead() {
+    if (!IsName(set_.id())) Error(root_, "`id` is required: 1 to 256 bytes", "id");
+    if (!IsName(set_.author())) {
+      Error(root_, "`author` is required: who may not approve the set", "author");
+    }
+    if (!set_.has_version() || set_.version() == 0) {
+      Error(root_, "`version` is required and counts from 1", "version");
+    } else if (set_.version() == 1 && set_.has_previous_sha256()) {
+      Error(root_, "version 1 has no predecessor to name", "previous_sha256");
+    } else if (set_.version() > 1 && !IsHexDigest(set_.previous_sha256())) {
+      Error(root_, "`previous_sha256` must be the 64 lower-case hex digits of the version before",
+            "previous_sha256");
+    }
+    CheckWindow(set_, root_);
+  }
+
+  // Of a set or of a rule.
+  template <class Windowed>
+  void CheckWindow(const Windowed& windowed, const Place& place) {
+    std::optional<absl::Time> begin;
+    std::optional<absl::Time> end;
+    if (windowed.has_not_before()) {
+      begin = ToTime(windowed.not_before());
+      if (!begin) Error(place, "`not_before` is no valid time", "not_before");
+    }
+    if (windowed.has_not_after()) {
+      end = ToTime(windowed.not_after());
+      if (!end) Error(place, "`not_after` is no valid time", "not_after");
+    }
+    if (begin && end && *begin >= *end) {
+      Error(place, "`not_after` must lie behind `not_before`", "not_after");
+    }
+  }
+
+  void CheckPurposes() {
+    if (set_.purpose_size() == 0) Error(root_, "at least one `purpose` must be declared");
+    for (int i = 0; i < set_.purpose_size(); ++i) {
+      const std::string& purpose = set_.purpose(i);
+      if (!IsPurpose(purpose)) {
+        Error(root_, absl::StrCat(Quoted(purpose), " is no purpose: names joined by '/'"), "purpose",
+              i);
+      } else if (!purposes_.insert(purpose).second) {
+        Error(root_, absl::StrCat("purpose ", Quoted(purpose), " is declared twice"), "purpose", i);
+      }
+    }
+  }
+
+  void CheckGroups() {
+    for (int i = 0; i < set_.group_size(); ++i) {
+      const Group& group = set_.group(i);
+      const Place place = root_.Child("group", i);
+      if (!IsName(group.name())) {
+        Error(place, "a group needs a `name`", "name");
+      } else if (!groups_.insert(group.name()).second) {
+        Error(place, absl::StrCat("group ", Quoted(group.name()), " is declared twice"), "name");
+      }
+      for (int j = 0; j < group.member_size(); ++j) {
+        if (!IsPrincipal(group.member(j))) {
+          Error(place, absl::StrCat(Quoted(group.member(j)),
+                                    " cannot be a member: exact names of principals only"),
+                "member", j);
+        }
+      }
+    }
+  }
+
+  void CheckApproval() {
+    if (!set_.has_approval()) {
+      Error(root_, "`approval` is required");
+      return;
+    }
+    const Place place = root_.Child("approval");
+    std::set<std::string> names;
+    std::set<std::string> keys;
+    std::size_t eligible = 0;
+    for (int i = 0; i < set_.approval().approver_size(); ++i) {
+      const Approver& approver = set_.approval().approver(i);
+      const Place at = place.Child("approver", i);
+      if (!IsName(approver.name()) || absl::StrContains(approver.name(), ' ')) {
+        Error(at, "an approver needs a `name` without spaces", "name");
+      }
+      if (!names.insert(approver.name()).second) {
+        Error(at, absl::StrCat("approver ", Quoted(approver.name()), " is named twice"), "name");
+      }
+      if (!IsHexDigest(approver.public_key())) {
+        Error(at, "`public_key` must be 64 lower-case hex digits", "public_key");
+      } else if (!keys.insert(approver.public_key()).second) {
+        Error(at, "this key stands for another approver already", "public_key");
+      }
+      if (approver.name() != set_.author()) ++eligible;
+    }
+    if (!set_.approval().has_required() || set_.approval().required() == 0) {
+      Error(place, "`required` is required: how many must approve, at least 1", "required");
+    } else if (set_.approval().required() > eligible) {
+      Error(place, absl::StrCat(set_.approval().required(), " approvals are required, but only ",
+                                eligible, " approvers are not the author"),
+            "required");
+    }
+  }
+
+  void CheckRule(const Rule& rule, const Place& place) {
+    rule_id_ = rule.id();
+    if (!IsName(rule.id())) {
+      Error(place, "a rule needs an `id`", "id");
+    } else if (!rule_ids_.insert(rule.id()).second) {
+      Error(place, absl::StrCat("rule ", Quoted(rule.id()), " is there twice"), "id");
+    }
+    if (rule.effect_case() == Rule::EFFECT_NOT_SET) {
+      Error(place, "a rule needs `permit` or `forbid`");
+    }
+    if (rule.has_scope()) {
+      CheckScope(rule.scope(), place.Child("scope"));
+    } else {
+      Error(place, "a rule needs a `scope`");
+    }
+    for (int i = 0; i < rule.permit().obligation_size(); ++i) {
+      CheckObligation(rule.permit().obligation(i), place.Child("permit").Child("obligation", i));
+    }
+    for (int i = 0; i < rule.when_size(); ++i) {
+      CheckCondition(rule.when(i), place.Child("when", i));
+    }
+    for (int i = 0; i < rule.unless_size(); ++i) {
+      CheckCondition(rule.unless(i), place.Child("unless", i));
+    }
+    CheckWindow(rule, place);
+  }
+
+  void CheckScope(const Scope& scope, const Place& place) {
+    // An empty list matches nothing. In a forbid that would be a hole which
+    // nobody sees, so it has to be said by leaving the rule out.
+    if (scope.principal().empty()) Error(place, "`principal` is empty and would match nobody");
+    if (scope.action().empty()) Error(place, "`action` is empty and would match nothing");
+    if (scope.dataset().empty()) Error(place, "`dataset` is empty and would match nothing");
+    if (scope.purpose().empty()) Error(place, "`purpose` is empty and would match nothing");
+    for (int i = 0; i < scope.principal_size(); ++i) CheckScopePrincipal(scope, place, i);
+    for (int i = 0; i < scope.action_size(); ++i) {
+      if (scope.action(i) == ACTION_UNSPECIFIED || !Action_IsValid(scope.action(i))) {
+        Error(place, absl::StrCat("unknown action ", static_cast<int>(scope.action(i))), "action",
+              i);
+      }
+    }
+    for (int i = 0; i < scope.dataset_size(); ++i) {
+      if (!IsDatasetPattern(scope.dataset(i))) {
+        Error(place, absl::StrCat(Quoted(scope.dataset(i)),
+                                  " is no data set: an exact name, \"PREFIX/*\" or \"*\""),
+              "dataset", i);
+      }
+    }
+    for (int i = 0; i < scope.purpose_size(); ++i) {
+      if (!IsDeclaredPurpose(scope.purpose(i))) {
+        Error(place, absl::StrCat("purpose ", Quoted(scope.purpose(i)), " is not declared"),
+              "purpose", i);
+      }
+    }
+    CheckClasses(scope, place);
+  }
+
+  void CheckScopePrincipal(const Scope& scope, const Place& place, int i) {
+    absl::string_view principal = scope.principal(i);
+    if (absl::ConsumePrefix(&principal, kGroupPrefix)) {
+      if (groups_.count(std::string(principal)) == 0) {
+        Error(place, absl::StrCat("group ", Quoted(principal), " is not declared"), "principal", i);
+      }
+    } else if (principal != kAnyPrincipal && !IsPrincipal(principal)) {
+      Error(place, absl::StrCat(Quoted(principal), " is no principal"), "principal", i);
+    }
+  }
+
+  // Declared itself, or something under it is.
+  bool IsDeclaredPurpose(const std::string& scope) const {
+    if (!IsPurpose(scope)) return false;
+    for (const std::string& purpose : purposes_) {
+      if (PurposeLiesUnder(purpose, scope)) return true;
+    }
+    return false;
+  }
+
+  // Of a scope or of a test's column.
+  template <class WithClasses>
+  void CheckClasses(const WithClasses& with_classes, const Place& place) {
+    for (int i = 0; i < with_classes.data_class_size(); ++i) {
+      CheckClass(with_classes.data_class(i), place, "data_class", i);
+    }
+  }
+
+  void CheckClass(int number, const Place& place, const char* field, int index) {
+    if (number == DATA_CLASS_UNSPECIFIED || !DataClass_IsValid(number)) {
+      Error(place, absl::StrCat("unknown data class ", number), field, index);
+    }
+  }
+
+  void CheckObligation(const Obligation& obligation, const Place& place) {
+    switch (obligation.kind_case()) {
+      case Obligation::kTransform: {
+        const Place at = place.Child("transform");
+        if (obligation.transform().on_class().empty()) {
+          Error(at, "a transform needs at least one `on_class`");
+        }
+        for (int i = 0; i < obligation.transform().on_class_size(); ++i) {
+          CheckClass(obligation.transform().on_class(i), at, "on_class", i);
+        }
+        if (const std::string fault = TransformFault(obligation.transform()); !fault.empty()) {
+          Error(at, fault);
+        }
+        return;
+      }
+      case Obligation::kDp:
+        return CheckDp(obligation.dp(), place.Child("dp"));
+      case Obligation::kLease:
+        return CheckPositive(obligation.lease(), place, "lease");
+      case Obligation::kRetention:
+        return CheckPositive(obligation.retention(), place, "retention");
+      case Obligation::KIND_NOT_SET:
+        return Error(place, "an empty obligation");
+    }
+  }
+
+  void CheckDp(const DifferentialPrivacy& dp, const Place& place) {
+    if (!(dp.epsilon_max() > 0 && std::isfinite(dp.epsilon_max()))) {
+      Error(place, "`epsilon_max` is required and positive", "epsilon_max");
+    }
+    if (!(dp.delta_max() > 0 && dp.delta_max() < 1)) {
+      Error(place, "`delta_max` is required and lies between 0 and 1", "delta_max");
+    }
+    if (dp.unit() == PRIVACY_UNIT_UNSPECIFIED || !PrivacyUnit_IsValid(dp.unit())) {
+      Error(place, "`unit` is required: RECORD or SUBJECT", "unit");
+    }
+    if (!(dp.ledger_epsilon() > 0 && std::isfinite(dp.ledger_epsilon()))) {
+      Error(place, "`ledger_epsilon` is required and positive", "ledger_epsilon");
+    }
+  }
+
+  void CheckPositive(const google::protobuf::Duration& duration, const Place& place,
+                     const char* field) {
+    const std::optional<absl::Duration> value = ToDuration(duration);
+    if (!value || *value <= absl::ZeroDuration()) {
+      Error(place, absl::StrCat("`", field, "` must be a positive time"), field);
+    }
+  }
+
+  void CheckCondition(const Condition& condition, const Place& place) {
+    switch (condition.kind_case()) {
+      case Condition::kTrustAtLeast:
+        if (condition.trust_at_least() == TRUST_UNSPECIFIED ||
+            !Trust_IsValid(condition.trust_at_least())) {
+          Error(place, "unknown trust", "trust_at_least");
+        }
+        return;
+      case Condition::kRowsAtLeast:
+        return;
+      case Condition::kDatasetAgeBelow:
+        return CheckPositive(condition.dataset_age_below(), place, "dataset_age_below");
+      case Condition::KIND_NOT_SET:
+        return Error(place, "an empty condition");
+    }
+  }
+
+  void CheckTest(const Test& test, const Place& place) {
+    if (!IsName(test.name())) {
+      Error(place, "a test needs a `name`", "name");
+    } else if (!test_names_.insert(test.name()).second) {
+      Error(place, absl::StrCat("test ", Quoted(test.name()), " is there twice"), "name");
+    }
+    std::set<std::string> columns;
+    if (test.has_request()) {
+      CheckTestRequest(test.request(), place.Child("request"), columns);
+    } else {
+      Error(place, "a test needs a `request`");
+    }
+    if (test.has_expect()) {
+      CheckExpect(test.expect(), place.Child("expect"), columns);
+    } else {
+      Error(place, "a test needs an `expect`");
+    }
+  }
+
+  void CheckTestRequest(const TestRequest& request, const Place& place,
+                        std::set<std::string>& columns) {
+    if (request.action() == ACTION_UNSPECIFIED || !Action_IsValid(request.action())) {
+      Error(place, "a test's request needs an `action`", "action");
+    }
+    if (!Trust_IsValid(request.trust())) Error(place, "unknown trust", "trust");
+    if (request.has_dataset_age()) {
+      const std::optional<absl::Duration> age = ToDuration(request.dataset_age());
+      if (!age || *age < absl::ZeroDuration()) {
+        Error(place, "`dataset_age` may not be negative", "dataset_age");
+      }
+    }
+    if (request.has_now() && !ToTime(request.now())) {
+      Error(place, "`now` is no valid time", "now");
+    }
+    for (int i = 0; i < request.column_size(); ++i) {
+      const TestColumn& column = request.column(i);
+      const Place at = place.Child("column", i);
+      if (!IsName(column.name()) || !columns.insert(column.name()).second) {
+        Error(at, "a column needs a `name` of its own", "name");
+      }
+      if (column.data_class().empty()) Error(at, "a column has at least one `data_class`");
+      CheckClasses(column, at);
+      if (!column.has_applied()) continue;
+      if (const std::string fault = TransformFault(column.applied()); !fault.empty()) {
+        Error(at.Child("applied"), fault);
+      }
+    }
+  }
+
+  void CheckExpect(const Expect& expect, const Place& place, const std::set<std::string>& columns) {
+    if (!expect.has_allow()) {
+      Error(place, "`allow` is required: true or false");
+      return;
+    }
+    if (!expect.allow() && (expect.has_epsilon_max() || expect.column_dropped_size() > 0 ||
+                            expect.column_opened_size() > 0)) {
+      Error(place, "a denied request has no columns and no epsilon to expect");
+    }
+    for (int i = 0; i < expect.determining_rule_size(); ++i) {
+      if (rule_ids_.count(expect.determining_rule(i)) == 0) {
+        Error(place, absl::StrCat("there is no rule ", Quoted(expect.determining_rule(i))),
+              "determining_rule", i);
+      }
+    }
+    const auto check_column = [&](const std::string& column, const char* field, int i) {
+      if (columns.count(column) == 0) {
+        Error(place, absl::StrCat("the request has no column ", Quoted(column)), field, i);
+      }
+    };
+    for (int i = 0; i < expect.column_dropped_size(); ++i) {
+      check_column(expect.column_dropped(i), "column_dropped", i);
+    }
+    for (int i = 0; i < expect.column_opened_size(); ++i) {
+      check_column(expect.column_opened(i), "column_opened", i);
+    }
+  }
+
+  const PolicyDocument& document_;
+  const PolicySet& set_;
+  const Place root_;
+  std::vector<Finding> findings_;
+  std::string rule_id_;  // of the rule that is being checked
+  std::set<std::string> purposes_;
+  std::set<std::string> groups_;
+  std::set<std::string> rule_ids_;
+  std::set<std::string> test_names_;
+};
+
+}  // namespace
+
+std::vector<Finding> CheckMeaning(const PolicyDocument& document) { return Checker(document).Run(); }
+
+}  // namespace sealtrain::policy::internal

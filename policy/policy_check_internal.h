@@ -1,0 +1,22 @@
+// What makes a parsed policy set invalid, and what makes it doubtful.
+#ifndef SEALTRAIN_POLICY_POLICY_CHECK_INTERNAL_H_
+#define SEALTRAIN_POLICY_POLICY_CHECK_INTERNAL_H_
+
+#include <vector>
+
+#include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/policy/policy_document_internal.h"
+#include "sealtrain/policy/schema.h"
+
+namespace sealtrain::policy::internal {
+
+// Errors only; a set without any can be decided by. The document must have
+// parsed.
+std::vector<Finding> CheckMeaning(const PolicyDocument& document);
+
+// Warnings only, on a set without errors. `schema` may be null.
+std::vector<Finding> Lint(const PolicyDocument& document, const Schema* schema);
+
+}  // namespace sealtrain::policy::internal
+
+#endif  // SEALTRAIN_POLICY_POLICY_CHECK_INTERNAL_H_

@@ -1,0 +1,259 @@
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "sealtrain/policy/decision_engine_internal.h"
+#include "sealtrain/policy/names_internal.h"
+#include "sealtrain/policy/obligations_internal.h"
+#include "sealtrain/policy/policy_check_internal.h"
+
+namespace sealtrain::policy::internal {
+namespace {
+
+constexpr double kLargeEpsilon = 10;
+constexpr double kLargeDelta = 1e-3;
+
+ClassMask ClassesOf(const Scope& scope) {
+  ClassMask mask = 0;
+  for (const int c : scope.data_class()) mask |= MaskOf(c);
+  return mask;
+}
+
+bool HasAction(const Rule& rule, Action action) {
+  return std::count(rule.scope().action().begin(), rule.scope().action().end(), action) > 0;
+}
+
+class Linter {
+ public:
+  explicit Linter(const PolicyDocument& document)
+      : set_(document.set()), root_(document.root()) {}
+
+  std::vector<Finding> Run(const Schema* schema) {
+    if (set_.test_size() == 0) {
+      Warn(root_, "the set has no tests: it cannot be put into force");
+    }
+    LintPurposes();
+    LintGroups();
+    for (int i = 0; i < set_.rule_size(); ++i) LintRule(set_.rule(i), root_.Child("rule", i));
+    if (schema != nullptr) LintSchema(*schema);
+    return std::move(findings_);
+  }
+
+ private:
+  void Warn(const Place& place, const std::string& message, const char* field = nullptr,
+            int index = -1) {
+    findings_.push_back(place.Warning(message, field, index));
+    findings_.back().rule_id = rule_id_;
+  }
+  // About the schema, so without a line of the policy file.
+  void WarnOfSchema(const std::string& message) {
+    findings_.push_back({.severity = Finding::Severity::kWarning,
+                         .line = 0,
+                         .column = 0,
+                         .rule_id = "",
+                         .message = message});
+  }
+
+  void LintPurposes() {
+    for (int i = 0; i < set_.purpose_size(); ++i) {
+      const bool used = std::any_of(set_.rule().begin(), set_.rule().end(), [&](const Rule& rule) {
+        const auto& scopes = rule.scope().purpose();
+        return std::any_of(scopes.begin(), scopes.end(), [&](const std::string& scope) {
+          return PurposeLiesUnder(set_.purpose(i), scope);
+        });
+      });
+      if (!used) {
+        Warn(root_, absl::StrCat("no rule speaks of purpose ", Quoted(set_.purpose(i))), "purpose",
+             i);
+      }
+    }
+  }
+
+  void LintGroups() {
+    std::set<std::string> used;
+    for (const Rule& rule : set_.rule()) {
+      for (const std::string& principal : rule.scope().principal()) {
+        absl::string_view name = principal;
+        if (absl::ConsumePrefix(&name, kGroupPrefix)) used.insert(std::string(name));
+      }
+    }
+    for (int i = 0; i < set_.group_size(); ++i) {
+      if (used.count(set_.group(i).name()) == 0) {
+        Warn(root_.Child("group", i),
+             absl::StrCat("no rule speaks of group ", Quoted(set_.group(i).name())));
+      }
+      if (set_.group(i).member().empty()) empty_groups_.insert(set_.group(i).name());
+    }
+  }
+
+  void LintRule(const Rule& rule, const Place& place) {
+    rule_id_ = rule.id();
+    if (!CanMatchAnybody(rule.scope())) {
+      Warn(place, "the rule can never match: its groups have no members");
+    }
+    if (!WindowMeetsTheSets(rule)) {
+      Warn(place, "the rule can never match: its window lies outside the set's");
+    }
+    if (rule.has_permit()) LintPermit(rule, place);
+    rule_id_.clear();
+  }
+
+  bool CanMatchAnybody(const Scope& scope) const {
+    return std::any_of(scope.principal().begin(), scope.principal().end(),
+                       [&](const std::string& principal) {
+                         absl::string_view name = principal;
+                         return !absl::ConsumePrefix(&name, kGroupPrefix) ||
+                                empty_groups_.count(std::string(name)) == 0;
+                       });
+  }
+
+  bool WindowMeetsTheSets(const Rule& rule) const {
+    absl::Time begin = absl::InfinitePast();
+    absl::Time end = absl::InfiniteFuture();
+    if (rule.has_not_before()) begin = std::max(begin, *ToTime(rule.not_before()));
+    if (set_.has_not_before()) begin = std::max(begin, *ToTime(set_.not_before()));
+    if (rule.has_not_after()) end = std::min(end, *ToTime(rule.not_after()));
+    if (set_.has_not_after()) end = std::min(end, *ToTime(set_.not_after()));
+    return begin < end;
+  }
+
+  void LintPermit(const Rule& rule, const Place& place) {
+    const Scope& scope = rule.scope();
+    if (!rule.has_not_after() && !set_.has_not_after()) {
+      Warn(place, "the permit never ends: neither it nor the set has `not_after`");
+    }
+    for (int i = 0; i < scope.principal_size(); ++i) {
+      if (scope.principal(i) == kAnyPrincipal) {
+        Warn(place.Child("scope"), "the permit is for anybody", "principal", i);
+      }
+    }
+    const ClassMask classes = ClassesOf(scope);
+    for (int i = 0; i < scope.action_size(); ++i) {
+      const auto action = static_cast<Action>(scope.action(i));
+      if (classes == 0 && (ActionSeals(action) || ActionOpens(action))) {
+        Warn(place.Child("scope"),
+             absl::StrCat("the permit covers no data class, so ", Action_Name(action),
+                          " gets no column by it"),
+             "action", i);
+      }
+    }
+    for (int i = 0; i < rule.permit().obligation_size(); ++i) {
+      LintObligation(rule, rule.permit().obligation(i),
+                     place.Child("permit").Child("obligation", i));
+    }
+  }
+
+  void LintObligation(const Rule& rule, const Obligation& obligation, const Place& place) {
+    std::set<int> seen;
+    for (const int number : rule.scope().action()) {
+      const auto action = static_cast<Action>(number);
+      if (seen.insert(number).second && !CanCarryOut(action, obligation.kind_case())) {
+        Warn(place, absl::StrCat(Action_Name(action), " cannot carry out `",
+                                 ObligationName(obligation.kind_case()),
+                                 "`: the rule makes it impossible wherever it matches"));
+      }
+    }
+    if (obligation.has_transform()) {
+      for (int i = 0; i < obligation.transform().on_class_size(); ++i) {
+        const auto c = static_cast<DataClass>(obligation.transform().on_class(i));
+        if ((ClassesOf(rule.scope()) & MaskOf(c)) == 0) {
+          Warn(place.Child("transform"),
+               absl::StrCat("the rule's scope does not cover ", DataClassName(c)), "on_class", i);
+        }
+      }
+    }
+    if (!obligation.has_dp()) return;
+    const Place at = place.Child("dp");
+    if (obligation.dp().epsilon_max() > kLargeEpsilon) {
+      Warn(at, absl::StrCat("an epsilon above ", kLargeEpsilon, " promises next to nothing"),
+           "epsilon_max");
+    }
+    if (obligation.dp().delta_max() > kLargeDelta) {
+      Warn(at,
+           absl::StrCat("a delta above ", kLargeDelta,
+                        " lets more than one person in a thousand be exposed outright"),
+           "delta_max");
+    }
+    if (obligation.dp().epsilon_max() > obligation.dp().ledger_epsilon()) {
+      Warn(at, "one run may spend more than the ledger holds", "epsilon_max");
+    }
+  }
+
+  void LintSchema(const Schema& schema) {
+    std::set<DataClass> classes;
+    for (const Column& column : schema.columns()) {
+      classes.insert(column.classes.begin(), column.classes.end());
+    }
+    for (const DataClass c : classes) {
+      if (!SomePermit(SEAL, [&](const Rule& r) { return Covers(r, c); })) {
+        WarnOfSchema(absl::StrCat("no SEAL permit covers class ", DataClassName(c), " of ",
+                                  schema.message_name()));
+      } else if (IsSensitive(c) && !SomePermit(SEAL, [&](const Rule& r) {
+                   return TransformsAs(r, c, [](TransformKind) { return true; });
+                 })) {
+        WarnOfSchema(absl::StrCat("no SEAL permit says how to treat class ", DataClassName(c),
+                                  " of ", schema.message_name()));
+      }
+    }
+    if (!SomePermit(SEAL, [](const Rule& r) {
+          return TransformsAs(r, SUBJECT_KEY, [](TransformKind k) { return k == PSEUDONYMIZE; });
+        })) {
+      WarnOfSchema("no SEAL permit pseudonymises SUBJECT_KEY, so nothing can be sealed");
+    }
+    for (const Column& column : schema.columns()) {
+      for (const DataClass c : column.classes) {
+        if (CouldBeOpened(c)) continue;
+        WarnOfSchema(absl::StrCat("no TRAIN permit could ever open column ", Quoted(column.name),
+                                  ": class ", DataClassName(c)));
+        break;
+      }
+    }
+  }
+
+  // Whether some SEAL permit may store the class and some TRAIN permit may
+  // open it, each taken by itself.
+  bool CouldBeOpened(DataClass c) const {
+    const auto covers_without_dropping = [c](const Rule& rule) {
+      return Covers(rule, c) && !TransformsAs(rule, c, [](TransformKind k) { return k == DROP; });
+    };
+    return SomePermit(SEAL, covers_without_dropping) && SomePermit(TRAIN, covers_without_dropping);
+  }
+
+  template <class Predicate>
+  bool SomePermit(Action action, const Predicate& holds) const {
+    return std::any_of(set_.rule().begin(), set_.rule().end(), [&](const Rule& rule) {
+      return rule.has_permit() && HasAction(rule, action) && holds(rule);
+    });
+  }
+
+  static bool Covers(const Rule& rule, DataClass c) {
+    return (ClassesOf(rule.scope()) & MaskOf(c)) != 0;
+  }
+
+  // Whether a transform of `rule` on class `c` has a kind that `is_kind` takes.
+  template <class Predicate>
+  static bool TransformsAs(const Rule& rule, DataClass c, const Predicate& is_kind) {
+    for (const Obligation& obligation : rule.permit().obligation()) {
+      if (!obligation.has_transform() || !is_kind(obligation.transform().kind())) continue;
+      const auto& on_class = obligation.transform().on_class();
+      if (std::count(on_class.begin(), on_class.end(), c) > 0) return true;
+    }
+    return false;
+  }
+
+  const PolicySet& set_;
+  const Place root_;
+  std::vector<Finding> findings_;
+  std::string rule_id_;  // of the rule that is being linted
+  std::set<std::string> empty_groups_;
+};
+
+}  // namespace
+
+std::vector<Finding> Lint(const PolicyDocument& document, const Schema* schema) {
+  return Linter(document).Run(schema);
+}
+
+}  // namespace sealtrain::policy::internal

@@ -1,0 +1,76 @@
+#include <cfenv>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/policy/rdp_accountant.h"
+#include "sealtrain/tests/kat/kat.h"
+
+namespace sealtrain::kat {
+namespace {
+
+struct EpsilonArgs {
+  std::vector<policy::PrivacyPhase> phases;
+  double delta = 0;
+  std::string relation;
+  std::string accountant = "rdp";
+};
+
+policy::PrivacyPhase ParsePhase(const std::string& text) {
+  const std::vector<std::string> fields = absl::StrSplit(text, ':');
+  policy::PrivacyPhase phase;
+  if (fields.size() != 3 || !absl::SimpleAtod(fields[0], &phase.sampling_rate) ||
+      !absl::SimpleAtod(fields[1], &phase.noise_multiplier) ||
+      !absl::SimpleAtoi(fields[2], &phase.steps)) {
+    throw CLI::ValidationError("--phases", "not <rate>:<noise multiplier>:<steps>: " + text);
+  }
+  return phase;
+}
+
+// Ten digits, rounded so that a bound stays one: glibc prints in the rounding
+// mode in force.
+std::string TenDigits(double value, int rounding_mode) {
+  const int before = std::fegetround();
+  std::fesetround(rounding_mode);
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.10g", value);
+  std::fesetround(before);
+  return text;
+}
+
+Answer Epsilon(const EpsilonArgs& args) {
+  ST_ASSIGN_OR_RETURN(const double lower, policy::EpsilonLowerBound(args.phases, args.delta));
+  ST_ASSIGN_OR_RETURN(const double upper, policy::RdpEpsilon(args.phases, args.delta));
+  return Line(absl::StrCat(TenDigits(lower, FE_DOWNWARD), " ", TenDigits(upper, FE_UPWARD)));
+}
+
+}  // namespace
+
+void AddEpsilonCommand(Menu& menu) {
+  auto args = std::make_shared<EpsilonArgs>();
+  CLI::App* command = menu.Add("epsilon", "Print a lower and an upper bound on epsilon",
+                               [args] { return Epsilon(*args); });
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "--phases",
+          [args](const std::vector<std::string>& phases) {
+            for (const std::string& phase : phases) args->phases.push_back(ParsePhase(phase));
+          },
+          "<sampling rate>:<noise multiplier>:<steps>, and more after commas")
+      ->required()
+      ->delimiter(',');
+  command->add_option("--delta", args->delta, "Delta, in (0, 1)")->required();
+  command->add_option("--relation", args->relation, "Neighbouring data sets")
+      ->required()
+      ->check(CLI::IsMember({"add_remove"}));
+  command->add_option("--accountant", args->accountant, "Accountant")
+      ->check(CLI::IsMember({"rdp"}))
+      ->capture_default_str();
+}
+
+}  // namespace sealtrain::kat

@@ -1,0 +1,298 @@
+#include "sealtrain/tests/policy/oracle.h"
+
+#include <cmath>
+#include <map>
+#include <sstream>
+
+namespace sealtrain::policy::testing {
+namespace {
+
+enum class Answer { kYes, kNo, kUnknown };
+
+double Seconds(const google::protobuf::Duration& duration) {
+  return static_cast<double>(duration.seconds()) + duration.nanos() * 1e-9;
+}
+double UnixSeconds(const google::protobuf::Timestamp& time) {
+  return static_cast<double>(time.seconds()) + time.nanos() * 1e-9;
+}
+
+std::vector<std::string> Segments(const std::string& path) {
+  std::vector<std::string> segments;
+  std::istringstream in(path);
+  for (std::string segment; std::getline(in, segment, '/');) segments.push_back(segment);
+  return segments;
+}
+
+bool Under(const std::string& purpose, const std::string& scope) {
+  const std::vector<std::string> inner = Segments(purpose);
+  const std::vector<std::string> outer = Segments(scope);
+  if (outer.size() > inner.size()) return false;
+  for (std::size_t i = 0; i < outer.size(); ++i) {
+    if (inner[i] != outer[i]) return false;
+  }
+  return true;
+}
+
+bool Matches(const std::string& pattern, const std::string& dataset) {
+  if (pattern == "*" || pattern == dataset) return true;
+  const std::size_t n = pattern.size();
+  if (n < 2 || pattern.substr(n - 2) != "/*") return false;
+  return dataset.rfind(pattern.substr(0, n - 1), 0) == 0 && dataset.size() >= n;
+}
+
+bool IsMember(const PolicySet& set, const std::string& group, const std::string& principal) {
+  for (const Group& g : set.group()) {
+    if (g.name() != group) continue;
+    for (const std::string& member : g.member()) {
+      if (member == principal) return true;
+    }
+  }
+  return false;
+}
+
+Answer Ask(const Condition& condition, const Request& request) {
+  if (condition.has_trust_at_least()) {
+    if (request.trust < PLAIN || request.trust > SANDBOXED) return Answer::kUnknown;
+    return request.trust >= condition.trust_at_least() ? Answer::kYes : Answer::kNo;
+  }
+  if (condition.has_rows_at_least()) {
+    if (!request.rows) return Answer::kUnknown;
+    return *request.rows >= condition.rows_at_least() ? Answer::kYes : Answer::kNo;
+  }
+  if (!request.dataset_age) return Answer::kUnknown;
+  const double age = absl::ToDoubleSeconds(*request.dataset_age);
+  if (!(age >= 0) || std::isinf(age)) return Answer::kUnknown;
+  return age < Seconds(condition.dataset_age_below()) ? Answer::kYes : Answer::kNo;
+}
+
+bool InScope(const PolicySet& set, const Rule& rule, const Request& request, double now) {
+  if (rule.has_not_before() && now < UnixSeconds(rule.not_before())) return false;
+  if (rule.has_not_after() && !(now < UnixSeconds(rule.not_after()))) return false;
+  bool principal = false;
+  for (const std::string& p : rule.scope().principal()) {
+    if (p == "any" || p == request.principal) principal = true;
+    if (p.rfind("group:", 0) == 0 && IsMember(set, p.substr(6), request.principal)) {
+      principal = true;
+    }
+  }
+  bool action = false;
+  for (const int a : rule.scope().action()) action = action || a == request.action;
+  bool dataset = false;
+  for (const std::string& d : rule.scope().dataset()) {
+    dataset = dataset || Matches(d, request.dataset);
+  }
+  bool purpose = false;
+  for (const std::string& p : rule.scope().purpose()) {
+    purpose = purpose || Under(request.purpose, p);
+  }
+  return principal && action && dataset && purpose;
+}
+
+bool Has(const RequestedColumn& column, int data_class) {
+  for (const DataClass c : column.classes) {
+    if (c == data_class) return true;
+  }
+  return false;
+}
+
+bool Forbids(const Rule& rule, const Request& request) {
+  bool concerns = rule.scope().data_class().empty();
+  for (const int c : rule.scope().data_class()) {
+    for (const RequestedColumn& column : request.columns) concerns = concerns || Has(column, c);
+  }
+  if (!concerns) return false;
+  for (const Condition& condition : rule.when()) {
+    if (Ask(condition, request) == Answer::kNo) return false;
+  }
+  for (const Condition& condition : rule.unless()) {
+    if (Ask(condition, request) == Answer::kYes) return false;
+  }
+  return true;
+}
+
+bool Permits(const Rule& rule, const Request& request) {
+  for (const Condition& condition : rule.when()) {
+    if (Ask(condition, request) != Answer::kYes) return false;
+  }
+  for (const Condition& condition : rule.unless()) {
+    if (Ask(condition, request) != Answer::kNo) return false;
+  }
+  return true;
+}
+
+// From the table of strengths.
+int Rank(TransformKind kind) {
+  static const std::map<TransformKind, int> ranks = {{DROP, 4},        {REDACT, 3},
+                                                     {PSEUDONYMIZE, 2}, {TRUNCATE_IP, 1},
+                                                     {BUCKET, 1},       {KEEP, 0}};
+  return ranks.at(kind);
+}
+
+// Nothing: they conflict.
+std::optional<Transform> Meet(const std::vector<Transform>& all) {
+  Transform best = all.front();
+  for (const Transform& t : all) {
+    if (Rank(t.kind()) > Rank(best.kind())) best = t;
+  }
+  for (const Transform& t : all) {
+    if (Rank(t.kind()) != Rank(best.kind())) continue;
+    if (t.kind() != best.kind() || t.domain() != best.domain()) return std::nullopt;
+    if (t.step() > best.step()) best.set_step(t.step());
+    if (t.kind() != TRUNCATE_IP) continue;
+    if (t.prefix_v4() < best.prefix_v4()) best.set_prefix_v4(t.prefix_v4());
+    if (t.prefix_v6() < best.prefix_v6()) best.set_prefix_v6(t.prefix_v6());
+  }
+  return best;
+}
+
+bool StrictEnough(const Transform& applied, const Transform& required) {
+  if (Rank(applied.kind()) > Rank(required.kind())) return true;
+  if (applied.kind() != required.kind()) return false;
+  if (applied.kind() == BUCKET) return applied.step() >= required.step();
+  if (applied.kind() == PSEUDONYMIZE) return applied.domain() == required.domain();
+  if (applied.kind() == TRUNCATE_IP) {
+    return applied.prefix_v4() <= required.prefix_v4() &&
+           applied.prefix_v6() <= required.prefix_v6();
+  }
+  return true;
+}
+
+bool IsHarmless(int c) {
+  return c == PUBLIC || c == INTERNAL || c == FEATURE || c == LABEL || c == SUBJECT_KEY;
+}
+
+// What the columns are sealed or opened under; nothing: deny.
+std::optional<std::string> PlanOf(const RequestedColumn& column, const Request& request,
+                                  const std::vector<const Rule*>& permits) {
+  std::vector<Transform> transforms;
+  for (const DataClass c : column.classes) {
+    bool covered = false;
+    bool treated = false;
+    for (const Rule* permit : permits) {
+      for (const int covers : permit->scope().data_class()) covered = covered || covers == c;
+      for (const Obligation& obligation : permit->permit().obligation()) {
+        for (const int on : obligation.transform().on_class()) {
+          if (on != c) continue;
+          treated = true;
+          transforms.push_back(obligation.transform());
+        }
+      }
+    }
+    if (!covered || (!treated && !IsHarmless(c))) return std::nullopt;
+  }
+  Transform keep;
+  keep.set_kind(KEEP);
+  const std::optional<Transform> met =
+      transforms.empty() ? std::optional<Transform>(keep) : Meet(transforms);
+  if (!met) return std::nullopt;
+  if (request.action == SEAL && Has(column, SUBJECT_KEY) && met->kind() != PSEUDONYMIZE) {
+    return std::nullopt;
+  }
+  if (request.action == SEAL || request.action == INGEST || met->kind() == DROP) {
+    return TransformText(*met);
+  }
+  if (!column.applied || !StrictEnough(*column.applied, *met)) return std::nullopt;
+  return column.applied->kind() == DROP ? "DROP" : "KEEP";
+}
+
+}  // namespace
+
+std::string TransformText(const Transform& transform) {
+  std::ostringstream out;
+  out << TransformKind_Name(transform.kind());
+  if (transform.kind() == BUCKET) out << " " << transform.step();
+  if (transform.kind() == TRUNCATE_IP) {
+    out << " " << transform.prefix_v4() << " " << transform.prefix_v6();
+  }
+  if (transform.kind() == PSEUDONYMIZE) out << " " << transform.domain();
+  return out.str();
+}
+
+std::string DpText(const DifferentialPrivacy& dp) {
+  std::ostringstream out;
+  out << dp.epsilon_max() << " " << dp.delta_max() << " " << dp.unit() << " "
+      << dp.ledger_epsilon();
+  return out.str();
+}
+
+OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
+  OracleDecision decision;
+  const bool opens =
+      request.action == TRAIN || request.action == EVALUATE || request.action == INSPECT;
+  const bool seals = request.action == INGEST || request.action == SEAL;
+  // 1. The request itself.
+  if (request.action <= ACTION_UNSPECIFIED || request.action > CHANGE_POLICY) return decision;
+  if ((opens || seals) != !request.columns.empty()) return decision;
+  if (request.principal.empty() || request.principal == "any" ||
+      request.principal.rfind("group:", 0) == 0 || request.dataset.empty() ||
+      request.dataset.find('*') != std::string::npos) {
+    return decision;
+  }
+  std::set<std::string> names;
+  for (const RequestedColumn& column : request.columns) {
+    if (column.classes.empty() || !names.insert(column.name).second) return decision;
+    for (const DataClass c : column.classes) {
+      if (c <= DATA_CLASS_UNSPECIFIED || c > LABEL) return decision;
+    }
+  }
+  const double now = absl::ToDoubleSeconds(request.now - absl::UnixEpoch());
+  if (std::isinf(now)) return decision;
+  if (set.has_not_before() && now < UnixSeconds(set.not_before())) return decision;
+  if (set.has_not_after() && !(now < UnixSeconds(set.not_after()))) return decision;
+  bool declared = false;
+  for (const std::string& purpose : set.purpose()) declared = declared || purpose == request.purpose;
+  if (!declared) return decision;
+
+  // 2. and 3. Forbids, then permits.
+  std::vector<const Rule*> permits;
+  for (const Rule& rule : set.rule()) {
+    if (!InScope(set, rule, request, now)) continue;
+    if (rule.has_forbid() && Forbids(rule, request)) decision.rules.insert(rule.id());
+    if (rule.has_permit() && Permits(rule, request)) permits.push_back(&rule);
+  }
+  if (!decision.rules.empty() || permits.empty()) return decision;
+
+  // 4. Obligations.
+  std::optional<DifferentialPrivacy> dp;
+  for (const Rule* permit : permits) {
+    for (const Obligation& obligation : permit->permit().obligation()) {
+      if (obligation.has_dp() && request.action != TRAIN) return decision;
+      if (obligation.has_retention() && !seals) return decision;
+      if ((obligation.has_lease() || obligation.has_transform()) && !seals && !opens) {
+        return decision;
+      }
+      if (obligation.has_lease()) {
+        const double lease = Seconds(obligation.lease());
+        if (!decision.lease || lease < *decision.lease) decision.lease = lease;
+      }
+      if (obligation.has_retention()) {
+        const double retention = Seconds(obligation.retention());
+        if (!decision.retention || retention < *decision.retention) decision.retention = retention;
+      }
+      if (!obligation.has_dp()) continue;
+      if (!dp) dp = obligation.dp();
+      dp->set_epsilon_max(std::fmin(dp->epsilon_max(), obligation.dp().epsilon_max()));
+      dp->set_delta_max(std::fmin(dp->delta_max(), obligation.dp().delta_max()));
+      dp->set_ledger_epsilon(std::fmin(dp->ledger_epsilon(), obligation.dp().ledger_epsilon()));
+      if (obligation.dp().unit() == SUBJECT) dp->set_unit(SUBJECT);
+    }
+  }
+  // 5. Columns.
+  std::vector<std::string> columns;
+  for (const RequestedColumn& column : request.columns) {
+    const std::optional<std::string> plan = PlanOf(column, request, permits);
+    if (!plan) {
+      decision.lease.reset();
+      decision.retention.reset();
+      return decision;
+    }
+    columns.push_back(*plan);
+  }
+  decision.allow = true;
+  decision.columns = columns;
+  if (dp) decision.dp = DpText(*dp);
+  for (const Rule* permit : permits) decision.rules.insert(permit->id());
+  return decision;
+}
+
+}  // namespace sealtrain::policy::testing
