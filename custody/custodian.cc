@@ -1,0 +1,143 @@
+#include "sealtrain/custody/custodian.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/audit/log_reader.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/custody/embedded_custodian_internal.h"
+#include "sealtrain/custody/home_config_internal.h"
+#include "sealtrain/custody/home_database_internal.h"
+#include "sealtrain/custody/process_internal.h"
+
+namespace sealtrain::custody {
+namespace {
+
+audit::LogOptions LogOptionsFor(const std::string& home, const std::string& origin) {
+  return {.directory = AuditPath(home), .origin = origin};
+}
+
+absl::Status CheckNothingThere(Env& env, const std::string& home) {
+  if (env.Exists(ConfigPath(home))) {
+    return absl::AlreadyExistsError(absl::StrCat("there is a home already: ", home));
+  }
+  for (const std::string& path : {KeyStorePath(home), AuditPath(home), PolicyDirectory(home)}) {
+    // Never cleared away by us: it may be all that is left of a damaged home.
+    if (env.Exists(path)) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(path,
+                       " is there without a config.textproto: left by an interrupted init, "
+                       "or by a damaged home. Move it away, or choose another folder"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The uid of the log's last entry; empty if it has none.
+absl::StatusOr<std::string> LastUid(Env& env, const std::string& home) {
+  ST_ASSIGN_OR_RETURN(auto reader, audit::LogReader::Open(env, AuditPath(home)));
+  const std::uint64_t size = reader->checkpoint().size;
+  std::string uid;
+  if (size == 0) return uid;
+  ST_RETURN_IF_ERROR(reader->ForEach(size - 1, size, [&](const audit::Entry& entry) {
+    uid = entry.event.uid();
+    return true;
+  }));
+  return uid;
+}
+
+// Tells the log what a crash kept from it, and ends the leases of processes
+// that are gone: whoever held them held our lock.
+absl::Status SettleDebts(Env& env, const std::string& home, Database& db, audit::AuditLog& log) {
+  EventOutbox outbox(db);
+  ST_ASSIGN_OR_RETURN(const bool nothing_owed, outbox.empty());
+  if (!nothing_owed) {
+    ST_ASSIGN_OR_RETURN(const std::string last_uid, LastUid(env, home));
+    ST_RETURN_IF_ERROR(outbox.Settle(log, last_uid));
+  }
+  return LeaseStore(db).EndAll();
+}
+
+}  // namespace
+
+absl::Status Custodian::Create(const CustodianOptions& options, const InitOptions& init,
+                               const crypto::SecretBytes& passphrase) {
+  Env& env = *options.env;
+  const std::string& home = options.home;
+  HomeSettings settings{.log_origin = init.log_origin, .argon2 = init.argon2};
+  settings.argon2.salt = crypto::RandomId();
+  ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, settings.argon2));
+  ST_ASSIGN_OR_RETURN(crypto::SigningKey log_key, crypto::SigningKey::Generate());
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey manifest_key, crypto::SigningKey::Generate());
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey policy_key, crypto::SigningKey::Generate());
+
+  ST_RETURN_IF_ERROR(env.CreateDirs(home));
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock, env.Lock(LockPath(home)));
+  ST_RETURN_IF_ERROR(CheckNothingThere(env, home));
+
+  // The log first, for it judges the origin before it writes anything.
+  const audit::LogOptions log_options = LogOptionsFor(home, init.log_origin);
+  ST_RETURN_IF_ERROR(audit::AuditLog::Create(env, log_options, log_key));
+  ST_RETURN_IF_ERROR(env.CreateDirs(PolicyDirectory(home)));
+  {
+    ST_ASSIGN_OR_RETURN(Database db, CreateHomeDatabase(env, KeyStorePath(home)));
+    KeyStore keys(db, std::move(root));
+    ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
+    ST_RETURN_IF_ERROR(keys.AddSigningKey(kAuditLogKey, log_key));
+    ST_RETURN_IF_ERROR(keys.AddSigningKey(kManifestKey, manifest_key));
+    ST_RETURN_IF_ERROR(keys.AddSigningKey(kPolicyKey, policy_key));
+    ST_RETURN_IF_ERROR(transaction.Commit());
+  }
+  {
+    ST_ASSIGN_OR_RETURN(auto log, audit::AuditLog::Open(env, log_options, std::move(log_key)));
+    audit::Event created;
+    created.set_type(audit::CUSTODY_CREATED);
+    created.set_phase(audit::SUCCEEDED);
+    created.mutable_actor()->set_host(HostName());
+    ST_RETURN_IF_ERROR(log->Append(std::move(created)).status());
+  }
+  // Last: without it the folder is no home.
+  return WriteHomeConfig(env, home, settings);
+}
+
+absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOptions& options,
+                                                           const crypto::SecretBytes& passphrase) {
+  Env& env = *options.env;
+  const std::string& home = options.home;
+  if (!env.Exists(ConfigPath(home))) {
+    return absl::NotFoundError(absl::StrCat("no home (no config.textproto): ", home));
+  }
+  ST_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, env.Lock(LockPath(home)));
+  ST_ASSIGN_OR_RETURN(const HomeSettings settings, ReadHomeConfig(env, home));
+  ST_ASSIGN_OR_RETURN(Database opened_db, OpenHomeDatabase(env, KeyStorePath(home)));
+  auto db = std::make_unique<Database>(std::move(opened_db));
+
+  if (passphrase.empty()) return absl::UnauthenticatedError("wrong passphrase");
+  ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, settings.argon2));
+  KeyStore keys(*db, std::move(root));
+  // One key decides whether the root key is right; if a later one does not open
+  // under it, that is damage.
+  absl::StatusOr<crypto::SigningKey> log_key = keys.GetSigningKey(kAuditLogKey);
+  if (absl::IsDataLoss(log_key.status())) return absl::UnauthenticatedError("wrong passphrase");
+  ST_RETURN_IF_ERROR(log_key.status());
+  ST_ASSIGN_OR_RETURN(crypto::SigningKey manifest_key, keys.GetSigningKey(kManifestKey));
+  ST_ASSIGN_OR_RETURN(crypto::SigningKey policy_key, keys.GetSigningKey(kPolicyKey));
+
+  ST_ASSIGN_OR_RETURN(
+      std::unique_ptr<audit::AuditLog> log,
+      audit::AuditLog::Open(env, LogOptionsFor(home, settings.log_origin), *std::move(log_key)));
+  ST_RETURN_IF_ERROR(SettleDebts(env, home, *db, *log));
+  ST_ASSIGN_OR_RETURN(std::optional<policy::LoadedPolicy> policy,
+                      PolicyStore(env, *db, policy_key, PolicyDirectory(home)).LoadInForce());
+
+  return std::make_unique<EmbeddedCustodian>(
+      options, EmbeddedCustodian::Parts{.lock = std::move(lock),
+                                        .db = std::move(db),
+                                        .log = std::move(log),
+                                        .keys = std::move(keys),
+                                        .manifest_key = std::move(manifest_key),
+                                        .policy_key = std::move(policy_key),
+                                        .policy = std::move(policy)});
+}
+
+}  // namespace sealtrain::custody

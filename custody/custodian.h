@@ -1,0 +1,78 @@
+// Embedded custody: key store, policy, ledger and audit log of one
+// SEALTRAIN_HOME, in this process. Whoever holds the root secret can do all;
+// the policy then guides and records.
+#ifndef SEALTRAIN_CUSTODY_CUSTODIAN_H_
+#define SEALTRAIN_CUSTODY_CUSTODIAN_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "sealtrain/base/env.h"
+#include "sealtrain/crypto/key_derivation.h"
+#include "sealtrain/crypto/secret_bytes.h"
+#include "sealtrain/custody/custody.h"
+
+namespace sealtrain::custody {
+
+struct CustodianOptions {
+  std::string home;
+  Env* env = &Env::Posix();  // must outlive the custodian
+  std::function<absl::Time()> clock = [] { return absl::Now(); };
+};
+
+struct PolicyRecord {
+  std::uint64_t version = 0;
+  std::string id;
+  Digest sha256{};
+  absl::Time applied_at;
+  std::string applied_by;
+  std::vector<std::string> approvers;
+};
+
+class Custodian : public Custody {
+ public:
+  struct InitOptions {
+    // Name of the log: "<host or org>/sealtrain/audit".
+    std::string log_origin;
+    crypto::Argon2idParams argon2;  // the salt is drawn by Create
+  };
+  // Makes a new home: config.textproto, keystore.db, policy/, audit/.
+  // AlreadyExists: there is one. InvalidArgument: empty passphrase. A failure
+  // leaves nothing that Open would accept.
+  static absl::Status Create(const CustodianOptions& options, const InitOptions& init,
+                             const crypto::SecretBytes& passphrase);
+  // NotFound: no home there. Unauthenticated: wrong passphrase. DataLoss: log
+  // or key store fail their checks. Unavailable: in use by another process.
+  static absl::StatusOr<std::unique_ptr<Custodian>> Open(const CustodianOptions& options,
+                                                         const crypto::SecretBytes& passphrase);
+
+  // --- policy --------------------------------------------------------------
+  // Puts a policy set into force: version is the next, predecessor's digest is
+  // named, tests pass, and enough distinct approvers (of the set in force, or
+  // of itself for version 1; never the author) signed exactly these bytes.
+  // `approvals`: the text of the signature file, see policy_approval.h.
+  // InvalidArgument says what is missing; AlreadyExists: it is in force.
+  virtual absl::Status ApplyPolicy(const std::string& principal, const std::string& text,
+                                   const std::string& file_name, const std::string& approvals) = 0;
+  virtual absl::StatusOr<std::vector<PolicyRecord>> PolicyHistory() = 0;
+  // What the policy in force would say, without logging or releasing anything.
+  virtual absl::StatusOr<policy::Decision> Explain(const policy::Request& request) = 0;
+  // The facts custody would add to a request about this data set.
+  virtual absl::StatusOr<policy::Request> RequestFor(const std::string& principal,
+                                                     policy::Action action,
+                                                     const std::string& dataset,
+                                                     const std::string& purpose,
+                                                     const std::vector<std::string>& columns) = 0;
+
+  // The newest signed checkpoint of the audit log.
+  virtual std::string AuditCheckpoint() = 0;
+};
+
+}  // namespace sealtrain::custody
+
+#endif  // SEALTRAIN_CUSTODY_CUSTODIAN_H_

@@ -1,0 +1,221 @@
+// Deciding and recording: what every request goes through.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/custody/applied_transform_internal.h"
+#include "sealtrain/custody/audit_events_internal.h"
+#include "sealtrain/custody/embedded_custodian_internal.h"
+#include "sealtrain/custody/manifest_check_internal.h"
+#include "sealtrain/custody/names_internal.h"
+#include "sealtrain/custody/process_internal.h"
+
+namespace sealtrain::custody {
+namespace {
+
+constexpr absl::Duration kDefaultLease = absl::Minutes(10);
+constexpr absl::Duration kMaxLease = absl::Hours(24);
+
+bool Opens(policy::Action action) { return action == policy::TRAIN || action == policy::EVALUATE; }
+
+}  // namespace
+
+absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
+    const std::string& principal, policy::Action action, const DatasetRecord& dataset,
+    const std::string& purpose, const std::vector<std::string>& columns) const {
+  ST_RETURN_IF_ERROR(CheckWord("principal", principal));
+  ST_RETURN_IF_ERROR(CheckWord("purpose", purpose));
+  policy::Request request;
+  request.principal = principal;
+  request.action = action;
+  request.dataset = dataset.info.name;
+  request.purpose = purpose;
+  request.trust = MeasureTrust();
+  request.rows = dataset.info.rows;
+  request.now = Now();
+  // An age below zero is a clock that went back: unknown.
+  if (dataset.info.generation > 0 && request.now >= dataset.info.last_commit) {
+    request.dataset_age = request.now - dataset.info.last_commit;
+  }
+
+  Manifest manifest;
+  if (Opens(action) && !dataset.manifest.empty()) {
+    absl::StatusOr<Manifest> parsed = ParseManifest(dataset.manifest);
+    if (!parsed.ok()) {
+      return absl::DataLossError(
+          absl::StrCat("key store: the manifest of ", dataset.info.name, " is damaged"));
+    }
+    manifest = *std::move(parsed);
+  }
+  const auto add = [&](const policy::Column& column) {
+    policy::RequestedColumn& requested = request.columns.emplace_back();
+    requested.name = column.name;
+    requested.classes = column.classes;
+    if (Opens(action)) requested.applied = AppliedToColumn(manifest, column.id);
+  };
+  if (columns.empty()) {
+    for (const policy::Column& column : dataset.info.schema->columns()) add(column);
+    return request;
+  }
+  for (const std::string& name : columns) {
+    const policy::Column* column = dataset.info.schema->FindColumn(name);
+    if (column == nullptr) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("data set ", dataset.info.name, " has no column ", name.substr(0, 128)));
+    }
+    if (std::count(columns.begin(), columns.end(), name) != 1) {
+      return absl::InvalidArgumentError(absl::StrCat("column ", name, " is asked for twice"));
+    }
+    add(*column);
+  }
+  return request;
+}
+
+absl::StatusOr<policy::Request> EmbeddedCustodian::RequestFor(
+    const std::string& principal, policy::Action action, const std::string& dataset,
+    const std::string& purpose, const std::vector<std::string>& columns) {
+  absl::MutexLock lock(&mutex_);
+  ST_ASSIGN_OR_RETURN(const DatasetRecord record, catalog_.GetDataset(dataset));
+  return BuildRequest(principal, action, record, purpose, columns);
+}
+
+absl::StatusOr<policy::Decision> EmbeddedCustodian::Explain(const policy::Request& request) {
+  absl::MutexLock lock(&mutex_);
+  ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(request));
+  return std::move(ruling.decision);
+}
+
+void EmbeddedCustodian::Refuse(Ruling& ruling, absl::string_view reason_code, absl::Status status) {
+  ruling.decision.allow = false;
+  ruling.decision.reason_code = std::string(reason_code);
+  ruling.decision.reason = std::string(status.message());
+  ruling.status = std::move(status);
+}
+
+absl::StatusOr<EmbeddedCustodian::Ruling> EmbeddedCustodian::Rule(policy::Request request) const {
+  if (!policy_.has_value()) return absl::FailedPreconditionError("no policy is in force");
+  Ruling ruling;
+  ruling.decision = policy_->Decide(request);
+  ruling.request = std::move(request);
+  if (!ruling.decision.allow) {
+    ruling.status = absl::PermissionDeniedError(ruling.decision.reason);
+  }
+  return ruling;
+}
+
+absl::Duration EmbeddedCustodian::Lifetime(const policy::Decision& decision) {
+  return std::min(decision.lease.value_or(kDefaultLease), kMaxLease);
+}
+
+Grant EmbeddedCustodian::DraftGrant(const Ruling& ruling, const DatasetRecord& dataset) const {
+  Grant grant;
+  grant.permit_id = crypto::RandomId();
+  grant.principal = ruling.request.principal;
+  grant.dataset = dataset.info.name;
+  grant.purpose = ruling.request.purpose;
+  grant.generation = dataset.info.generation;
+  grant.manifest_sha256 = dataset.info.manifest_sha256;
+  grant.key_epoch = dataset.key_epoch;
+  grant.decision = ruling.decision;
+  grant.schema = dataset.info.schema;
+  grant.expires_at = ruling.request.now + Lifetime(ruling.decision);
+  return grant;
+}
+
+void EmbeddedCustodian::StampActor(audit::Event& event) {
+  if (!executable_sha256_.has_value()) {
+    // What cannot be read stays empty in the event; it is no reason to refuse.
+    absl::StatusOr<Digest> digest = ExecutableDigest(*options_.env);
+    if (digest.ok()) executable_sha256_ = *digest;
+  }
+  audit::Actor& actor = *event.mutable_actor();
+  actor.set_host(HostName());
+  actor.set_pid(ProcessId());
+  if (executable_sha256_.has_value()) {
+    actor.set_executable_sha256(DigestField(*executable_sha256_));
+  }
+  if (actor.trust().empty()) actor.set_trust(policy::Trust_Name(MeasureTrust()));
+}
+
+absl::Status EmbeddedCustodian::RecordDenied(const Ruling& ruling, const Grant& grant) {
+  audit::Event event = AccessEvent(ruling.request, ruling.decision, grant);
+  event.set_phase(audit::DENIED);
+  StampActor(event);
+  return log_->Append(std::move(event)).status();
+}
+
+absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
+                                      absl::Duration lifetime,
+                                      const std::vector<audit::Event>& intents,
+                                      const std::optional<PrivacyCharge>& charge) {
+  audit::Event abandoned = OutcomeEvent(grant, action, AccessType(action), audit::ABANDONED);
+  StampActor(abandoned);
+  {
+    ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
+    ST_RETURN_IF_ERROR(leases_.Add(grant, action, lifetime));
+    if (charge.has_value()) {
+      ST_RETURN_IF_ERROR(ledger_.Reserve(grant, charge->plan, Now()));
+    } else if (action == policy::TRAIN) {
+      ST_RETURN_IF_ERROR(catalog_.CountRunWithoutPrivacy(grant.dataset, 1));
+    }
+    ST_RETURN_IF_ERROR(outbox_.Owe(grant.permit_id, abandoned));
+    ST_RETURN_IF_ERROR(transaction.Commit());
+  }
+  for (audit::Event intent : intents) {
+    intent.set_phase(audit::INTENT);
+    StampActor(intent);
+    const absl::Status status = log_->Append(std::move(intent)).status();
+    if (!status.ok()) {
+      Withdraw(grant, action);
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+void EmbeddedCustodian::Withdraw(const Grant& grant, policy::Action action) {
+  const auto withdraw = [&]() -> absl::Status {
+    mutex_.AssertHeld();
+    ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
+    ST_ASSIGN_OR_RETURN(const std::optional<BudgetEntry> charged, ledger_.Find(grant.permit_id));
+    if (charged.has_value()) {
+      ST_RETURN_IF_ERROR(ledger_.Cancel(grant.permit_id));
+    } else if (action == policy::TRAIN) {
+      ST_RETURN_IF_ERROR(catalog_.CountRunWithoutPrivacy(grant.dataset, -1));
+    }
+    // Whether an intent reached the log is not known after an error; so the
+    // ABANDONED event stays owed, and closes it when custody is opened again.
+    ST_RETURN_IF_ERROR(leases_.End(grant.permit_id));
+    return transaction.Commit();
+  };
+  // If this fails too, the reservation stays spent: dear, but safe.
+  withdraw().IgnoreError();
+}
+
+absl::Status EmbeddedCustodian::ChangeAndRecord(const Id& key, audit::Event event,
+                                                const Change& change) {
+  StampActor(event);
+  {
+    ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
+    ST_RETURN_IF_ERROR(change(event));
+    ST_RETURN_IF_ERROR(outbox_.Owe(key, event));
+    ST_RETURN_IF_ERROR(transaction.Commit());
+  }
+  ST_RETURN_IF_ERROR(log_->Append(std::move(event)).status());
+  // Owed twice is harmless: the uid tells that it is the same event.
+  outbox_.Forget(key).IgnoreError();
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedCustodian::EndJob(const Id& permit_id, audit::Event outcome,
+                                       const Change& change) {
+  return ChangeAndRecord(permit_id, std::move(outcome), [&](audit::Event& event) -> absl::Status {
+    mutex_.AssertHeld();
+    if (change != nullptr) ST_RETURN_IF_ERROR(change(event));
+    jobs_.erase(permit_id);
+    return leases_.End(permit_id);
+  });
+}
+
+}  // namespace sealtrain::custody

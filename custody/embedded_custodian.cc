@@ -1,0 +1,155 @@
+// Data sets, policy, budgets, leases.
+#include "sealtrain/custody/embedded_custodian_internal.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/custody/audit_events_internal.h"
+#include "sealtrain/custody/home_config_internal.h"
+#include "sealtrain/custody/names_internal.h"
+
+namespace sealtrain::custody {
+
+EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts parts)
+    : options_(options),
+      lock_(std::move(parts.lock)),
+      manifest_key_(std::move(parts.manifest_key)),
+      policy_key_(std::move(parts.policy_key)),
+      db_(std::move(parts.db)),
+      log_(std::move(parts.log)),
+      keys_(std::move(parts.keys)),
+      catalog_(*db_),
+      leases_(*db_),
+      ledger_(*db_),
+      policies_(*options_.env, *db_, policy_key_, PolicyDirectory(options_.home)),
+      outbox_(*db_),
+      policy_(std::move(parts.policy)) {}
+
+absl::Time EmbeddedCustodian::Now() const {
+  latest_ = std::max(latest_, options_.clock());
+  return latest_;
+}
+
+absl::Status EmbeddedCustodian::CreateDataset(const std::string& principal, const std::string& name,
+                                              std::shared_ptr<const policy::Schema> schema) {
+  ST_RETURN_IF_ERROR(CheckWord("principal", principal));
+  ST_RETURN_IF_ERROR(CheckName("data set", name));
+  absl::MutexLock lock(&mutex_);
+  if (const absl::Status status = catalog_.GetDataset(name).status(); !absl::IsNotFound(status)) {
+    ST_RETURN_IF_ERROR(status);
+    return absl::AlreadyExistsError(absl::StrCat("data set ", name, " exists"));
+  }
+  std::set<int> classes = {kStructureClass};
+  for (const policy::Column& column : schema->columns()) {
+    classes.insert(column.classes.begin(), column.classes.end());
+  }
+
+  audit::Event event;
+  event.set_type(audit::DATASET_CREATED);
+  event.set_phase(audit::SUCCEEDED);
+  event.mutable_actor()->set_principal(principal);
+  event.mutable_object()->set_dataset(name);
+  event.mutable_object()->set_key_epoch(kFirstKeyEpoch);
+  return ChangeAndRecord(crypto::RandomId(), std::move(event), [&](audit::Event&) -> absl::Status {
+    mutex_.AssertHeld();
+    ST_RETURN_IF_ERROR(catalog_.AddDataset(name, *schema, kFirstKeyEpoch, Now()));
+    for (const int data_class : classes) {
+      ST_RETURN_IF_ERROR(keys_.AddClassKey(DatasetScope(name), data_class, kFirstKeyEpoch));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<DatasetInfo> EmbeddedCustodian::GetDataset(const std::string& name) {
+  absl::MutexLock lock(&mutex_);
+  ST_ASSIGN_OR_RETURN(DatasetRecord record, catalog_.GetDataset(name));
+  return std::move(record.info);
+}
+
+absl::StatusOr<std::vector<DatasetInfo>> EmbeddedCustodian::ListDatasets() {
+  absl::MutexLock lock(&mutex_);
+  ST_ASSIGN_OR_RETURN(const std::vector<std::string> names, catalog_.DatasetNames());
+  std::vector<DatasetInfo> datasets;
+  for (const std::string& name : names) {
+    ST_ASSIGN_OR_RETURN(DatasetRecord record, catalog_.GetDataset(name));
+    datasets.push_back(std::move(record.info));
+  }
+  return datasets;
+}
+
+absl::Status EmbeddedCustodian::ApplyPolicy(const std::string& principal, const std::string& text,
+                                            const std::string& file_name,
+                                            const std::string& approvals) {
+  ST_RETURN_IF_ERROR(CheckWord("principal", principal));
+  absl::MutexLock lock(&mutex_);
+  ST_ASSIGN_OR_RETURN(
+      AcceptedPolicy accepted,
+      AcceptPolicy(policy_.has_value() ? &*policy_ : nullptr, text, file_name, approvals));
+  const PolicyRecord record{.version = accepted.policy.proto().version(),
+                            .id = accepted.policy.proto().id(),
+                            .sha256 = accepted.policy.sha256(),
+                            .applied_at = Now(),
+                            .applied_by = principal,
+                            .approvers = std::move(accepted.approvers)};
+  ST_RETURN_IF_ERROR(policies_.WriteFiles(record.version, text, approvals));
+
+  audit::Event event;
+  event.set_type(audit::POLICY_APPLIED);
+  event.set_phase(audit::SUCCEEDED);
+  event.mutable_actor()->set_principal(principal);
+  *event.mutable_policy() = PolicyRefOf(accepted.policy);
+  ST_RETURN_IF_ERROR(
+      ChangeAndRecord(crypto::RandomId(), std::move(event), [&](audit::Event&) -> absl::Status {
+        mutex_.AssertHeld();
+        return policies_.AddRecord(record);
+      }));
+  policy_.emplace(std::move(accepted.policy));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<PolicyRecord>> EmbeddedCustodian::PolicyHistory() {
+  absl::MutexLock lock(&mutex_);
+  return policies_.History();
+}
+
+absl::StatusOr<std::vector<Budget>> EmbeddedCustodian::GetBudgets(const std::string& dataset) {
+  absl::MutexLock lock(&mutex_);
+  ST_ASSIGN_OR_RETURN(const DatasetRecord record, catalog_.GetDataset(dataset));
+  ST_ASSIGN_OR_RETURN(std::vector<Budget> budgets, ledger_.Budgets(dataset));
+  if (budgets.empty() && record.runs_without_privacy > 0) {
+    budgets.emplace_back().dataset = dataset;
+  }
+  for (Budget& budget : budgets) budget.runs_without_privacy = record.runs_without_privacy;
+  return budgets;
+}
+
+absl::StatusOr<std::vector<LeaseInfo>> EmbeddedCustodian::ListLeases() {
+  absl::MutexLock lock(&mutex_);
+  return leases_.Live();
+}
+
+absl::Status EmbeddedCustodian::RevokeLease(const std::string& principal, const Id& permit_id) {
+  ST_RETURN_IF_ERROR(CheckWord("principal", principal));
+  absl::MutexLock lock(&mutex_);
+  ST_ASSIGN_OR_RETURN(const LeaseInfo lease, leases_.Get(permit_id));
+  if (lease.revoked) return absl::OkStatus();
+  audit::Event event;
+  event.set_type(audit::LEASE_REVOKED);
+  event.set_phase(audit::SUCCEEDED);
+  event.mutable_actor()->set_principal(principal);
+  event.set_action(policy::Action_Name(lease.action));
+  event.mutable_object()->set_dataset(lease.dataset);
+  // Not as request_uid: this event ends no request.
+  event.mutable_object()->set_key_id(HexEncode(permit_id));
+  return ChangeAndRecord(crypto::RandomId(), std::move(event), [&](audit::Event&) -> absl::Status {
+    mutex_.AssertHeld();
+    return leases_.Revoke(permit_id);
+  });
+}
+
+std::string EmbeddedCustodian::AuditCheckpoint() { return log_->checkpoint(); }
+
+}  // namespace sealtrain::custody

@@ -1,0 +1,216 @@
+// The custodian in our own process. Its calls stand in files by what they
+// are about: embedded_custodian.cc (data sets, policy, leases), deciding.cc,
+// sealing.cc, opening.cc, models.cc.
+//
+// Invariants:
+//   1. A permit or key leaves only after the event that tells of it is durable.
+//   2. A reservation in the ledger is durable before that event is.
+//   3. A change of the key store whose event is not yet in the log stands in
+//      the outbox; Open() settles it before anything else is asked.
+//   4. While a lease lives, the outbox owes its ABANDONED event.
+// One mutex guards everything: custody is asked rarely and answers briefly.
+#ifndef SEALTRAIN_CUSTODY_EMBEDDED_CUSTODIAN_INTERNAL_H_
+#define SEALTRAIN_CUSTODY_EMBEDDED_CUSTODIAN_INTERNAL_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "sealtrain/audit/audit_log.h"
+#include "sealtrain/custody/catalog_internal.h"
+#include "sealtrain/custody/custodian.h"
+#include "sealtrain/custody/event_outbox_internal.h"
+#include "sealtrain/custody/key_store_internal.h"
+#include "sealtrain/custody/lease_store_internal.h"
+#include "sealtrain/custody/policy_store_internal.h"
+#include "sealtrain/custody/privacy_ledger_internal.h"
+
+namespace sealtrain::custody {
+
+class EmbeddedCustodian final : public Custodian {
+ public:
+  // All that Open() made ready, locked and checked.
+  struct Parts {
+    std::unique_ptr<FileLock> lock;
+    std::unique_ptr<Database> db;
+    std::unique_ptr<audit::AuditLog> log;
+    KeyStore keys;  // over *db
+    crypto::SigningKey manifest_key;
+    crypto::SigningKey policy_key;
+    std::optional<policy::LoadedPolicy> policy;
+  };
+  EmbeddedCustodian(const CustodianOptions& options, Parts parts);
+
+  absl::Status CreateDataset(const std::string& principal, const std::string& name,
+                             std::shared_ptr<const policy::Schema> schema) override;
+  absl::StatusOr<DatasetInfo> GetDataset(const std::string& name) override;
+  absl::StatusOr<std::vector<DatasetInfo>> ListDatasets() override;
+
+  absl::StatusOr<IngestPermits> RequestIngest(const IngestRequest& request) override;
+  absl::StatusOr<crypto::MacKey> ReleasePseudonymKey(const Permit<policy::INGEST>& permit,
+                                                     const std::string& domain) override;
+  absl::StatusOr<ShardKeys> ReleaseNewShardKeys(const Permit<policy::SEAL>& permit) override;
+  absl::StatusOr<SignedManifest> SignManifest(const Permit<policy::SEAL>& permit,
+                                              const std::string& manifest,
+                                              const crypto::PublicKey& writer_key,
+                                              const crypto::Signature& writer_signature) override;
+  absl::Status AdvanceGeneration(Permit<policy::SEAL> permit, const SignedManifest& manifest,
+                                 std::uint64_t suppressed_rows) override;
+  absl::Status Abandon(Permit<policy::SEAL> permit) override;
+  const crypto::PublicKey& manifest_public_key() const override {
+    return manifest_key_.public_key();
+  }
+
+  absl::StatusOr<Permit<policy::TRAIN>> RequestTrain(const TrainRequest& request) override;
+  absl::StatusOr<Permit<policy::EVALUATE>> RequestEvaluate(const EvaluateRequest& request) override;
+  absl::StatusOr<ShardKeys> ReleaseShardKeys(const Permit<policy::TRAIN>& permit,
+                                             const Shard& shard) override;
+  absl::StatusOr<ShardKeys> ReleaseShardKeys(const Permit<policy::EVALUATE>& permit,
+                                             const Shard& shard) override;
+
+  absl::StatusOr<ModelKey> ReleaseNewModelKey(const Permit<policy::TRAIN>& permit) override;
+  absl::StatusOr<ModelKey> ReleaseModelKey(const Permit<policy::EVALUATE>& permit) override;
+  absl::Status FinishTrain(Permit<policy::TRAIN> permit, Outcome outcome, std::uint64_t steps_taken,
+                           const Id& model_object_id, const Digest& artifact_sha256) override;
+  absl::Status FinishEvaluate(Permit<policy::EVALUATE> permit, Outcome outcome) override;
+  absl::StatusOr<ModelInfo> GetModel(const std::string& name) override;
+  absl::StatusOr<std::vector<ModelInfo>> ListModels() override;
+
+  absl::StatusOr<std::vector<Budget>> GetBudgets(const std::string& dataset) override;
+  absl::StatusOr<std::vector<LeaseInfo>> ListLeases() override;
+  absl::Status RevokeLease(const std::string& principal, const Id& permit_id) override;
+
+  absl::Status ApplyPolicy(const std::string& principal, const std::string& text,
+                           const std::string& file_name, const std::string& approvals) override;
+  absl::StatusOr<std::vector<PolicyRecord>> PolicyHistory() override;
+  absl::StatusOr<policy::Decision> Explain(const policy::Request& request) override;
+  absl::StatusOr<policy::Request> RequestFor(const std::string& principal, policy::Action action,
+                                             const std::string& dataset, const std::string& purpose,
+                                             const std::vector<std::string>& columns) override;
+  std::string AuditCheckpoint() override;
+
+ private:
+  // What was asked and what came out, custody's own refusals included.
+  struct Ruling {
+    policy::Request request;
+    policy::Decision decision;
+    absl::Status status;  // what the caller gets: OK exactly if decision.allow
+  };
+  // What a live job was given, beyond its grant. Dies with it.
+  struct Job {
+    std::set<Id> shards;                     // SEAL: drawn for it
+    std::set<std::string> domains;           // INGEST: of pseudonyms that it may make
+    std::set<Id> model_objects;              // TRAIN: drawn for it
+    Manifest manifest;                       // TRAIN, EVALUATE: the snapshot it may open
+    std::map<std::string, int> shard_index;  // by shard id, into manifest.shard
+  };
+  // The cost of a private run, as its event tells it.
+  struct PrivacyCharge {
+    DpPlan plan;
+    audit::Privacy event;
+  };
+
+  // --- deciding ---
+  absl::StatusOr<policy::Request> BuildRequest(const std::string& principal, policy::Action action,
+                                               const DatasetRecord& dataset,
+                                               const std::string& purpose,
+                                               const std::vector<std::string>& columns) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Ruling> Rule(policy::Request request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Refuse(Ruling& ruling, absl::string_view reason_code, absl::Status status);
+  // A grant for this ruling, with a fresh permit id and everything but a model.
+  Grant DraftGrant(const Ruling& ruling, const DatasetRecord& dataset) const;
+  static absl::Duration Lifetime(const policy::Decision& decision);
+
+  // --- recording ---
+  // Who acts, as custody sees this process.
+  void StampActor(audit::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RecordDenied(const Ruling& ruling, const Grant& grant)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes lease, reservation and then the INTENT events durable, in this
+  // order. An error leaves nothing spent and nothing that a permit could use.
+  absl::Status Admit(const Grant& grant, policy::Action action, absl::Duration lifetime,
+                     const std::vector<audit::Event>& intents,
+                     const std::optional<PrivacyCharge>& charge)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Undoes what Admit() did before its intent could not be logged.
+  void Withdraw(const Grant& grant, policy::Action action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A change of the key store. It may add to the event what it found out.
+  using Change = std::function<absl::Status(audit::Event& event)>;
+  // Makes `change` and owes the event that tells of it, in one transaction,
+  // then appends the event. If only the append fails, the change was made.
+  absl::Status ChangeAndRecord(const Id& key, audit::Event event, const Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same for the end of a job: its lease ends in the transaction.
+  absl::Status EndJob(const Id& permit_id, audit::Event outcome, const Change& change = nullptr)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // --- sealing ---
+  absl::Status CommitSnapshot(const Grant& grant, const SignedManifest& signed_manifest,
+                              std::uint64_t suppressed_rows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // --- opening ---
+  struct OpenRequest {
+    policy::Action action;
+    const std::string& principal;
+    const std::string& dataset;
+    const std::string& purpose;
+    const std::vector<std::string>& columns;
+    const std::string& model;
+    std::optional<DpPlan> dp;
+  };
+  absl::StatusOr<Grant> AdmitOpening(const OpenRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the run will cost, or a refusal in `ruling`.
+  absl::StatusOr<std::optional<PrivacyCharge>> Charge(const OpenRequest& request,
+                                                      Ruling& ruling) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<ShardKeys> OpenShard(const Grant& grant, const Shard& shard)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // --- keys ---
+  // Keys of the named columns and of the index, derived from the data set's
+  // class keys.
+  absl::StatusOr<ShardKeys> DeriveShardKeys(const std::string& dataset, std::uint32_t key_epoch,
+                                            const Id& shard_id,
+                                            const std::vector<const policy::Column*>& columns) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<ModelKey> DeriveModelKey(const std::string& model, const Id& object_id,
+                                          std::uint32_t key_epoch) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<ModelInfo> ReadModel(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // The clock, which never goes back while we live.
+  absl::Time Now() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const CustodianOptions options_;
+  const std::unique_ptr<FileLock> lock_;
+  const crypto::SigningKey manifest_key_;
+  const crypto::SigningKey policy_key_;
+
+  mutable absl::Mutex mutex_;
+  // In this order: the stores use the database.
+  const std::unique_ptr<Database> db_ ABSL_PT_GUARDED_BY(mutex_);
+  const std::unique_ptr<audit::AuditLog> log_;
+  KeyStore keys_ ABSL_GUARDED_BY(mutex_);
+  Catalog catalog_ ABSL_GUARDED_BY(mutex_);
+  LeaseStore leases_ ABSL_GUARDED_BY(mutex_);
+  PrivacyLedger ledger_ ABSL_GUARDED_BY(mutex_);
+  PolicyStore policies_ ABSL_GUARDED_BY(mutex_);
+  EventOutbox outbox_ ABSL_GUARDED_BY(mutex_);
+  std::optional<policy::LoadedPolicy> policy_ ABSL_GUARDED_BY(mutex_);  // in force
+  std::map<Id, Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::optional<Digest> executable_sha256_ ABSL_GUARDED_BY(mutex_);  // once read
+  mutable absl::Time latest_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+};
+
+}  // namespace sealtrain::custody
+
+#endif  // SEALTRAIN_CUSTODY_EMBEDDED_CUSTODIAN_INTERNAL_H_

@@ -1,0 +1,66 @@
+// The keys of a home, wrapped under the root key. docs/formats/home.md has the
+// table and the wrap contexts.
+//
+// Invariant: no key of this class is ever in the database unwrapped, and none
+// leaves this class but as a typed key.
+// Not thread-safe.
+#ifndef SEALTRAIN_CUSTODY_KEY_STORE_INTERNAL_H_
+#define SEALTRAIN_CUSTODY_KEY_STORE_INTERNAL_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sealtrain/base/bytes.h"
+#include "sealtrain/crypto/key.h"
+#include "sealtrain/crypto/signing.h"
+#include "sealtrain/custody/sqlite_internal.h"
+
+namespace sealtrain::custody {
+
+// The signing keys of a home.
+inline constexpr char kAuditLogKey[] = "audit-log";
+inline constexpr char kManifestKey[] = "manifest";
+inline constexpr char kPolicyKey[] = "policy";  // signs what custody put into force
+
+// Whose class key it is. The prefix keeps a data set and a model of one name
+// apart; ':' is in no name.
+std::string DatasetScope(absl::string_view dataset);
+std::string ModelScope(absl::string_view model);
+
+// The class of keys that belong to no column: a shard's index, a model.
+inline constexpr int kStructureClass = 0;
+inline constexpr std::uint32_t kFirstKeyEpoch = 1;
+
+// The wrap contexts: a wrapped key opens under its own name only.
+Bytes SigningKeyContext(absl::string_view name);
+Bytes ClassKeyContext(absl::string_view scope, int data_class, std::uint32_t key_epoch);
+
+class KeyStore {
+ public:
+  // `db` must outlive the key store.
+  KeyStore(Database& db, crypto::Kek root) : db_(&db), root_(std::move(root)) {}
+
+  absl::Status AddSigningKey(absl::string_view name, const crypto::SigningKey& key);
+  // DataLoss: it does not open under this root key, or is not there.
+  absl::StatusOr<crypto::SigningKey> GetSigningKey(absl::string_view name) const;
+
+  // Draws and stores a class key.
+  absl::Status AddClassKey(absl::string_view scope, int data_class, std::uint32_t key_epoch);
+  absl::StatusOr<bool> HasClassKey(absl::string_view scope, int data_class,
+                                   std::uint32_t key_epoch) const;
+  // FailedPrecondition: destroyed, or never made. DataLoss: does not open.
+  absl::StatusOr<crypto::ClassKey> GetClassKey(absl::string_view scope, int data_class,
+                                               std::uint32_t key_epoch) const;
+
+ private:
+  Database* db_;
+  crypto::Kek root_;
+};
+
+}  // namespace sealtrain::custody
+
+#endif  // SEALTRAIN_CUSTODY_KEY_STORE_INTERNAL_H_

@@ -1,0 +1,115 @@
+#include "sealtrain/custody/policy_approval.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/hash.h"
+#include "sealtrain/custody/names_internal.h"
+
+namespace sealtrain::custody {
+namespace {
+
+constexpr std::size_t kProofBytes = 32 + 64;  // public key, signature
+// More than any set can need; keeps a hostile file from costing us signatures.
+constexpr std::size_t kMaxApprovalsBytes = 64 * 1024;
+
+Bytes SignedBytes(absl::string_view policy_text, absl::string_view name) {
+  Bytes bytes;
+  for (const absl::string_view text : {absl::string_view("sealtrain/policy/1"), name}) {
+    const ByteSpan span = AsBytes(text);
+    bytes.insert(bytes.end(), span.begin(), span.end());
+    bytes.push_back(0);
+  }
+  const Digest digest = crypto::Sha256(AsBytes(policy_text));
+  bytes.insert(bytes.end(), digest.begin(), digest.end());
+  return bytes;
+}
+
+struct ApprovalLine {
+  std::string name;
+  crypto::PublicKey key;
+  crypto::Signature signature;
+};
+
+absl::StatusOr<ApprovalLine> ParseLine(absl::string_view line) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(line, absl::MaxSplits(' ', 1));
+  ST_RETURN_IF_ERROR(CheckWord("approver", parts.first));
+  std::string proof;
+  // Escaping again catches base64 that a lenient decoder lets pass.
+  if (!absl::Base64Unescape(parts.second, &proof) || proof.size() != kProofBytes ||
+      absl::Base64Escape(proof) != parts.second) {
+    return absl::InvalidArgumentError("not NAME and the base64 of 96 bytes");
+  }
+  ApprovalLine approval;
+  approval.name = std::string(parts.first);
+  const ByteSpan bytes = AsBytes(proof);
+  std::copy_n(bytes.begin(), approval.key.size(), approval.key.begin());
+  std::copy(bytes.begin() + 32, bytes.end(), approval.signature.begin());
+  return approval;
+}
+
+absl::Status VerifyLine(absl::string_view policy_text, const ApprovalLine& line,
+                        const policy::Approval& approvers) {
+  const auto approver =
+      std::find_if(approvers.approver().begin(), approvers.approver().end(),
+                   [&](const policy::Approver& a) { return a.name() == line.name; });
+  if (approver == approvers.approver().end()) {
+    return absl::InvalidArgumentError(absl::StrCat(line.name, " is no approver of this policy"));
+  }
+  if (absl::AsciiStrToLower(approver->public_key()) != HexEncode(line.key)) {
+    return absl::InvalidArgumentError(absl::StrCat("not the key of approver ", line.name));
+  }
+  if (!crypto::VerifySignature(line.key, SignedBytes(policy_text, line.name), line.signature)
+           .ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the signature of ", line.name, " is not over this policy"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ApprovePolicy(absl::string_view policy_text, absl::string_view name,
+                                          const crypto::SigningKey& key) {
+  ST_RETURN_IF_ERROR(CheckWord("approver", name));
+  const crypto::Signature signature = key.Sign(SignedBytes(policy_text, name));
+  const std::string proof = absl::StrCat(AsText(key.public_key()), AsText(signature));
+  return absl::StrCat(name, " ", absl::Base64Escape(proof), "\n");
+}
+
+absl::StatusOr<std::vector<std::string>> VerifyApprovals(absl::string_view policy_text,
+                                                         absl::string_view approvals,
+                                                         const policy::Approval& approvers) {
+  if (approvals.size() > kMaxApprovalsBytes) {
+    return absl::InvalidArgumentError("the approvals are longer than 64 KiB");
+  }
+  std::vector<std::string> names;
+  if (approvals.empty()) return names;
+  if (approvals.back() != '\n') {
+    return absl::InvalidArgumentError("the last line of the approvals has no newline");
+  }
+  approvals.remove_suffix(1);
+  int number = 0;
+  for (const absl::string_view text : absl::StrSplit(approvals, '\n')) {
+    ++number;
+    absl::StatusOr<ApprovalLine> line = ParseLine(text);
+    absl::Status status = line.status();
+    if (status.ok()) status = VerifyLine(policy_text, *line, approvers);
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("approvals line ", number, ": ", status.message()));
+    }
+    if (std::find(names.begin(), names.end(), line->name) == names.end()) {
+      names.push_back(std::move(line->name));
+    }
+  }
+  return names;
+}
+
+}  // namespace sealtrain::custody

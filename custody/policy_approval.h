@@ -1,0 +1,35 @@
+// Approvals of a policy set: detached Ed25519 signatures over its exact bytes,
+// one line each in a file beside it (FILE.approvals):
+//
+//   NAME SP BASE64(public key 32 ‖ signature 64) LF
+//
+// The signed bytes are "sealtrain/policy/1" ‖ 0x00 ‖ NAME ‖ 0x00 ‖ SHA-256(file).
+// NAME is an approver's name in the policy: no spaces, no control characters.
+#ifndef SEALTRAIN_CUSTODY_POLICY_APPROVAL_H_
+#define SEALTRAIN_CUSTODY_POLICY_APPROVAL_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sealtrain/base/bytes.h"
+#include "sealtrain/crypto/signing.h"
+#include "sealtrain/policy/policy.pb.h"
+
+namespace sealtrain::custody {
+
+// One line, newline included. InvalidArgument: not a name.
+absl::StatusOr<std::string> ApprovePolicy(absl::string_view policy_text, absl::string_view name,
+                                          const crypto::SigningKey& key);
+
+// The distinct names among `approvers` that signed exactly this text.
+// InvalidArgument: a malformed line (says which); a line by somebody who is no
+// approver, or with a wrong signature, refuses the whole file.
+absl::StatusOr<std::vector<std::string>> VerifyApprovals(absl::string_view policy_text,
+                                                         absl::string_view approvals,
+                                                         const policy::Approval& approvers);
+
+}  // namespace sealtrain::custody
+
+#endif  // SEALTRAIN_CUSTODY_POLICY_APPROVAL_H_

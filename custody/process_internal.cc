@@ -1,0 +1,44 @@
+#include "sealtrain/custody/process_internal.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/hash.h"
+
+namespace sealtrain::custody {
+namespace {
+
+constexpr std::uint64_t kMaxExecutableBytes = 1ull << 30;
+
+}  // namespace
+
+policy::Trust MeasureTrust() {
+  rlimit core;
+  const bool no_core = ::getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 0;
+  const bool not_dumpable = ::prctl(PR_GET_DUMPABLE) == 0;
+  return no_core && not_dumpable ? policy::LOCKED : policy::PLAIN;
+}
+
+std::int64_t BootTimeNs() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+std::string HostName() {
+  char name[256] = {};
+  if (::gethostname(name, sizeof(name) - 1) != 0) return "";
+  return name;
+}
+
+std::uint32_t ProcessId() { return static_cast<std::uint32_t>(::getpid()); }
+
+absl::StatusOr<Digest> ExecutableDigest(Env& env) {
+  ST_ASSIGN_OR_RETURN(const std::string bytes, env.ReadFile("/proc/self/exe", kMaxExecutableBytes));
+  return crypto::Sha256(AsBytes(bytes));
+}
+
+}  // namespace sealtrain::custody

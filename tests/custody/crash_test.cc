@@ -1,0 +1,247 @@
+// Kills a process at every single write of a commit and opens what it leaves.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "sealtrain/tests/custody/custody_fixture.h"
+
+namespace sealtrain::testing {
+namespace {
+
+// Ends the process, without a word, just before or just after an operation.
+class KillEnv final : public Env {
+ public:
+  // Dies at the n-th point from now on; there are two for each operation.
+  void DieAt(int n) { points_left_ = n; }
+
+  absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path,
+                                                             OpenMode mode) override {
+    Point();
+    auto file = base_.OpenForWrite(path, mode);
+    Point();
+    if (!file.ok()) return file.status();
+    return std::make_unique<File>(*this, *std::move(file));
+  }
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {
+    return base_.OpenForRead(path);
+  }
+  absl::StatusOr<std::string> ReadFile(const std::string& path, std::uint64_t max) override {
+    return base_.ReadFile(path, max);
+  }
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    return Around([&] { return base_.Rename(from, to); });
+  }
+  absl::Status Remove(const std::string& path) override {
+    return Around([&] { return base_.Remove(path); });
+  }
+  absl::Status Truncate(const std::string& path, std::uint64_t size) override {
+    return Around([&] { return base_.Truncate(path, size); });
+  }
+  absl::Status SyncDir(const std::string& path) override {
+    return Around([&] { return base_.SyncDir(path); });
+  }
+  absl::Status CreateDirs(const std::string& path) override {
+    return Around([&] { return base_.CreateDirs(path); });
+  }
+  bool Exists(const std::string& path) override { return base_.Exists(path); }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
+    return base_.List(path);
+  }
+  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    return base_.Lock(path);
+  }
+
+ private:
+  class File final : public WritableFile {
+   public:
+    File(KillEnv& env, std::unique_ptr<WritableFile> base) : env_(env), base_(std::move(base)) {}
+    absl::Status Append(ByteSpan bytes) override {
+      return env_.Around([&] { return base_->Append(bytes); });
+    }
+    absl::Status Sync() override {
+      return env_.Around([&] { return base_->Sync(); });
+    }
+    absl::Status Close() override { return base_->Close(); }
+
+   private:
+    KillEnv& env_;
+    std::unique_ptr<WritableFile> base_;
+  };
+
+  template <typename Operation>
+  absl::Status Around(Operation operation) {
+    Point();
+    absl::Status status = operation();
+    Point();
+    return status;
+  }
+  void Point() {
+    if (points_left_ > 0 && --points_left_ == 0) ::_exit(kKilled);
+  }
+
+ public:
+  static constexpr int kKilled = 42;
+
+ private:
+  Env& base_ = Env::Posix();
+  int points_left_ = 0;
+};
+
+class Crash : public FurnishedCustodyTest {
+ protected:
+  // Runs `work` on a copy of the home in a process that dies at point `n`.
+  // True: it died; false: it came through.
+  bool Dies(const std::string& copy, int n,
+            const std::function<absl::Status(Custodian&, KillEnv&)>& work) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      KillEnv env;
+      auto custodian =
+          Custodian::Open({.home = copy, .env = &env, .clock = clock_.function()}, passphrase_);
+      if (!custodian.ok()) ::_exit(2);
+      env.DieAt(n);
+      ::_exit(work(**custodian, env).ok() ? 0 : 3);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_TRUE(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == KillEnv::kKilled)
+        << "exit " << WEXITSTATUS(status);
+    return WEXITSTATUS(status) != 0;
+  }
+
+  // For each point n: a fresh copy, a death, and `check` of what is left.
+  int AtEveryPoint(const std::function<absl::Status(Custodian&, KillEnv&)>& work,
+                   const std::function<void(Custodian&)>& check) {
+    custodian_.reset();
+    for (int n = 1;; ++n) {
+      const std::string copy = dir_.Join("copy");
+      std::filesystem::remove_all(copy);
+      std::filesystem::copy(home(), copy, std::filesystem::copy_options::recursive);
+      if (!Dies(copy, n, work)) return n - 1;
+      SCOPED_TRACE(absl::StrCat("killed at point ", n));
+      auto custodian = Custodian::Open({.home = copy, .clock = clock_.function()}, passphrase_);
+      EXPECT_OK(custodian);
+      if (!custodian.ok() || HasFailure()) return n;
+      check(**custodian);
+      auto reader = audit::LogReader::Open(Env::Posix(), JoinPath(copy, "audit"));
+      EXPECT_OK(reader);
+      EXPECT_OK((*reader)->Verify({}));
+      ExpectNothingDangles(**reader);
+    }
+  }
+
+  // Every INTENT has exactly one outcome in the end.
+  static void ExpectNothingDangles(audit::LogReader& reader) {
+    std::map<std::string, int> intents;
+    std::map<std::string, std::set<std::string>> outcomes;
+    EXPECT_OK(reader.ForEach(0, reader.checkpoint().size, [&](const audit::Entry& entry) {
+      const audit::Event& event = entry.event;
+      if (event.request_uid().empty()) return true;
+      if (event.phase() == audit::INTENT) {
+        ++intents[event.request_uid()];
+      } else {
+        outcomes[event.request_uid()].insert(event.uid());
+      }
+      return true;
+    }));
+    for (const auto& [request, count] : intents) {
+      EXPECT_EQ(outcomes[request].size(), 1u) << HexEncode(AsBytes(request));
+    }
+  }
+};
+
+TEST_F(Crash, OfACommitLeavesTheOldOrTheNewSnapshotAndALogThatSaysWhich) {
+  int old_ones = 0;
+  int new_ones = 0;
+  const int points = AtEveryPoint(
+      [&](Custodian& custodian, KillEnv&) -> absl::Status {
+        ST_ASSIGN_OR_RETURN(auto permits, custodian.RequestIngest({"job", "mails", "abuse"}));
+        ST_ASSIGN_OR_RETURN(const auto keys, custodian.ReleaseNewShardKeys(permits.seal));
+        const std::string bytes =
+            NextManifest(permits.seal.grant(), {keys.shard_id}, 100).SerializeAsString();
+        ST_ASSIGN_OR_RETURN(
+            const auto signed_manifest,
+            custodian.SignManifest(permits.seal, bytes, writer_.public_key(),
+                                   writer_.Sign(custody::ManifestSignedBytes('W', bytes))));
+        return custodian.AdvanceGeneration(std::move(permits.seal), signed_manifest, 0);
+      },
+      [&](Custodian& custodian) {
+        const custody::DatasetInfo info = *custodian.GetDataset("mails");
+        ++(info.generation == 0 ? old_ones : new_ones);
+        bool told = false;
+        auto reader = *audit::LogReader::Open(Env::Posix(), dir_.Join("copy/audit"));
+        EXPECT_OK(reader->ForEach(0, reader->checkpoint().size, [&](const audit::Entry& entry) {
+          told |= entry.event.type() == audit::SNAPSHOT_COMMITTED &&
+                  entry.event.phase() == audit::SUCCEEDED;
+          return true;
+        }));
+        EXPECT_EQ(told, info.generation == 1);
+        EXPECT_TRUE(custodian.ListLeases()->empty());
+      });
+  EXPECT_GT(points, 8);
+  EXPECT_GT(old_ones, 0);
+  EXPECT_GT(new_ones, 0);
+}
+
+TEST_F(Crash, OfATrainingRunNeverGivesItsBudgetBack) {
+  ASSERT_OK(IngestOneShard());
+  int spent = 0;
+  const int points = AtEveryPoint(
+      [&](Custodian& custodian, KillEnv&) -> absl::Status {
+        ST_ASSIGN_OR_RETURN(auto permit, custodian.RequestTrain(PrivateRun("m", 100)));
+        ST_RETURN_IF_ERROR(custodian.ReleaseShardKeys(permit, newest_.shard(0)).status());
+        ST_ASSIGN_OR_RETURN(const auto key, custodian.ReleaseNewModelKey(permit));
+        return custodian.FinishTrain(std::move(permit), custody::Outcome::kSucceeded, 100,
+                                     key.object_id, Digest{});
+      },
+      [&](Custodian& custodian) {
+        // Whoever reached the log with an intent, and so perhaps keys, has paid.
+        bool intent = false;
+        auto reader = *audit::LogReader::Open(Env::Posix(), dir_.Join("copy/audit"));
+        EXPECT_OK(reader->ForEach(0, reader->checkpoint().size, [&](const audit::Entry& entry) {
+          intent |= entry.event.type() == audit::TRAIN_ACCESS;
+          return true;
+        }));
+        const auto budgets = *custodian.GetBudgets("mails");
+        if (intent) {
+          ASSERT_EQ(budgets.size(), 1u);
+          EXPECT_EQ(budgets[0].entries[0].plan.phase.steps, 100u);
+          ++spent;
+        }
+        // A model stands exactly where its run was settled.
+        EXPECT_EQ(custodian.GetModel("m").ok(), !budgets.empty() && budgets[0].entries[0].settled);
+      });
+  EXPECT_GT(points, 4);
+  EXPECT_GT(spent, 0);
+}
+
+TEST_F(Crash, OfAPolicyChangeLeavesTheOldOrTheNewPolicyAndALogThatSaysWhich) {
+  const std::string first = WithKeys(kMailPolicy);
+  const std::string second = absl::StrReplaceAll(
+      first, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
+                                          HexEncode(crypto::Sha256(AsBytes(first))), "\"")}});
+  const std::string approvals = Approve(second, {"ada", "bob"});
+  int new_ones = 0;
+  const int points = AtEveryPoint(
+      [&](Custodian& custodian, KillEnv&) {
+        return custodian.ApplyPolicy("admin", second, "p", approvals);
+      },
+      [&](Custodian& custodian) {
+        const std::size_t versions = custodian.PolicyHistory()->size();
+        std::uint64_t told = 0;
+        auto reader = *audit::LogReader::Open(Env::Posix(), dir_.Join("copy/audit"));
+        EXPECT_OK(reader->ForEach(0, reader->checkpoint().size, [&](const audit::Entry& entry) {
+          if (entry.event.type() == audit::POLICY_APPLIED) told = entry.event.policy().version();
+          return true;
+        }));
+        EXPECT_EQ(told, versions);
+        if (versions == 2) ++new_ones;
+      });
+  EXPECT_GT(points, 10);
+  EXPECT_GT(new_ones, 0);
+}
+
+}  // namespace
+}  // namespace sealtrain::testing

@@ -1,0 +1,56 @@
+#include "sealtrain/tests/custody/custody_fixture.h"
+
+namespace sealtrain::testing {
+namespace {
+
+using ::testing::SizeIs;
+
+class Datasets : public CustodyTest {};
+
+TEST_F(Datasets, AreKeptWithTheirSchema) {
+  ASSERT_OK(custodian_->CreateDataset("admin", "mails/2026", schema_));
+  EXPECT_EQ(LastEvent().type(), audit::DATASET_CREATED);
+  EXPECT_EQ(LastEvent().object().dataset(), "mails/2026");
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const custody::DatasetInfo info, custodian_->GetDataset("mails/2026"));
+  EXPECT_EQ(info.name, "mails/2026");
+  EXPECT_EQ(info.generation, 0u);
+  EXPECT_EQ(info.rows, 0u);
+  EXPECT_EQ(info.created, clock_.now);
+  EXPECT_EQ(info.last_commit, absl::InfinitePast());
+  EXPECT_EQ(info.schema->digest(), schema_->digest());
+  EXPECT_THAT(info.schema->columns(), SizeIs(6));
+  EXPECT_THAT(*custodian_->ListDatasets(), SizeIs(1));
+  EXPECT_THAT(custodian_->CreateDataset("admin", "mails/2026", schema_),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(custodian_->GetDataset("mails"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(Datasets, HaveNamesThatAreSafePaths) {
+  for (const std::string& name : {std::string("a"), std::string("a/b/c/d/e/f/g/h"),
+                                  std::string("0_-"), std::string(128, 'a')}) {
+    EXPECT_OK(custodian_->CreateDataset("admin", name, schema_)) << name;
+  }
+  for (const std::string& name :
+       {std::string(""), std::string("/a"), std::string("a/"), std::string("a//b"),
+        std::string("a/b/c/d/e/f/g/h/i"), std::string("../a"), std::string("."), std::string("A"),
+        std::string("a b"), std::string("a\0b", 3), std::string("\xc3\xa4"), std::string("a\n"),
+        std::string(129, 'a'), std::string("model:a")}) {
+    EXPECT_THAT(custodian_->CreateDataset("admin", name, schema_),
+                StatusIs(absl::StatusCode::kInvalidArgument))
+        << name;
+  }
+}
+
+TEST_F(Datasets, AreNotMadeWithoutALogEntry) {
+  env_.FailOn(FaultEnv::Op::kSync, 0, absl::UnavailableError("disk"));
+  EXPECT_THAT(custodian_->CreateDataset("admin", "mails", schema_),
+              StatusIs(absl::StatusCode::kUnavailable));
+  Reopen();
+  // What was made all the same is in the log before anybody can use it.
+  const bool made = custodian_->GetDataset("mails").ok();
+  EXPECT_EQ(made, LastEvent().type() == audit::DATASET_CREATED);
+}
+
+}  // namespace
+}  // namespace sealtrain::testing
