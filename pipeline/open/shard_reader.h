@@ -1,0 +1,41 @@
+// Opens the columns of one shard for which there are keys.
+// docs/formats/sealed-shard.md is the contract.
+#ifndef SEALTRAIN_PIPELINE_OPEN_SHARD_READER_H_
+#define SEALTRAIN_PIPELINE_OPEN_SHARD_READER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "sealtrain/custody/permit.h"
+#include "sealtrain/pipeline/column_batch.h"
+#include "sealtrain/pipeline/open/shard_file.h"
+#include "sealtrain/pipeline/seal/column_spec.h"
+
+namespace sealtrain::pipeline {
+
+// Not thread-safe; readers of different shards are independent.
+class ShardReader {
+ public:
+  // Opens the index and the streams of `columns`. Errors name the column:
+  // PermissionDenied: its key was not released. DataLoss: index or stream do
+  // not open, or are not as the format and `columns` say. NotFound: the shard
+  // has no such column.
+  static absl::StatusOr<std::unique_ptr<ShardReader>> Open(ShardFile file,
+                                                           const custody::ShardKeys& keys,
+                                                           const std::vector<ColumnSpec>& columns);
+  virtual ~ShardReader() = default;
+
+  virtual std::uint64_t rows() const = 0;
+  virtual std::size_t groups() const = 0;
+  // All columns of row group `group`; first_row counts from the shard's first
+  // row. OutOfRange: no such group. DataLoss names the column; nothing of a bad
+  // row group is returned.
+  virtual absl::StatusOr<ColumnBatch> ReadGroup(std::size_t group) = 0;
+};
+
+}  // namespace sealtrain::pipeline
+
+#endif  // SEALTRAIN_PIPELINE_OPEN_SHARD_READER_H_

@@ -1,0 +1,85 @@
+// Delimited Protobuf: each record behind its length as a varint.
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/pipeline/source/formats_internal.h"
+#include "sealtrain/pipeline/source/record_limits.h"
+#include "sealtrain/pipeline/status_text.h"
+
+namespace sealtrain::pipeline {
+namespace {
+
+using google::protobuf::Message;
+using google::protobuf::io::CodedInputStream;
+
+class ProtobufSource final : public Source {
+ public:
+  ProtobufSource(std::istream& input, std::string name,
+                 std::shared_ptr<const policy::Schema> schema)
+      : input_(input), stream_(&input), name_(std::move(name)), schema_(std::move(schema)) {}
+
+  absl::StatusOr<bool> Next(Message& record) override {
+    record.Clear();
+    ST_RETURN_IF_ERROR(failed_);
+    absl::StatusOr<bool> more = ReadRecord();
+    if (!more.ok()) {
+      failed_ = more.status();
+      return failed_;
+    }
+    if (!*more) return false;
+    ++position_;
+    if (!record.ParseFromString(buffer_)) {
+      return At(place(),
+                absl::InvalidArgumentError(absl::StrCat("not a valid ", schema_->message_name())));
+    }
+    return true;
+  }
+
+  std::uint64_t position() const override { return position_; }
+  std::string place() const override { return absl::StrCat(name_, ":", position_); }
+
+ private:
+  // Reads the next record's bytes into buffer_. An error ends the source:
+  // without a length there is no telling where the next record begins.
+  absl::StatusOr<bool> ReadRecord() {
+    // One for each record: it counts what it reads and stops at 2 GiB.
+    CodedInputStream coded(&stream_);
+    const auto broken = [&](absl::string_view what) -> absl::Status {
+      if (input_.bad()) return absl::UnavailableError(absl::StrCat(name_, ": cannot be read"));
+      return absl::OutOfRangeError(absl::StrCat(name_, ":", position_ + 1, ": ", what));
+    };
+    std::uint64_t size = 0;
+    if (!coded.ReadVarint64(&size)) {
+      if (coded.CurrentPosition() == 0 && !input_.bad()) return false;
+      return broken("the length of the record is broken");
+    }
+    if (size > kMaxRecordBytes) {
+      return broken(absl::StrCat("the record's length is over ", kMaxRecordBytes, " bytes"));
+    }
+    if (!coded.ReadString(&buffer_, static_cast<int>(size))) {
+      return broken(absl::StrCat("the input ends within the record's ", size, " bytes"));
+    }
+    return true;
+  }
+
+  std::istream& input_;
+  google::protobuf::io::IstreamInputStream stream_;
+  const std::string name_;
+  const std::shared_ptr<const policy::Schema> schema_;
+  std::string buffer_;
+  absl::Status failed_;
+  std::uint64_t position_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> OpenProtobuf(std::istream& input, std::string name,
+                                     std::shared_ptr<const policy::Schema> schema) {
+  return std::make_unique<ProtobufSource>(input, std::move(name), std::move(schema));
+}
+
+}  // namespace sealtrain::pipeline
