@@ -35,7 +35,7 @@ TEST(Aes256Gcm, MatchesKnownAnswers) {
 
 TEST(Aes256Gcm, OpensWhatItSealed) {
   Aes256Gcm aead = Keyed(kKey);
-  for (std::size_t size : {0, 1, 15, 16, 17, 1000}) {
+  for (std::size_t size : Sizes{0, 1, 15, 16, 17, 1000}) {
     const Bytes plaintext = PseudorandomBytes(size, 1);
     Bytes sealed(size + kTagBytes);
     Bytes opened(size);
@@ -70,10 +70,10 @@ TEST(Aes256Gcm, RefusesWrongSizes) {
   Bytes sealed(20);
   Bytes opened(4);
   const absl::StatusCode invalid = absl::StatusCode::kInvalidArgument;
-  for (std::size_t size : {0, 16, 24, 31, 33}) {
+  for (std::size_t size : Sizes{0, 16, 24, 31, 33}) {
     EXPECT_THAT(aead.SetKey(Bytes(size)), StatusIs(invalid)) << size;
   }
-  for (std::size_t size : {0, 8, 11, 13, 16}) {
+  for (std::size_t size : Sizes{0, 8, 11, 13, 16}) {
     EXPECT_THAT(aead.Seal(Bytes(size), {}, opened, absl::MakeSpan(sealed)), StatusIs(invalid));
     EXPECT_THAT(aead.Open(Bytes(size), {}, sealed, absl::MakeSpan(opened)), StatusIs(invalid));
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <random>
 #include <string>
@@ -17,6 +18,8 @@
 #include "sealtrain/crypto/secret_bytes.h"
 
 namespace sealtrain::crypto {
+
+using Sizes = std::initializer_list<std::size_t>;  // for loops
 
 inline Bytes FromHex(absl::string_view hex) {
   const std::string bytes = absl::HexStringToBytes(hex);

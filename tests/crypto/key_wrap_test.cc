@@ -33,7 +33,7 @@ TEST(KeyWrap, IsAOneSegmentStreamWithALabelledAad) {
 
 TEST(KeyWrap, GivesSecretsOfEverySizeBack) {
   const Kek kek = KeyOf<Kek>(1);
-  for (std::size_t size : {std::size_t{1}, std::size_t{32}, std::size_t{100}, kMostSecretBytes}) {
+  for (std::size_t size : Sizes{1, 32, 100, kMostSecretBytes}) {
     const Bytes secret = PseudorandomBytes(size, 3);
     ASSERT_OK_AND_ASSIGN(Bytes wrapped, KeyWrap::WrapBytes(kek, {}, secret));
     ASSERT_OK_AND_ASSIGN(SecretBytes unwrapped, KeyWrap::UnwrapBytes(kek, {}, wrapped));
@@ -42,7 +42,7 @@ TEST(KeyWrap, GivesSecretsOfEverySizeBack) {
 }
 
 TEST(KeyWrap, RefusesWhatIsNoSecretOrTooMuch) {
-  for (std::size_t size : {std::size_t{0}, kMostSecretBytes + 1}) {
+  for (std::size_t size : Sizes{0, kMostSecretBytes + 1}) {
     EXPECT_THAT(KeyWrap::WrapBytes(KeyOf<Kek>(1), {}, Bytes(size)),
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << size;

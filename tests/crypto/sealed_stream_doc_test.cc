@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "sealtrain/crypto/key_derivation.h"
 #include "sealtrain/crypto/sealed_stream.h"
@@ -22,17 +24,16 @@ std::map<std::string, Bytes> ReadExample() {
   bool in_block = false;
   bool in_example = false;
   std::string name;
-  for (const std::string line : absl::StrSplit(document, '\n')) {
-    if (line.rfind("## ", 0) == 0) in_example = line.find("Worked example") != std::string::npos;
-    if (line.rfind("```", 0) == 0) {
+  for (const absl::string_view line : absl::StrSplit(document, '\n')) {
+    if (absl::StartsWith(line, "## ")) in_example = absl::StrContains(line, "Worked example");
+    if (absl::StartsWith(line, "```")) {
       in_block = !in_block;
-      name.clear();
     } else if (in_example && in_block) {
-      const std::pair<std::string, std::string> sides =
-          absl::StrSplit(line, absl::MaxSplits('=', 1));
-      const bool has_name = line.find('=') != std::string::npos;
-      if (has_name) name = std::string(absl::StripAsciiWhitespace(sides.first));
-      hex[name] += std::string(absl::StripAsciiWhitespace(has_name ? sides.second : line));
+      const std::size_t equals = line.find('=');
+      const bool has_name = equals != absl::string_view::npos;
+      if (has_name) name = std::string(absl::StripAsciiWhitespace(line.substr(0, equals)));
+      absl::StrAppend(&hex[name],
+                      absl::StripAsciiWhitespace(has_name ? line.substr(equals + 1) : line));
     }
   }
   std::map<std::string, Bytes> example;
@@ -62,7 +63,7 @@ TEST_F(WorkedExample, OpensUnderTheDerivedColumnKey) {
   const Bytes aad = StreamAad(AsBytes("worked example"));
   EXPECT_EQ(aad, Field("aad"));
   const Dek written = KeyNamed<Dek>("column_key");
-  for (const Dek* key : {&derived, &written}) {
+  for (const Dek* key : {&std::as_const(derived), &written}) {
     ASSERT_OK_AND_ASSIGN(SecretBytes opened, OpenStream(*key, aad, Field("stream")));
     EXPECT_EQ(AsText(opened.span()), "Hello, Sealtrain!");
   }

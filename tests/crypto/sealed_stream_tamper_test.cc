@@ -201,7 +201,7 @@ TEST_F(TamperedStream, IsRefusedForEveryOtherLengthWord) {
   for (std::uint64_t word : {std::uint64_t{0}, std::uint64_t{31}, std::uint64_t{35},
                              std::uint64_t{37}, std::uint64_t{40}, std::uint64_t{1} << 31,
                              (std::uint64_t{1} << 32) - 2, (std::uint64_t{1} << 32) - 1}) {
-    for (std::size_t segment : {0, 2}) {
+    for (std::size_t segment : Sizes{0, 2}) {
       Bytes changed = stream_;
       PutBigEndian(word, 4, absl::MakeSpan(changed).subspan(kStreamHeaderBytes + 40 * segment, 4));
       if (changed == stream_) continue;

@@ -70,8 +70,8 @@ TEST(SealStream, RoundTripsDefaultSegments) {
   const Dek key = KeyOf<Dek>(1);
   const std::size_t capacity = StreamOptions().plaintext_bytes();
   EXPECT_EQ(capacity, 65504u);
-  for (std::size_t size : {std::size_t{0}, std::size_t{1}, capacity - 1, capacity, capacity + 1,
-                           2 * capacity, 20 * capacity + 12345}) {
+  for (std::size_t size :
+       Sizes{0, 1, capacity - 1, capacity, capacity + 1, 2 * capacity, 20 * capacity + 12345}) {
     const Bytes plaintext = PseudorandomBytes(size, 9);
     ASSERT_OK_AND_ASSIGN(Bytes stream, SealStream(key, {}, plaintext));
     ASSERT_OK_AND_ASSIGN(SecretBytes opened, OpenStream(key, {}, stream));
@@ -84,7 +84,7 @@ TEST_P(StreamWithOptions, OpensTheSameInOrderAndAtRandom) {
   const StreamOptions options = GetParam();
   const Dek key = KeyOf<Dek>(1);
   const std::size_t capacity = options.plaintext_bytes();
-  for (std::size_t size : {std::size_t{0}, capacity, 7 * capacity + 1, 9 * capacity - 1}) {
+  for (std::size_t size : Sizes{0, capacity, 7 * capacity + 1, 9 * capacity - 1}) {
     const Bytes plaintext = PseudorandomBytes(size, 11);
     ASSERT_OK_AND_ASSIGN(Bytes stream, SealStream(key, {}, plaintext, options));
     const ByteSpan header = ByteSpan(stream).first(kStreamHeaderBytes);
@@ -144,12 +144,12 @@ TEST(StreamSealer, RefusesWrongSizesAndGoesOn) {
   const Dek key = KeyOf<Dek>(1);
   ASSERT_OK_AND_ASSIGN(StreamSealer sealer, StreamSealer::Create(key, {}, kTiny));
   const absl::StatusCode invalid = absl::StatusCode::kInvalidArgument;
-  for (std::size_t size : {0, 7, 9}) {
+  for (std::size_t size : Sizes{0, 7, 9}) {
     Bytes out(size + kSegmentOverhead, 0xAA);
     EXPECT_THAT(sealer.SealSegment(Bytes(size), absl::MakeSpan(out)), StatusIs(invalid)) << size;
     EXPECT_TRUE(IsWiped(out));
   }
-  for (std::size_t size : {39, 41}) {
+  for (std::size_t size : Sizes{39, 41}) {
     Bytes out(size, 0xAA);
     EXPECT_THAT(sealer.SealSegment(Bytes(8), absl::MakeSpan(out)), StatusIs(invalid));
     EXPECT_THAT(sealer.SealFinalSegment(Bytes(8), absl::MakeSpan(out)), StatusIs(invalid));

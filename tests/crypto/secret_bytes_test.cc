@@ -189,8 +189,9 @@ TEST(SecretBytes, MayHaveNoBytes) {
 }
 
 TEST(SecretBytes, RefusesWhatNoMachineHas) {
-  for (std::size_t size : {std::numeric_limits<std::size_t>::max(),
-                           std::numeric_limits<std::size_t>::max() / 2, std::size_t{1} << 56}) {
+  for (std::size_t size :
+       Sizes{std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max() / 2,
+             std::size_t{1} << 56}) {
     EXPECT_THAT(SecretBytes::Allocate(size), testing::StatusIs(absl::StatusCode::kUnavailable));
   }
 }

@@ -49,7 +49,7 @@ TEST(SigningKey, MatchesRfc8032) {
 }
 
 TEST(SigningKey, TakesSeedsOf32BytesOnly) {
-  for (std::size_t size : {0, 31, 33, 64}) {
+  for (std::size_t size : Sizes{0, 31, 33, 64}) {
     EXPECT_THAT(SigningKey::FromSeed(SecretOf(Bytes(size, 1))),
                 StatusIs(absl::StatusCode::kInvalidArgument));
   }
@@ -83,7 +83,7 @@ TEST(VerifySignature, RefusesEveryChange) {
     EXPECT_THAT(VerifySignature(key.public_key(), changed, signature),
                 StatusIs(absl::StatusCode::kDataLoss));
   }
-  for (std::size_t size : {0, 63}) {
+  for (std::size_t size : Sizes{0, 63}) {
     EXPECT_THAT(VerifySignature(key.public_key(), message, ByteSpan(signature).first(size)),
                 StatusIs(absl::StatusCode::kDataLoss));
   }

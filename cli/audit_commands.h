@@ -1,0 +1,51 @@
+// The commands of `sealtrain-audit`. Everything they say is proven against the
+// log's newest checkpoint first, and they say against what.
+#ifndef SEALTRAIN_CLI_AUDIT_COMMANDS_H_
+#define SEALTRAIN_CLI_AUDIT_COMMANDS_H_
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "sealtrain/audit/log_reader.h"
+
+namespace sealtrain::cli {
+
+// What all commands share. A command that was chosen sets `run`.
+class AuditContext {
+ public:
+  // Adds --home, --log, --vkey and --json to `app`.
+  void AddGlobalOptions(CLI::App& app);
+
+  std::function<absl::Status()> run;
+  // Overrides the code that a status stands for: usage errors, findings.
+  int exit_code = -1;
+
+  bool json() const { return json_; }
+  const std::string& vkey() const { return vkey_; }
+  bool names_log() const { return !log_.empty() || !home_.empty(); }
+  // InvalidArgument, with the exit code kUsage: no log was named, bad --vkey.
+  absl::StatusOr<std::unique_ptr<audit::LogReader>> OpenLog();
+
+  // An InvalidArgument that exits with kUsage.
+  absl::Status UsageError(const absl::string_view message);
+
+  // "the key given with --vkey" or "the key that the log itself names".
+  std::string WhoseKey() const;
+
+ private:
+  std::string home_;
+  std::string log_;
+  std::string vkey_;
+  bool json_ = false;
+};
+
+void AddQueryCommands(CLI::App& app, AuditContext& context);   // log, search, show, dangling, export
+void AddVerifyCommands(CLI::App& app, AuditContext& context);  // verify, prove, check
+
+}  // namespace sealtrain::cli
+
+#endif  // SEALTRAIN_CLI_AUDIT_COMMANDS_H_

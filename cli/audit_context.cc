@@ -1,0 +1,36 @@
+#include "sealtrain/audit/note.h"
+#include "sealtrain/base/env.h"
+#include "sealtrain/cli/audit_commands.h"
+#include "sealtrain/cli/exit_code.h"
+
+namespace sealtrain::cli {
+
+void AuditContext::AddGlobalOptions(CLI::App& app) {
+  app.add_option("--home", home_, "Custody's state; the log is HOME/audit")
+      ->envname("SEALTRAIN_HOME");
+  app.add_option("--log", log_, "The log's own folder, or a copy of it; instead of --home");
+  app.add_option("--vkey", vkey_,
+                 "The verifier key that the log must have (default: what the log itself names)");
+  app.add_flag("--json", json_, "Print results as JSON");
+}
+
+absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
+  if (!names_log()) return UsageError("no log: give --home or --log, or set SEALTRAIN_HOME");
+  if (!vkey_.empty()) {
+    const auto key = audit::ParseVkey(vkey_);
+    if (!key.ok()) return UsageError(key.status().message());
+  }
+  const std::string directory = log_.empty() ? JoinPath(home_, "audit") : log_;
+  return audit::LogReader::Open(Env::Posix(), directory, vkey_);
+}
+
+absl::Status AuditContext::UsageError(const absl::string_view message) {
+  exit_code = kUsage;
+  return absl::InvalidArgumentError(message);
+}
+
+std::string AuditContext::WhoseKey() const {
+  return vkey_.empty() ? "the key that the log itself names" : "the key given with --vkey";
+}
+
+}  // namespace sealtrain::cli

@@ -1,0 +1,166 @@
+#include "sealtrain/cli/context.h"
+
+#include <pwd.h>
+#include <signal.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "sealtrain/base/env.h"
+#include "sealtrain/base/status_macros.h"
+
+namespace sealtrain::cli {
+namespace {
+
+constexpr std::size_t kMaxPassphraseBytes = 1024;
+
+std::string DefaultPrincipal() {
+  if (const passwd* user = ::getpwuid(::geteuid())) return absl::StrCat("user:", user->pw_name);
+  return absl::StrCat("user:", ::geteuid());
+}
+
+// Reads the first line of `fd` into secret memory, byte by byte so that no
+// buffer of the C library ever holds it.
+absl::StatusOr<crypto::SecretBytes> ReadSecretLine(int fd) {
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes line, crypto::SecretBytes::Allocate(kMaxPassphraseBytes));
+  std::size_t size = 0;
+  while (true) {
+    std::uint8_t byte = 0;
+    const ssize_t n = ::read(fd, &byte, 1);
+    if (n < 0) return absl::InvalidArgumentError("cannot read the passphrase");
+    if (n == 0 || byte == '\n') break;
+    if (size == kMaxPassphraseBytes) {
+      return absl::InvalidArgumentError("the passphrase is longer than 1024 bytes");
+    }
+    line.mutable_span()[size++] = byte;
+  }
+  if (size == 0) return absl::InvalidArgumentError("the passphrase is empty");
+  return crypto::SecretBytes::CopyFrom(line.span().first(size));
+}
+
+absl::StatusOr<crypto::SecretBytes> AskOnTerminal(const char* prompt) {
+  termios before;
+  if (::tcgetattr(STDIN_FILENO, &before) != 0) {
+    return absl::InvalidArgumentError("cannot read from the terminal");
+  }
+  termios silent = before;
+  silent.c_lflag &= static_cast<tcflag_t>(~ECHO);
+  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+  const auto restore = absl::MakeCleanup([&] {
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    std::cerr << "\n";
+  });
+  std::cerr << prompt << ": " << std::flush;
+  return ReadSecretLine(STDIN_FILENO);
+}
+
+std::atomic<bool> stop_requested{false};
+
+void OnStopSignal(int) { stop_requested = true; }
+
+}  // namespace
+
+void Context::AddGlobalOptions(CLI::App& app) {
+  app.add_option("--home", home_, "Custody's state (default: $SEALTRAIN_HOME)")
+      ->envname("SEALTRAIN_HOME");
+  app.add_option("--store", store_, "Data store (default: HOME/store)")
+      ->envname("SEALTRAIN_STORE");
+  principal_ = DefaultPrincipal();
+  app.add_option("--principal", principal_, "Who asks, as the policy names them")
+      ->capture_default_str();
+  app.add_option("--passphrase-file", passphrase_file_,
+                 "File whose first line is the passphrase (default: ask on the terminal)")
+      ->envname("SEALTRAIN_PASSPHRASE_FILE");
+  app.add_flag("--json", json_, "Print results as one JSON object");
+}
+
+absl::StatusOr<std::string> Context::Home() {
+  if (home_.empty()) return UsageError("no home: give --home or set SEALTRAIN_HOME");
+  return home_;
+}
+
+absl::StatusOr<std::string> Context::Store() {
+  if (!store_.empty()) return store_;
+  ST_ASSIGN_OR_RETURN(const std::string home, Home());
+  return JoinPath(home, "store");
+}
+
+absl::StatusOr<crypto::SecretBytes> Context::Passphrase() {
+  if (passphrase_file_.empty()) {
+    if (!::isatty(STDIN_FILENO)) {
+      return UsageError("no passphrase: give --passphrase-file or run on a terminal");
+    }
+    return AskOnTerminal("Passphrase");
+  }
+  std::FILE* file = std::fopen(passphrase_file_.c_str(), "re");
+  if (file == nullptr) {
+    return UsageError(absl::StrCat("cannot read the passphrase file ", passphrase_file_));
+  }
+  const auto close_file = absl::MakeCleanup([file] { std::fclose(file); });
+  return ReadSecretLine(::fileno(file));
+}
+
+absl::StatusOr<crypto::SecretBytes> Context::NewPassphrase() {
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes passphrase, Passphrase());
+  if (!passphrase_file_.empty()) return passphrase;
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes again, AskOnTerminal("Passphrase again"));
+  if (!crypto::ConstantTimeEqual(passphrase.span(), again.span())) {
+    return absl::InvalidArgumentError("the two passphrases differ");
+  }
+  return passphrase;
+}
+
+absl::StatusOr<std::unique_ptr<custody::Custodian>> Context::OpenCustodian() {
+  ST_ASSIGN_OR_RETURN(const std::string home, Home());
+  if (!Env::Posix().Exists(JoinPath(home, "config.textproto"))) {
+    return UsageError(absl::StrCat("not a Sealtrain home (no config.textproto): ", home));
+  }
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, Passphrase());
+  return custody::Custodian::Open({.home = home}, passphrase);
+}
+
+absl::Status Context::UsageError(const std::string& message) {
+  exit_code = kUsage;
+  return absl::InvalidArgumentError(message);
+}
+
+void Context::Print(const nlohmann::json& object, const std::string& text) const {
+  if (json_) {
+    // Invalid UTF-8 in names becomes U+FFFD instead of an exception.
+    std::cout << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    return;
+  }
+  std::cout << text;
+  if (!text.empty() && text.back() != '\n') std::cout << "\n";
+}
+
+bool StopRequested() { return stop_requested; }
+
+void CatchStopSignals() {
+  struct sigaction action = {};
+  action.sa_handler = OnStopSignal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one kills
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+std::string WithCommas(std::uint64_t n) {
+  std::string digits = absl::StrCat(n);
+  for (std::ptrdiff_t i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) {
+    digits.insert(static_cast<std::size_t>(i), ",");
+  }
+  return digits;
+}
+
+std::string FormatUtc(absl::Time t) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", t, absl::UTCTimeZone());
+}
+
+}  // namespace sealtrain::cli

@@ -1,0 +1,353 @@
+// init, lease, budget, doctor: the commands that speak with custody alone.
+#include <google/protobuf/stubs/common.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/cli/context.h"
+
+namespace sealtrain::cli {
+namespace {
+
+using nlohmann::json;
+
+// Names come from data and callers; nothing in them may steer a terminal.
+std::string Shown(absl::string_view text) { return absl::CHexEscape(text); }
+
+// --- init ------------------------------------------------------------------
+
+struct InitFlags {
+  std::string root = "passphrase";
+  std::string origin;
+  const CLI::Option* passphrase_file = nullptr;
+};
+
+// A typing error here would lock everything away for good, so what is typed on
+// a terminal is asked for twice.
+absl::StatusOr<crypto::SecretBytes> NewPassphrase(Context& context, const InitFlags& flags) {
+  const bool typed = flags.passphrase_file->empty();
+  if (typed && ::isatty(STDIN_FILENO)) std::cerr << "Choose a passphrase, and type it twice.\n";
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes passphrase, context.Passphrase());
+  if (typed) {
+    ST_ASSIGN_OR_RETURN(const crypto::SecretBytes again, context.Passphrase());
+    if (!crypto::ConstantTimeEqual(passphrase.span(), again.span())) {
+      return context.UsageError("the two passphrases differ");
+    }
+  }
+  return passphrase;
+}
+
+std::string DefaultOrigin() {
+  char host[256] = {};
+  if (::gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0') return "localhost/sealtrain";
+  return absl::StrCat(host, "/sealtrain");
+}
+
+absl::Status RunInit(Context& context, const InitFlags& flags) {
+  ST_ASSIGN_OR_RETURN(const std::string home, context.Home());
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, NewPassphrase(context, flags));
+  const std::string origin = flags.origin.empty() ? DefaultOrigin() : flags.origin;
+  ST_RETURN_IF_ERROR(
+      custody::Custodian::Create({.home = home}, {.log_origin = origin, .argon2 = {}}, passphrase));
+  ST_ASSIGN_OR_RETURN(std::string vkey,
+                      Env::Posix().ReadFile(JoinPath(home, "audit/log.vkey"), 4096));
+  while (!vkey.empty() && vkey.back() == '\n') vkey.pop_back();
+  context.Print(
+      {{"home", home}, {"root", flags.root}, {"origin", origin}, {"log_vkey", vkey}},
+      absl::StrCat("Home       ", Shown(home), "\nRoot key   ", flags.root, "\nAudit log  ",
+                   Shown(vkey),
+                   "\n\nGive the audit log's key to those who will check you; with it\n"
+                   "`sealtrain-audit verify` needs to trust nothing here.\n\n"
+                   "Next:\n"
+                   "  sealtrain dataset create NAME --schema FILE.proto --message MESSAGE\n"
+                   "  sealtrain policy check FILE.textproto\n"
+                   "  sealtrain policy apply FILE.textproto\n"));
+  return absl::OkStatus();
+}
+
+void AddInit(CLI::App& app, Context& context) {
+  auto flags = std::make_shared<InitFlags>();
+  flags->passphrase_file = app.get_option("--passphrase-file");
+  CLI::App* init = app.add_subcommand(
+      "init",
+      "Make a new home: key store, audit log, policy store.\n\n"
+      "Examples:\n"
+      "  sealtrain --home ~/sealtrain init\n"
+      "  sealtrain --home H --passphrase-file P init --origin example.org/abuse/audit\n\n"
+      "Whoever knows the passphrase can open everything; whoever loses it, nothing.");
+  init->add_option("--root", flags->root, "What protects the root key")
+      ->check(CLI::IsMember({"passphrase"}))
+      ->capture_default_str();
+  init->add_option("--origin", flags->origin,
+                   "Name of the audit log, for those who check it (default: HOST/sealtrain)");
+  init->callback(
+      [&context, flags] { context.run = [&context, flags] { return RunInit(context, *flags); }; });
+}
+
+// --- lease -----------------------------------------------------------------
+
+absl::Status RunLeaseList(Context& context) {
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const std::vector<custody::LeaseInfo> leases, custodian->ListLeases());
+  json list = json::array();
+  std::string text;
+  for (const custody::LeaseInfo& lease : leases) {
+    list.push_back({{"id", HexEncode(lease.permit_id)},
+                    {"action", policy::Action_Name(lease.action)},
+                    {"principal", lease.principal},
+                    {"dataset", lease.dataset},
+                    {"purpose", lease.purpose},
+                    {"expires_at", FormatUtc(lease.expires_at)},
+                    {"revoked", lease.revoked}});
+    absl::StrAppendFormat(&text, "%s  %-8s  %s  %s  %s  %s%s\n", HexEncode(lease.permit_id),
+                          policy::Action_Name(lease.action), FormatUtc(lease.expires_at),
+                          Shown(lease.principal), Shown(lease.dataset), Shown(lease.purpose),
+                          lease.revoked ? "  revoked" : "");
+  }
+  context.Print({{"leases", list}}, text.empty() ? "No live leases.\n" : text);
+  return absl::OkStatus();
+}
+
+absl::Status RunLeaseRevoke(Context& context, const std::string& hex) {
+  const std::string bytes = absl::HexStringToBytes(hex);
+  Id permit_id;
+  if (bytes.size() != permit_id.size() || HexEncode(AsBytes(bytes)) != hex) {
+    return context.UsageError("a lease's id has 32 lower-case hex digits");
+  }
+  std::copy(bytes.begin(), bytes.end(), permit_id.begin());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_RETURN_IF_ERROR(custodian->RevokeLease(context.principal(), permit_id));
+  context.Print({{"revoked", hex}}, absl::StrCat("Revoked ", hex, ".\n"));
+  return absl::OkStatus();
+}
+
+void AddLease(CLI::App& app, Context& context) {
+  CLI::App* lease = app.add_subcommand(
+      "lease",
+      "Leases: who may use keys right now.\n\n"
+      "Examples:\n"
+      "  sealtrain lease list\n"
+      "  sealtrain lease revoke 00112233445566778899aabbccddeeff\n\n"
+      "With custody embedded in the job, the home is in use while the job runs\n"
+      "(exit code 75), and opening it again ends the leases of jobs that are gone:\n"
+      "to stop a running job, stop its process.");
+  lease->require_subcommand(1);
+  lease->add_subcommand("list", "List live leases")->callback([&context] {
+    context.run = [&context] { return RunLeaseList(context); };
+  });
+  auto id = std::make_shared<std::string>();
+  CLI::App* revoke = lease->add_subcommand("revoke", "End a lease: no more keys for it");
+  revoke->add_option("ID", *id, "The lease, as `lease list` names it")->required();
+  revoke->callback(
+      [&context, id] { context.run = [&context, id] { return RunLeaseRevoke(context, *id); }; });
+}
+
+// --- budget ----------------------------------------------------------------
+
+json EntryJson(const custody::BudgetEntry& entry) {
+  return {{"permit_id", HexEncode(entry.permit_id)},
+          {"principal", entry.principal},
+          {"model", entry.model},
+          {"epsilon", entry.epsilon},
+          {"delta", entry.plan.delta},
+          {"unit", policy::PrivacyUnit_Name(entry.plan.unit)},
+          {"sampling_rate", entry.plan.phase.sampling_rate},
+          {"noise_multiplier", entry.plan.phase.noise_multiplier},
+          {"steps", entry.plan.phase.steps},
+          {"settled", entry.settled},
+          {"reserved_at", FormatUtc(entry.reserved_at)}};
+}
+
+std::string BudgetText(const custody::Budget& budget) {
+  std::string text;
+  if (budget.unit != policy::PRIVACY_UNIT_UNSPECIFIED) {
+    absl::StrAppendFormat(&text, "Per %s: epsilon %.4f spent at delta %g\n",
+                          policy::PrivacyUnit_Name(budget.unit), budget.epsilon_spent,
+                          budget.delta);
+    for (const custody::BudgetEntry& entry : budget.entries) {
+      absl::StrAppendFormat(&text, "  %s  epsilon %-8.4f  %s steps  %s  by %s%s\n",
+                            FormatUtc(entry.reserved_at), entry.epsilon,
+                            WithCommas(entry.plan.phase.steps), Shown(entry.model),
+                            Shown(entry.principal), entry.settled ? "" : "  (not settled)");
+    }
+  }
+  return text;
+}
+
+absl::Status RunBudgetShow(Context& context, const std::string& dataset) {
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const std::vector<custody::Budget> budgets, custodian->GetBudgets(dataset));
+  json list = json::array();
+  std::string text;
+  std::uint64_t without_privacy = 0;
+  for (const custody::Budget& budget : budgets) {
+    without_privacy = budget.runs_without_privacy;
+    if (budget.unit == policy::PRIVACY_UNIT_UNSPECIFIED) continue;
+    json entries = json::array();
+    for (const custody::BudgetEntry& entry : budget.entries) entries.push_back(EntryJson(entry));
+    list.push_back({{"unit", policy::PrivacyUnit_Name(budget.unit)},
+                    {"delta", budget.delta},
+                    {"epsilon_spent", budget.epsilon_spent},
+                    {"entries", entries}});
+    text += BudgetText(budget);
+  }
+  if (text.empty()) text = absl::StrCat("No private run on ", Shown(dataset), " yet.\n");
+  absl::StrAppend(&text, "Runs without privacy: ", WithCommas(without_privacy), "\n");
+  context.Print(
+      {{"dataset", dataset}, {"budgets", list}, {"runs_without_privacy", without_privacy}}, text);
+  return absl::OkStatus();
+}
+
+void AddBudget(CLI::App& app, Context& context) {
+  CLI::App* budget =
+      app.add_subcommand("budget",
+                         "The privacy ledger of a data set: what private runs have spent.\n\n"
+                         "Examples:\n"
+                         "  sealtrain budget show mails\n"
+                         "  sealtrain --json budget show mails");
+  budget->require_subcommand(1);
+  auto dataset = std::make_shared<std::string>();
+  CLI::App* show = budget->add_subcommand("show", "Show every run and the sum of all");
+  show->add_option("NAME", *dataset, "The data set")->required();
+  show->callback([&context, dataset] {
+    context.run = [&context, dataset] { return RunBudgetShow(context, *dataset); };
+  });
+}
+
+// --- doctor ----------------------------------------------------------------
+
+struct Check {
+  std::string name;
+  enum class Result { kGood, kNote, kFinding } result;
+  std::string text;
+};
+using Result = Check::Result;
+
+Check CheckHome(const std::string& home) {
+  struct stat st;
+  if (::stat(home.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) {
+    return {"home", Result::kFinding, absl::StrCat(Shown(home), " is not there: run init")};
+  }
+  if (!Env::Posix().Exists(JoinPath(home, "config.textproto"))) {
+    return {"home", Result::kFinding,
+            absl::StrCat(Shown(home), " has no config.textproto: run init")};
+  }
+  if ((st.st_mode & 0077) != 0) {
+    return {"home", Result::kFinding,
+            absl::StrFormat("%s has mode %04o, others can look in: chmod 700", Shown(home),
+                            st.st_mode & 07777)};
+  }
+  if (st.st_uid != ::geteuid()) {
+    return {"home", Result::kFinding, absl::StrCat(Shown(home), " belongs to another user")};
+  }
+  return {"home", Result::kGood, Shown(home)};
+}
+
+Check CheckLock(const std::string& home) {
+  // Taking the lock would create its file; a home always has one.
+  const std::string path = JoinPath(home, "lock");
+  if (!Env::Posix().Exists(path)) return {"lock", Result::kNote, "no home to lock"};
+  const absl::Status status = Env::Posix().Lock(path).status();
+  if (status.ok()) return {"lock", Result::kGood, "free"};
+  return {"lock", Result::kNote, "held: a job is running in this home"};
+}
+
+// Keys and a few segments must fit; with more, whole batches stay locked too.
+constexpr rlim_t kNeededMemlock = 8u << 20;
+constexpr rlim_t kWantedMemlock = 64u << 20;
+
+Check CheckMemlock() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
+    return {"locked memory", Result::kFinding, "its limit cannot be read"};
+  }
+  if (::geteuid() == 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return {"locked memory", Result::kGood, "no limit"};
+  }
+  const std::string text = absl::StrCat("limit ", limit.rlim_cur >> 10,
+                                        " KiB; plaintext beyond it could be swapped out");
+  if (limit.rlim_cur < kNeededMemlock) {
+    return {"locked memory", Result::kFinding,
+            absl::StrCat(text, ", at least ", kNeededMemlock >> 10, " KiB needed (ulimit -l)")};
+  }
+  if (limit.rlim_cur < kWantedMemlock) return {"locked memory", Result::kNote, text};
+  return {"locked memory", Result::kGood, absl::StrCat("limit ", limit.rlim_cur >> 10, " KiB")};
+}
+
+Check CheckDumpable() {
+  // A trainer makes itself non-dumpable; what matters is that the kernel lets it.
+  const int before = ::prctl(PR_GET_DUMPABLE);
+  const bool can = before >= 0 && ::prctl(PR_SET_DUMPABLE, 0) == 0 && ::prctl(PR_GET_DUMPABLE) == 0;
+  if (before == 1) ::prctl(PR_SET_DUMPABLE, 1);
+  if (!can) return {"core dumps", Result::kFinding, "the process cannot be made non-dumpable"};
+  return {"core dumps", Result::kGood, "a job can make itself non-dumpable"};
+}
+
+Check CheckEntropy() {
+  unsigned char byte = 0;
+  if (::getrandom(&byte, 1, GRND_NONBLOCK) != 1) {
+    return {"entropy", Result::kFinding, "the kernel's generator is not ready"};
+  }
+  return {"entropy", Result::kGood, "ready"};
+}
+
+Check CheckLibraries() {
+  return {"libraries", Result::kGood,
+          absl::StrCat(OpenSSL_version(OPENSSL_VERSION), "; SQLite ", sqlite3_libversion(),
+                       "; protobuf ",
+                       google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION))};
+}
+
+absl::Status RunDoctor(Context& context) {
+  ST_ASSIGN_OR_RETURN(const std::string home, context.Home());
+  const std::vector<Check> checks = {CheckHome(home), CheckLock(home), CheckMemlock(),
+                                     CheckDumpable(), CheckEntropy(),  CheckLibraries()};
+  json list = json::array();
+  std::string text;
+  int findings = 0;
+  for (const Check& check : checks) {
+    const char* word = check.result == Result::kGood   ? "ok"
+                       : check.result == Result::kNote ? "note"
+                                                       : "FINDING";
+    if (check.result == Result::kFinding) ++findings;
+    list.push_back({{"check", check.name}, {"result", word}, {"text", check.text}});
+    absl::StrAppendFormat(&text, "%-7s  %-13s  %s\n", word, check.name, check.text);
+  }
+  absl::StrAppend(&text, "\n", findings, findings == 1 ? " finding\n" : " findings\n");
+  context.Print({{"findings", findings}, {"checks", list}}, text);
+  if (findings > 0) context.exit_code = kCheckFailed;
+  return absl::OkStatus();
+}
+
+void AddDoctor(CLI::App& app, Context& context) {
+  app.add_subcommand("doctor",
+                     "Check the home and this machine. Exits with 1 on findings.\n"
+                     "Asks for no passphrase and opens nothing.")
+      ->callback([&context] { context.run = [&context] { return RunDoctor(context); }; });
+}
+
+}  // namespace
+
+void AddCustodyCommands(CLI::App& app, Context& context) {
+  AddInit(app, context);
+  AddLease(app, context);
+  AddBudget(app, context);
+  AddDoctor(app, context);
+}
+
+}  // namespace sealtrain::cli

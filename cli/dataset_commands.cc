@@ -1,0 +1,555 @@
+// sealtrain dataset: create, list, show, verify, columns; sealtrain ingest.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "sealtrain/base/env.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/cli/context.h"
+#include "sealtrain/pipeline/dataset.h"
+#include "sealtrain/pipeline/ingestion.h"
+#include "sealtrain/pipeline/source.h"
+
+namespace sealtrain::cli {
+namespace {
+
+using nlohmann::json;
+
+// --- how things are printed --------------------------------------------------
+
+// Rows of cells, the first one the head, as aligned text. Columns named in
+// `right` are numbers.
+std::string Table(const std::vector<std::vector<std::string>>& rows,
+                  const std::vector<std::size_t>& right = {}) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string fill(widths[i] - row[i].size(), ' ');
+      const bool is_right = std::find(right.begin(), right.end(), i) != right.end();
+      absl::StrAppend(&line, i == 0 ? "" : "  ", is_right ? fill : "", row[i],
+                      is_right ? "" : fill);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    absl::StrAppend(&text, line, "\n");
+  }
+  return text;
+}
+
+// A name that came from a file, made safe for a terminal.
+std::string Safe(absl::string_view name) { return absl::Utf8SafeCEscape(name); }
+
+std::string FormatUnixNs(std::uint64_t ns) {
+  return FormatUtc(absl::FromUnixNanos(static_cast<std::int64_t>(ns)));
+}
+
+std::string FormatTransform(const policy::Transform& transform) {
+  std::string text = policy::TransformKind_Name(transform.kind());
+  if (transform.has_step()) absl::StrAppend(&text, " ", transform.step());
+  if (transform.has_prefix_v4()) absl::StrAppend(&text, " /", transform.prefix_v4());
+  if (transform.has_prefix_v6()) absl::StrAppend(&text, " /", transform.prefix_v6());
+  if (transform.has_domain()) absl::StrAppend(&text, " \"", Safe(transform.domain()), "\"");
+  return text;
+}
+
+template <typename Classes>
+std::string FormatClasses(const Classes& classes) {
+  return absl::StrJoin(classes, " ", [](std::string* out, int c) {
+    absl::StrAppend(out, policy::DataClassName(static_cast<DataClass>(c)));
+  });
+}
+
+std::string FormatType(const policy::Column& column) {
+  using google::protobuf::FieldDescriptor;
+  const FieldDescriptor& leaf = column.leaf();
+  const std::string type = leaf.type() == FieldDescriptor::TYPE_ENUM
+                               ? leaf.enum_type()->name()
+                               : std::string(leaf.type_name());
+  return absl::StrCat(column.repeated()                            ? "repeated "
+                      : leaf.has_presence() && !leaf.is_required() ? "optional "
+                                                                   : "",
+                      type);
+}
+
+template <typename Classes>
+json ClassNames(const Classes& classes) {
+  json names = json::array();
+  for (const int c : classes) names.push_back(policy::DataClassName(static_cast<DataClass>(c)));
+  return names;
+}
+
+std::string TimeOrNever(absl::Time t) { return t == absl::InfinitePast() ? "never" : FormatUtc(t); }
+
+// --- dataset -----------------------------------------------------------------
+
+struct CreateArgs {
+  std::string name;
+  std::string schema;
+  std::string message;
+};
+
+absl::Status RunCreate(Context& context, const CreateArgs& args) {
+  ST_ASSIGN_OR_RETURN(const std::shared_ptr<const policy::Schema> schema,
+                      policy::Schema::FromProtoFile(args.schema, args.message));
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_RETURN_IF_ERROR(custodian->CreateDataset(context.principal(), args.name, schema));
+  context.Print({{"dataset", args.name},
+                 {"message", schema->message_name()},
+                 {"columns", schema->columns().size()},
+                 {"schema_sha256", HexEncode(schema->digest())}},
+                absl::StrCat("Created data set ", args.name, ": ", schema->message_name(), ", ",
+                             schema->columns().size(), " columns"));
+  return absl::OkStatus();
+}
+
+absl::Status RunList(Context& context) {
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const std::vector<custody::DatasetInfo> datasets, custodian->ListDatasets());
+  json list = json::array();
+  std::vector<std::vector<std::string>> rows = {{"DATA SET", "GENERATION", "ROWS", "LAST COMMIT"}};
+  for (const custody::DatasetInfo& info : datasets) {
+    json item = {{"dataset", info.name},
+                 {"generation", info.generation},
+                 {"rows", info.rows},
+                 {"created", FormatUtc(info.created)}};
+    if (info.generation > 0) item["last_commit"] = FormatUtc(info.last_commit);
+    list.push_back(std::move(item));
+    rows.push_back({info.name, WithCommas(info.generation), WithCommas(info.rows),
+                    TimeOrNever(info.last_commit)});
+  }
+  context.Print({{"datasets", list}}, datasets.empty() ? "No data sets." : Table(rows, {1, 2}));
+  return absl::OkStatus();
+}
+
+// How some shards of a snapshot were sealed.
+struct PlanSize {
+  std::uint64_t shards = 0;
+  std::uint64_t rows = 0;
+};
+
+std::vector<PlanSize> PlanSizes(const custody::Manifest& manifest) {
+  std::vector<PlanSize> sizes(static_cast<std::size_t>(manifest.plan_size()));
+  for (const custody::Shard& shard : manifest.shard()) {
+    ++sizes[shard.plan()].shards;
+    sizes[shard.plan()].rows += shard.rows();
+  }
+  return sizes;
+}
+
+json PlansJson(const custody::Manifest& manifest) {
+  const std::vector<PlanSize> sizes = PlanSizes(manifest);
+  json plans = json::array();
+  for (const custody::SealPlan& plan : manifest.plan()) {
+    const PlanSize& size = sizes[plans.size()];
+    json columns = json::array();
+    for (const custody::SealedColumn& column : plan.column()) {
+      columns.push_back({{"column", column.name()},
+                         {"classes", ClassNames(column.data_class())},
+                         {"applied", FormatTransform(column.applied())}});
+    }
+    plans.push_back({{"policy", plan.policy_id()},
+                     {"policy_version", plan.policy_version()},
+                     {"policy_sha256", HexEncode(AsBytes(plan.policy_sha256()))},
+                     {"review_sha256", HexEncode(AsBytes(plan.review_sha256()))},
+                     {"permit_id", HexEncode(AsBytes(plan.permit_id()))},
+                     {"shards", size.shards},
+                     {"rows", size.rows},
+                     {"columns", columns}});
+  }
+  return plans;
+}
+
+// Commits under the same policy are told as one.
+std::string PlansText(const custody::Manifest& manifest) {
+  const std::vector<PlanSize> sizes = PlanSizes(manifest);
+  std::string text;
+  PlanSize size;
+  for (int i = 0; i < manifest.plan_size(); ++i) {
+    const custody::SealPlan& plan = manifest.plan(i);
+    size.shards += sizes[static_cast<std::size_t>(i)].shards;
+    size.rows += sizes[static_cast<std::size_t>(i)].rows;
+    if (i + 1 < manifest.plan_size() &&
+        manifest.plan(i + 1).policy_sha256() == plan.policy_sha256()) {
+      continue;
+    }
+    std::vector<std::vector<std::string>> table = {{"  COLUMN", "CLASSES", "SEALED AS"}};
+    for (const custody::SealedColumn& column : plan.column()) {
+      table.push_back({absl::StrCat("  ", Safe(column.name())), FormatClasses(column.data_class()),
+                       FormatTransform(column.applied())});
+    }
+    absl::StrAppend(&text, "\nSealed under policy ", Safe(plan.policy_id()), " version ",
+                    plan.policy_version(), ": ", WithCommas(size.rows), " rows in ",
+                    WithCommas(size.shards), size.shards == 1 ? " shard\n" : " shards\n",
+                    Table(table));
+    size = PlanSize();
+  }
+  return text;
+}
+
+absl::Status RunShow(Context& context, const std::string& name) {
+  ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const custody::DatasetInfo info, custodian->GetDataset(name));
+  json object = {{"dataset", info.name},
+                 {"message", info.schema->message_name()},
+                 {"columns", info.schema->columns().size()},
+                 {"schema_sha256", HexEncode(info.schema->digest())},
+                 {"created", FormatUtc(info.created)},
+                 {"generation", info.generation},
+                 {"rows", info.rows}};
+  std::vector<std::vector<std::string>> facts = {
+      {"Data set", info.name},
+      {"Record",
+       absl::StrCat(info.schema->message_name(), ", ", info.schema->columns().size(), " columns")},
+      {"Created", FormatUtc(info.created)},
+      {"Generation", WithCommas(info.generation)}};
+  if (info.generation == 0) {
+    context.Print(object, absl::StrCat(Table(facts), "Nothing committed yet."));
+    return absl::OkStatus();
+  }
+  ST_ASSIGN_OR_RETURN(
+      const custody::Manifest manifest,
+      pipeline::ReadManifest(*custodian, Env::Posix(), store, name, info.generation));
+  std::uint64_t bytes = 0;
+  for (const custody::Shard& shard : manifest.shard()) bytes += shard.file_bytes();
+  object["committed"] = FormatUnixNs(manifest.committed_unix_ns());
+  object["manifest_sha256"] = HexEncode(info.manifest_sha256);
+  object["shards"] = manifest.shard_size();
+  object["bytes"] = bytes;
+  facts.push_back({"Committed", FormatUnixNs(manifest.committed_unix_ns())});
+  facts.push_back({"Manifest", HexEncode(info.manifest_sha256)});
+  facts.push_back({"Rows", WithCommas(manifest.rows())});
+  facts.push_back({"Shards", WithCommas(static_cast<std::uint64_t>(manifest.shard_size()))});
+  facts.push_back({"Bytes", WithCommas(bytes)});
+  if (manifest.retention_unix_ns() != 0) {
+    object["retention"] = FormatUnixNs(manifest.retention_unix_ns());
+    facts.push_back({"Retention until", FormatUnixNs(manifest.retention_unix_ns())});
+  }
+  object["sources"] = json::array();
+  for (const custody::SourcePosition& source : manifest.source()) {
+    object["sources"].push_back({{"name", source.name()}, {"records", source.records()}});
+    facts.push_back({"Source", absl::StrCat(Safe(source.name()), ", ", WithCommas(source.records()),
+                                            " records taken")});
+  }
+  object["plans"] = PlansJson(manifest);
+  context.Print(object, absl::StrCat(Table(facts), PlansText(manifest)));
+  return absl::OkStatus();
+}
+
+absl::Status RunVerify(Context& context, const std::string& name) {
+  ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const pipeline::DatasetReport report,
+                      pipeline::VerifyDataset(*custodian, Env::Posix(), store, name));
+  context.Print(
+      {{"dataset", name},
+       {"generation", report.generation},
+       {"generations_checked", report.generations_checked},
+       {"shards", report.shards},
+       {"rows", report.rows},
+       {"bytes", report.bytes},
+       {"segments", report.segments}},
+      absl::StrCat(
+          name, ": generation ", WithCommas(report.generation), " verified\n",
+          Table({{"  manifests", WithCommas(report.generations_checked)},
+                 {"  shards", WithCommas(report.shards)},
+                 {"  rows", WithCommas(report.rows)},
+                 {"  segments", WithCommas(report.segments)},
+                 {"  bytes", WithCommas(report.bytes)}},
+                {1}),
+          "Checked against custody's newest generation, without keys: manifests, reviews,\n"
+          "shard headers, and the tags of all segments. Opening checks every byte."));
+  return absl::OkStatus();
+}
+
+absl::Status RunColumns(Context& context, const std::string& name) {
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const custody::DatasetInfo info, custodian->GetDataset(name));
+  json list = json::array();
+  std::vector<std::vector<std::string>> rows = {{"COLUMN", "ID", "TYPE", "CLASSES"}};
+  for (const policy::Column& column : info.schema->columns()) {
+    list.push_back({{"column", column.name},
+                    {"id", column.id},
+                    {"type", FormatType(column)},
+                    {"classes", ClassNames(column.classes)}});
+    rows.push_back({column.name, column.id, FormatType(column), FormatClasses(column.classes)});
+  }
+  context.Print({{"dataset", name}, {"columns", list}}, Table(rows));
+  return absl::OkStatus();
+}
+
+// --- ingest ------------------------------------------------------------------
+
+struct IngestArgs {
+  std::string dataset;
+  std::string from;
+  std::string format;
+  std::string purpose;
+  std::string source_name;
+  bool has_source_name = false;
+  std::uint64_t max_skipped = 0;
+  bool dry_run = false;
+};
+
+const std::map<std::string, pipeline::Format>& Formats() {
+  static const auto& formats =
+      *new std::map<std::string, pipeline::Format>{{"jsonl", pipeline::Format::kJsonl},
+                                                   {"csv", pipeline::Format::kCsv},
+                                                   {"protobuf", pipeline::Format::kProtobuf}};
+  return formats;
+}
+
+// Tells how far the job is: in place on a terminal, else a line now and then.
+class Progress {
+ public:
+  ~Progress() {
+    if (on_terminal_ && shown_) std::cerr << "\r\033[K" << std::flush;
+  }
+
+  void Show(std::uint64_t records) {
+    if (records % kRecordsBetweenLooks != 0) return;
+    const absl::Time now = absl::Now();
+    if (now < next_) return;
+    next_ = now + (on_terminal_ ? absl::Milliseconds(200) : absl::Seconds(10));
+    const double seconds = std::max(absl::ToDoubleSeconds(now - start_), 1e-3);
+    const auto rate = static_cast<std::uint64_t>(static_cast<double>(records) / seconds);
+    std::cerr << (on_terminal_ ? "\r\033[K" : "") << WithCommas(records) << " records, "
+              << WithCommas(rate) << " a second" << (on_terminal_ ? "" : "\n") << std::flush;
+    shown_ = true;
+  }
+
+ private:
+  static constexpr std::uint64_t kRecordsBetweenLooks = 64;  // at the clock
+  const bool on_terminal_ = ::isatty(STDERR_FILENO) != 0;
+  const absl::Time start_ = absl::Now();
+  absl::Time next_ = start_ + (on_terminal_ ? absl::Milliseconds(200) : absl::Seconds(10));
+  bool shown_ = false;
+};
+
+// Tells of skipped records: the first ones each, the rest as a number.
+class SkipPrinter {
+ public:
+  void Add(const absl::Status& status) {
+    if (++count_ <= kShown) std::cerr << "skipped " << Safe(status.message()) << "\n";
+  }
+  void Finish() const {
+    if (count_ > kShown) {
+      std::cerr << "skipped " << WithCommas(count_ - kShown) << " more records\n";
+    }
+  }
+
+ private:
+  static constexpr std::uint64_t kShown = 20;
+  std::uint64_t count_ = 0;
+};
+
+json ReviewJson(const pipeline::ReviewReport& review) {
+  json object = {{"suppressed", json::object()}, {"columns", json::array()}};
+  for (const pipeline::SuppressedRecords& suppressed : review.suppressed()) {
+    object["suppressed"][pipeline::SuppressedRecords::Reason_Name(suppressed.reason())] =
+        suppressed.records();
+  }
+  for (const pipeline::ReviewedColumn& column : review.column()) {
+    object["columns"].push_back({{"column", column.name()},
+                                 {"classes", ClassNames(column.data_class())},
+                                 {"applied", FormatTransform(column.applied())},
+                                 {"rules", column.from_rule()},
+                                 {"values", column.values()},
+                                 {"nulls", column.nulls()},
+                                 {"changed", column.changed()}});
+  }
+  return object;
+}
+
+std::string ReviewText(const pipeline::ReviewReport& review) {
+  std::vector<std::vector<std::string>> rows = {
+      {"COLUMN", "CLASSES", "SEALED AS", "VALUES", "NULLS", "CHANGED"}};
+  for (const pipeline::ReviewedColumn& column : review.column()) {
+    rows.push_back({Safe(column.name()), FormatClasses(column.data_class()),
+                    FormatTransform(column.applied()), WithCommas(column.values()),
+                    WithCommas(column.nulls()), WithCommas(column.changed())});
+  }
+  std::string text = Table(rows, {3, 4, 5});
+  for (const pipeline::SuppressedRecords& suppressed : review.suppressed()) {
+    absl::StrAppend(&text, "Suppressed, ",
+                    pipeline::SuppressedRecords::Reason_Name(suppressed.reason()), ": ",
+                    WithCommas(suppressed.records()), "\n");
+  }
+  return text;
+}
+
+void PrintResult(const Context& context, const IngestArgs& args,
+                 const pipeline::IngestionResult& result) {
+  json object = {{"dataset", args.dataset},
+                 {"dry_run", args.dry_run},
+                 {"generation", result.generation},
+                 {"records_in", result.records_in},
+                 {"rows_sealed", result.rows_sealed},
+                 {"rows_suppressed", result.rows_suppressed},
+                 {"rows_resumed", result.rows_resumed},
+                 {"shards", result.shards},
+                 {"bytes", result.sealed_bytes},
+                 {"review", ReviewJson(result.review)}};
+  if (result.generation > 0) object["manifest_sha256"] = HexEncode(result.manifest_sha256);
+  std::string text;
+  if (args.dry_run) {
+    text = absl::StrCat("Dry run on ", args.dataset, ": ", WithCommas(result.records_in),
+                        " records reviewed, ", WithCommas(result.review.rows()),
+                        " would be sealed\n\n", ReviewText(result.review));
+  } else if (result.shards == 0) {
+    text = absl::StrCat(args.dataset, ": generation ", WithCommas(result.generation), " holds all ",
+                        WithCommas(result.rows_resumed), " records of this source already");
+  } else {
+    text = absl::StrCat(args.dataset, ": generation ", WithCommas(result.generation), "\n",
+                        Table({{"  records in", WithCommas(result.records_in)},
+                               {"  rows sealed", WithCommas(result.rows_sealed)},
+                               {"  suppressed", WithCommas(result.rows_suppressed)},
+                               {"  resumed behind", WithCommas(result.rows_resumed)},
+                               {"  shards", WithCommas(result.shards)},
+                               {"  bytes", WithCommas(result.sealed_bytes)}},
+                              {1}));
+  }
+  context.Print(object, text);
+}
+
+absl::Status RunIngest(Context& context, const IngestArgs& args) {
+  const bool from_stdin = args.from == "-";
+  std::ifstream file;
+  if (from_stdin) {
+    std::ios::sync_with_stdio(false);  // else every byte is a call
+  } else {
+    file.open(args.from, std::ios::binary);
+    if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", args.from));
+  }
+  std::istream& input = from_stdin ? std::cin : file;
+  const std::string display_name = from_stdin ? "stdin" : args.from;
+
+  ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const custody::DatasetInfo info, custodian->GetDataset(args.dataset));
+  pipeline::IngestionOptions options;
+  options.store = store;
+  options.request = {
+      .principal = context.principal(), .dataset = args.dataset, .purpose = args.purpose};
+  options.source_name = args.has_source_name ? args.source_name : from_stdin ? "" : args.from;
+  options.max_skipped = args.max_skipped;
+  options.dry_run = args.dry_run;
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<pipeline::Ingestion> job,
+                      pipeline::Ingestion::Start(*custodian, std::move(options)));
+  const std::unique_ptr<pipeline::Source> source =
+      pipeline::OpenSource(Formats().at(args.format), input, display_name, info.schema);
+
+  SkipPrinter skipped;
+  absl::Status appended;
+  {
+    Progress progress;
+    appended = job->AppendAll(
+        *source, [&](const absl::Status& status) { skipped.Add(status); },
+        [&] {
+          progress.Show(source->position());
+          return StopRequested();
+        });
+  }
+  skipped.Finish();
+  if (absl::IsCancelled(appended)) {
+    return absl::CancelledError(absl::StrCat("stopped after ", WithCommas(source->position()),
+                                             " records; ", args.dataset, " is as it was before"));
+  }
+  ST_RETURN_IF_ERROR(appended);
+  ST_ASSIGN_OR_RETURN(const pipeline::IngestionResult result, job->Commit());
+  PrintResult(context, args, result);
+  return absl::OkStatus();
+}
+
+void AddIngestCommand(CLI::App& app, Context& context) {
+  CLI::App* ingest = app.add_subcommand(
+      "ingest",
+      "Review and seal records into a new snapshot of a data set.\n\n"
+      "Examples:\n"
+      "  sealtrain ingest mails --from mails.jsonl --format jsonl --purpose safety\n"
+      "  zcat mails.csv.gz | sealtrain ingest mails --from - --format csv --purpose safety\n"
+      "  sealtrain ingest mails --from mails.csv --format csv --purpose safety --dry-run\n\n"
+      "Nothing becomes visible before the whole input has passed. Running it again on\n"
+      "the same source takes up what is new in it and nothing twice.");
+  auto args = std::make_shared<IngestArgs>();
+  ingest->add_option("dataset", args->dataset, "Name of the data set")->required();
+  ingest->add_option("--from", args->from, "File to read, or - for standard input")->required();
+  ingest
+      ->add_option("--format", args->format,
+                   "jsonl, csv (with a header row) or protobuf (delimited)")
+      ->required()
+      ->check(CLI::IsMember({"jsonl", "csv", "protobuf"}));
+  ingest->add_option("--purpose", args->purpose, "What for, as the policy names it")->required();
+  ingest->add_option("--max-skipped", args->max_skipped, "Bad records to skip before giving up")
+      ->capture_default_str();
+  const CLI::Option* source_name =
+      ingest->add_option("--source-name", args->source_name,
+                         "Name under which the position is remembered (default: the path; "
+                         "none for -)");
+  ingest->add_flag("--dry-run", args->dry_run, "Review everything, seal nothing");
+  ingest->callback([&context, args, source_name] {
+    args->has_source_name = source_name->count() > 0;
+    context.run = [&context, args] { return RunIngest(context, *args); };
+  });
+}
+
+void AddNamedCommand(CLI::App& dataset, Context& context, const std::string& verb,
+                     const std::string& help, absl::Status (*run)(Context&, const std::string&)) {
+  CLI::App* command = dataset.add_subcommand(verb, help);
+  auto name = std::make_shared<std::string>();
+  command->add_option("name", *name, "Name of the data set")->required();
+  command->callback([&context, name, run] {
+    context.run = [&context, name, run] { return run(context, *name); };
+  });
+}
+
+}  // namespace
+
+void AddDatasetCommands(CLI::App& app, Context& context) {
+  CLI::App* dataset =
+      app.add_subcommand("dataset",
+                         "Data sets: create, list, show, verify, columns.\n\n"
+                         "Examples:\n"
+                         "  sealtrain dataset create mails --schema mail.proto --message Mail\n"
+                         "  sealtrain dataset show mails\n"
+                         "  sealtrain dataset verify mails");
+  dataset->require_subcommand(1);
+
+  CLI::App* create = dataset->add_subcommand(
+      "create", "Register a data set with the .proto file that describes its records");
+  auto args = std::make_shared<CreateArgs>();
+  create->add_option("name", args->name, "a-z, 0-9, _ and -, in segments joined by /")->required();
+  create->add_option("--schema", args->schema, ".proto file with data classes")->required();
+  create->add_option("--message", args->message, "Message that one record is")->required();
+  create->callback(
+      [&context, args] { context.run = [&context, args] { return RunCreate(context, *args); }; });
+
+  CLI::App* list = dataset->add_subcommand("list", "All data sets");
+  list->callback([&context] { context.run = [&context] { return RunList(context); }; });
+
+  AddNamedCommand(*dataset, context, "show",
+                  "The newest snapshot: size, sources, and how each column was sealed", RunShow);
+  AddNamedCommand(*dataset, context, "verify",
+                  "Check the newest snapshot and its predecessors, without keys", RunVerify);
+  AddNamedCommand(*dataset, context, "columns", "Columns with their types and data classes",
+                  RunColumns);
+  AddIngestCommand(app, context);
+}
+
+}  // namespace sealtrain::cli

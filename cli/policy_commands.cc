@@ -1,0 +1,411 @@
+// sealtrain policy: check, test, explain, keygen, approve, apply, history.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "sealtrain/base/env.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/cli/context.h"
+#include "sealtrain/crypto/signing.h"
+#include "sealtrain/custody/policy_approval.h"
+#include "sealtrain/policy/explain.h"
+#include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/policy/schema.h"
+
+namespace sealtrain::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kMaxPolicyBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMaxApprovalBytes = std::uint64_t{1} << 20;
+constexpr std::size_t kSeedBytes = 32;
+constexpr std::size_t kKeyFileBytes = 2 * kSeedBytes + 1;  // hex and a newline
+
+std::string ApprovalsPath(const std::string& policy_path) { return policy_path + ".approvals"; }
+
+absl::StatusOr<std::string> ReadPolicy(const std::string& path) {
+  return Env::Posix().ReadFile(path, kMaxPolicyBytes);
+}
+
+// --- check and test ----------------------------------------------------------
+
+struct CheckArgs {
+  std::string file;
+  std::string schema;
+  std::string message;
+};
+
+absl::Status RunCheck(Context& context, const CheckArgs& args) {
+  if (args.schema.empty() != args.message.empty()) {
+    return context.UsageError("--schema and --message go together");
+  }
+  ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(args.file));
+  std::shared_ptr<const policy::Schema> schema;
+  if (!args.schema.empty()) {
+    ST_ASSIGN_OR_RETURN(schema, policy::Schema::FromProtoFile(args.schema, args.message));
+  }
+  const std::vector<policy::Finding> findings = policy::Check(text, args.file, schema.get());
+
+  std::size_t errors = 0;
+  std::string page;
+  json list = json::array();
+  for (const policy::Finding& finding : findings) {
+    const bool is_error = finding.severity == policy::Finding::Severity::kError;
+    const char* severity = is_error ? "error" : "warning";
+    errors += is_error ? 1 : 0;
+    absl::StrAppend(&page, args.file, ":");
+    if (finding.line > 0) absl::StrAppend(&page, finding.line, ":", finding.column, ":");
+    absl::StrAppend(&page, " ", severity, ": ");
+    if (!finding.rule_id.empty()) {
+      absl::StrAppend(&page, "rule \"", absl::Utf8SafeCEscape(finding.rule_id), "\": ");
+    }
+    absl::StrAppend(&page, finding.message, "\n");
+    list.push_back({{"severity", severity},
+                    {"line", finding.line},
+                    {"column", finding.column},
+                    {"rule", finding.rule_id},
+                    {"message", finding.message}});
+  }
+  absl::StrAppend(&page, args.file, ": ", errors, errors == 1 ? " error, " : " errors, ",
+                  findings.size() - errors,
+                  findings.size() - errors == 1 ? " warning" : " warnings", "\n");
+  context.Print({{"file", args.file}, {"errors", errors}, {"findings", list}}, page);
+  if (errors > 0) context.exit_code = kCheckFailed;
+  return absl::OkStatus();
+}
+
+absl::Status RunTests(Context& context, const std::string& file) {
+  ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(file));
+  ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded, policy::LoadedPolicy::Load(text, file));
+  const std::vector<policy::TestResult> results = loaded.RunTests();
+
+  std::size_t failed = 0;
+  std::string page;
+  json list = json::array();
+  for (const policy::TestResult& result : results) {
+    failed += result.passed ? 0 : 1;
+    absl::StrAppend(&page, result.passed ? "pass  " : "FAIL  ",
+                    absl::Utf8SafeCEscape(result.name), "\n");
+    if (!result.passed) {
+      absl::StrAppend(&page, "      ", file, ":", result.line, ": ", result.message, "\n");
+    }
+    list.push_back({{"name", result.name},
+                    {"line", result.line},
+                    {"passed", result.passed},
+                    {"message", result.message}});
+  }
+  absl::StrAppend(&page, results.size() - failed, " passed, ", failed, " failed\n");
+  if (results.empty()) page = absl::StrCat(file, ": no tests; such a set cannot be applied\n");
+  context.Print({{"file", file}, {"failed", failed}, {"tests", list}}, page);
+  if (failed > 0 || results.empty()) context.exit_code = kCheckFailed;
+  return absl::OkStatus();
+}
+
+// --- explain -----------------------------------------------------------------
+
+struct ExplainArgs {
+  std::string dataset;
+  std::string action;
+  std::string purpose;
+  std::vector<std::string> columns;
+  std::string file;
+};
+
+json RuleRefs(const std::vector<policy::RuleRef>& rules) {
+  json list = json::array();
+  for (const policy::RuleRef& rule : rules) list.push_back({{"id", rule.id}, {"line", rule.line}});
+  return list;
+}
+
+json ToJson(const policy::Decision& decision) {
+  json columns = json::array();
+  for (const policy::ColumnPlan& column : decision.columns) {
+    columns.push_back({{"name", column.name},
+                       {"transform", policy::DescribeTransform(column.transform)},
+                       {"from_rules", column.from_rules}});
+  }
+  json object = {{"allow", decision.allow},
+                 {"reason_code", decision.reason_code},
+                 {"reason", decision.reason},
+                 {"determining_rules", RuleRefs(decision.determining_rules)},
+                 {"columns", columns},
+                 {"fix_hint", decision.fix_hint},
+                 {"policy_id", decision.policy_id},
+                 {"policy_version", decision.policy_version},
+                 {"policy_sha256", HexEncode(decision.policy_sha256)}};
+  if (decision.nearest_miss) {
+    object["nearest_miss"] = {{"id", decision.nearest_miss->id},
+                              {"line", decision.nearest_miss->line},
+                              {"lacks", decision.nearest_miss_lacks}};
+  }
+  if (decision.dp) {
+    object["dp"] = {{"epsilon_max", decision.dp->epsilon_max()},
+                    {"delta_max", decision.dp->delta_max()},
+                    {"unit", policy::PrivacyUnit_Name(decision.dp->unit())},
+                    {"ledger_epsilon", decision.dp->ledger_epsilon()}};
+  }
+  if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
+  if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
+  return object;
+}
+
+bool TakesColumns(policy::Action action) {
+  return action == policy::INGEST || action == policy::SEAL || action == policy::TRAIN ||
+         action == policy::EVALUATE || action == policy::INSPECT;
+}
+
+absl::Status RunExplain(Context& context, const ExplainArgs& args) {
+  policy::Action action;
+  if (!policy::Action_Parse(args.action, &action) || action == policy::ACTION_UNSPECIFIED) {
+    return context.UsageError(
+        absl::StrCat("no such action: ", absl::Utf8SafeCEscape(args.action)));
+  }
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian,
+                      context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(policy::Request request,
+                      custodian->RequestFor(context.principal(), action, args.dataset,
+                                            args.purpose, args.columns));
+  if (!TakesColumns(action)) request.columns.clear();
+  policy::Decision decision;
+  if (args.file.empty()) {
+    ST_ASSIGN_OR_RETURN(decision, custodian->Explain(request));
+  } else {
+    ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(args.file));
+    ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded,
+                        policy::LoadedPolicy::Load(text, args.file));
+    decision = loaded.Decide(request);
+  }
+  context.Print(ToJson(decision), policy::ExplainDecision(request, decision));
+  if (!decision.allow) context.exit_code = kDenied;
+  return absl::OkStatus();
+}
+
+// --- keys and approvals ------------------------------------------------------
+
+// Hex without a std::string, so that the seed stays in secret memory.
+absl::StatusOr<crypto::SecretBytes> KeyFileBytes(const crypto::SecretBytes& seed) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes line, crypto::SecretBytes::Allocate(kKeyFileBytes));
+  const MutableByteSpan out = line.mutable_span();
+  for (std::size_t i = 0; i < kSeedBytes; ++i) {
+    out[2 * i] = static_cast<std::uint8_t>(kDigits[seed.span()[i] >> 4]);
+    out[2 * i + 1] = static_cast<std::uint8_t>(kDigits[seed.span()[i] & 15]);
+  }
+  out[kKeyFileBytes - 1] = '\n';
+  return line;
+}
+
+int HexValue(std::uint8_t digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
+  return -1;
+}
+
+absl::StatusOr<crypto::SigningKey> ReadKeyFile(const std::string& path) {
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file,
+                      Env::Posix().OpenForRead(path));
+  const absl::Status no_key =
+      absl::InvalidArgumentError(absl::StrCat("not a key made by `policy keygen`: ", path));
+  if (file->size() != kKeyFileBytes) return no_key;
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes line, crypto::SecretBytes::Allocate(kKeyFileBytes));
+  ST_RETURN_IF_ERROR(file->ReadAt(0, line.mutable_span()));
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes seed, crypto::SecretBytes::Allocate(kSeedBytes));
+  for (std::size_t i = 0; i < kSeedBytes; ++i) {
+    const int high = HexValue(line.span()[2 * i]);
+    const int low = HexValue(line.span()[2 * i + 1]);
+    if (high < 0 || low < 0) return no_key;
+    seed.mutable_span()[i] = static_cast<std::uint8_t>(high * 16 + low);
+  }
+  return crypto::SigningKey::FromSeed(seed);
+}
+
+absl::Status RunKeygen(Context& context, const std::string& out) {
+  Env& env = Env::Posix();
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes seed, crypto::SecretBytes::Random(kSeedBytes));
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, crypto::SigningKey::FromSeed(seed));
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes line, KeyFileBytes(seed));
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file,
+                      env.OpenForWrite(out, Env::OpenMode::kCreateNew));
+  ST_RETURN_IF_ERROR(file->Append(line.span()));
+  ST_RETURN_IF_ERROR(file->Sync());
+  ST_RETURN_IF_ERROR(file->Close());
+  ST_RETURN_IF_ERROR(env.SyncDir(DirName(out)));
+  const std::string public_key = HexEncode(key.public_key());
+  context.Print({{"key_file", out}, {"public_key", public_key}}, public_key);
+  return absl::OkStatus();
+}
+
+struct ApproveArgs {
+  std::string file;
+  std::string name;
+  std::string key;
+};
+
+// The lines of `approvals` that are not by `name`.
+std::string WithoutLinesBy(absl::string_view approvals, const std::string& name) {
+  std::string kept;
+  for (const absl::string_view line : absl::StrSplit(approvals, '\n', absl::SkipEmpty())) {
+    if (!absl::StartsWith(line, absl::StrCat(name, " "))) absl::StrAppend(&kept, line, "\n");
+  }
+  return kept;
+}
+
+absl::Status RunApprove(Context& context, const ApproveArgs& args) {
+  ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(args.file));
+  // What cannot be read as a policy is not worth anybody's name.
+  ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded,
+                      policy::LoadedPolicy::Load(text, args.file));
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, ReadKeyFile(args.key));
+  ST_ASSIGN_OR_RETURN(const std::string line, custody::ApprovePolicy(text, args.name, key));
+
+  const std::string path = ApprovalsPath(args.file);
+  std::string approvals;
+  if (Env::Posix().Exists(path)) {
+    ST_ASSIGN_OR_RETURN(approvals, Env::Posix().ReadFile(path, kMaxApprovalBytes));
+  }
+  // Whoever approves an edited file again replaces the earlier approval.
+  approvals = absl::StrCat(WithoutLinesBy(approvals, args.name), line);
+  ST_RETURN_IF_ERROR(WriteFileDurably(Env::Posix(), path, AsBytes(approvals)));
+  const std::string digest = HexEncode(loaded.sha256());
+  context.Print({{"approvals_file", path}, {"name", args.name}, {"sha256", digest}},
+                absl::StrCat(args.name, " approved ", args.file, "\nSHA-256  ", digest,
+                             "\nwritten  ", path));
+  return absl::OkStatus();
+}
+
+// --- putting into force ------------------------------------------------------
+
+absl::Status RunApply(Context& context, const std::string& file) {
+  ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(file));
+  ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded, policy::LoadedPolicy::Load(text, file));
+  std::string approvals;
+  if (const std::string path = ApprovalsPath(file); Env::Posix().Exists(path)) {
+    ST_ASSIGN_OR_RETURN(approvals, Env::Posix().ReadFile(path, kMaxApprovalBytes));
+  }
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian,
+                      context.OpenCustodian());
+  ST_RETURN_IF_ERROR(custodian->ApplyPolicy(context.principal(), text, file, approvals));
+  const std::string digest = HexEncode(loaded.sha256());
+  const std::uint64_t version = loaded.proto().version();
+  context.Print({{"id", loaded.proto().id()}, {"version", version}, {"sha256", digest}},
+                absl::StrCat("In force: ", absl::Utf8SafeCEscape(loaded.proto().id()), " version ",
+                             version, "\nSHA-256   ", digest, "  (previous_sha256 of version ",
+                             version + 1, ")"));
+  return absl::OkStatus();
+}
+
+absl::Status RunHistory(Context& context) {
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian,
+                      context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const std::vector<custody::PolicyRecord> history,
+                      custodian->PolicyHistory());
+  std::string page;
+  json list = json::array();
+  for (const custody::PolicyRecord& record : history) {
+    const std::string approvers = absl::StrJoin(record.approvers, ", ");
+    absl::StrAppendFormat(&page, "version %d  %s\n  SHA-256   %s\n  applied   %s by %s\n",
+                          record.version, absl::Utf8SafeCEscape(record.id),
+                          HexEncode(record.sha256), FormatUtc(record.applied_at),
+                          absl::Utf8SafeCEscape(record.applied_by));
+    absl::StrAppendFormat(&page, "  approved  by %s\n", absl::Utf8SafeCEscape(approvers));
+    list.push_back({{"version", record.version},
+                    {"id", record.id},
+                    {"sha256", HexEncode(record.sha256)},
+                    {"applied_at", FormatUtc(record.applied_at)},
+                    {"applied_by", record.applied_by},
+                    {"approvers", record.approvers}});
+  }
+  if (history.empty()) page = "No policy was ever in force.\n";
+  context.Print({{"history", list}}, page);
+  return absl::OkStatus();
+}
+
+constexpr char kExamples[] = R"(Who may do what with which data, under which duties (docs/policy.md).
+
+Examples:
+  sealtrain policy check mail.textproto --schema mail.proto --message Mail
+  sealtrain policy test mail.textproto
+  sealtrain policy keygen --out ada.key
+  sealtrain policy approve mail.textproto --name ada --key ada.key
+  sealtrain policy apply mail.textproto
+  sealtrain --principal workload:train policy explain --dataset mails/train \
+      --action TRAIN --purpose safety/abuse-detection --column body --column spam)";
+
+}  // namespace
+
+void AddPolicyCommands(CLI::App& app, Context& context) {
+  CLI::App* policy = app.add_subcommand("policy", kExamples);
+  policy->require_subcommand(1);
+
+  auto check = std::make_shared<CheckArgs>();
+  CLI::App* command = policy->add_subcommand("check", "Find errors and doubtful spots in a file");
+  command->add_option("FILE", check->file, "Policy set in text format")->required();
+  command->add_option("--schema", check->schema, "A .proto file to check the policy against");
+  command->add_option("--message", check->message, "The record's message in that file");
+  command->callback([&context, check] {
+    context.run = [&context, check] { return RunCheck(context, *check); };
+  });
+
+  auto test_file = std::make_shared<std::string>();
+  command = policy->add_subcommand("test", "Run the tests that stand in a file");
+  command->add_option("FILE", *test_file, "Policy set in text format")->required();
+  command->callback([&context, test_file] {
+    context.run = [&context, test_file] { return RunTests(context, *test_file); };
+  });
+
+  auto explain = std::make_shared<ExplainArgs>();
+  command = policy->add_subcommand(
+      "explain", "What the policy in force says to a request: exit code 0 allow, 3 deny");
+  command->add_option("--dataset", explain->dataset, "Data set")->required();
+  command->add_option("--action", explain->action, "INGEST, SEAL, TRAIN, EVALUATE, ...")
+      ->required();
+  command->add_option("--purpose", explain->purpose, "A purpose the policy declares")->required();
+  command->add_option("--column", explain->columns, "Column asked for; may be repeated (default: all)");
+  command->add_option("--file", explain->file, "Ask this file instead of the policy in force");
+  command->callback([&context, explain] {
+    context.run = [&context, explain] { return RunExplain(context, *explain); };
+  });
+
+  auto key_out = std::make_shared<std::string>();
+  command = policy->add_subcommand(
+      "keygen", "Make an approver's key: the private part into a file, the public part to stdout");
+  command->add_option("--out", *key_out, "New file for the private key")->required();
+  command->callback([&context, key_out] {
+    context.run = [&context, key_out] { return RunKeygen(context, *key_out); };
+  });
+
+  auto approve = std::make_shared<ApproveArgs>();
+  command = policy->add_subcommand("approve", "Sign a file as an approver, into FILE.approvals");
+  command->alias("sign");
+  command->add_option("FILE", approve->file, "Policy set in text format")->required();
+  command->add_option("--name", approve->name, "The approver's name in the policy")->required();
+  command->add_option("--key", approve->key, "Private key made by keygen")->required();
+  command->callback([&context, approve] {
+    context.run = [&context, approve] { return RunApprove(context, *approve); };
+  });
+
+  auto apply_file = std::make_shared<std::string>();
+  command = policy->add_subcommand("apply", "Put an approved file into force");
+  command->add_option("FILE", *apply_file, "Policy set, with FILE.approvals beside it")->required();
+  command->callback([&context, apply_file] {
+    context.run = [&context, apply_file] { return RunApply(context, *apply_file); };
+  });
+
+  command = policy->add_subcommand("history", "Every set that was ever in force");
+  command->callback([&context] { context.run = [&context] { return RunHistory(context); }; });
+}
+
+}  // namespace sealtrain::cli

@@ -1,0 +1,59 @@
+// sealtrain: custody, policy, ingestion and training from the command line.
+#include <unistd.h>
+
+#include <iostream>
+
+#include "sealtrain/cli/context.h"
+
+namespace sealtrain::cli {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  sealtrain --home H --passphrase-file P init
+  sealtrain --home H dataset create mails --schema mail.proto --message Mail
+  sealtrain --home H policy check policy.textproto
+  sealtrain --home H ingest mails --from mails.jsonl --format jsonl --purpose safety/abuse-detection
+  sealtrain --home H train mails --purpose safety/abuse-detection --spec spam.textproto --model-name spam
+
+Exit codes: 0 ok, 1 check failed or findings, 2 usage, 3 denied by policy, 4 integrity,
+5 privacy budget exhausted, 6 key unavailable, 7 this machine cannot honour an obligation,
+75 try again.)";
+
+int Main(int argc, char** argv) {
+  CLI::App app{"Train models on production data that stays sealed.\n\n" + std::string(kExamples),
+               "sealtrain"};
+  app.set_version_flag("--version", SEALTRAIN_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Context context;
+  context.AddGlobalOptions(app);
+  AddCustodyCommands(app, context);
+  AddDatasetCommands(app, context);
+  AddPolicyCommands(app, context);
+  AddTrainingCommands(app, context);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 prints help and version itself, with exit code 0.
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  CatchStopSignals();
+  const absl::Status status = context.run ? context.run() : context.UsageError("no command");
+  if (!status.ok()) {
+    std::cerr << "sealtrain: " << status.message() << "\n";
+    if (context.json()) {
+      context.Print({{"error",
+                      {{"code", absl::StatusCodeToString(status.code())},
+                       {"message", std::string(status.message())}}}},
+                    "");
+    }
+  }
+  std::cout.flush();
+  return context.exit_code >= 0 ? context.exit_code : ExitCodeFor(status);
+}
+
+}  // namespace
+}  // namespace sealtrain::cli
+
+int main(int argc, char** argv) { return sealtrain::cli::Main(argc, argv); }

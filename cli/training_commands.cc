@@ -1,0 +1,310 @@
+// sealtrain train, sealtrain model.
+#include <unistd.h>
+
+#include <cmath>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "sealtrain/base/env.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/cli/context.h"
+#include "sealtrain/crypto/hash.h"
+#include "sealtrain/trainer/features.h"
+#include "sealtrain/trainer/lockdown.h"
+#include "sealtrain/trainer/model_artifact.h"
+#include "sealtrain/trainer/training.h"
+
+namespace sealtrain::cli {
+namespace {
+
+using custody::ModelInfo;
+using nlohmann::json;
+
+constexpr std::uint64_t kMaxSpecBytes = 1 << 20;
+constexpr char kNoGuarantee[] = "no differential privacy guarantee";
+
+// Collects "name  value" lines, aligned.
+class Table {
+ public:
+  void Add(absl::string_view name, absl::string_view value) {
+    absl::StrAppendFormat(&text_, "%-17s %s\n", name, value);
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+// Names come from files and other people: nothing in them may steer a terminal.
+std::string Printable(const std::string& name) { return absl::Utf8SafeCEscape(name); }
+
+std::string UnitName(policy::PrivacyUnit unit) { return policy::PrivacyUnit_Name(unit); }
+
+// Upper bounds are rounded up, so that what is printed still holds.
+std::string FormatEpsilon(double epsilon) {
+  return absl::StrFormat("%.4f", std::ceil(epsilon * 1e4) / 1e4);
+}
+
+// Null without privacy: a model that promises nothing has no epsilon.
+json PrivacyJson(const ModelInfo& info) {
+  if (!info.dp.has_value()) return nullptr;
+  return {{"epsilon", info.epsilon},
+          {"delta", info.dp->delta},
+          {"unit", UnitName(info.dp->unit)},
+          {"relation", "add_remove"},
+          {"noise_multiplier", info.dp->phase.noise_multiplier},
+          {"sampling_rate", info.dp->phase.sampling_rate},
+          {"steps", info.dp->phase.steps}};
+}
+
+void AddPrivacy(const ModelInfo& info, Table& table) {
+  if (!info.dp.has_value()) {
+    table.Add("privacy", kNoGuarantee);
+    return;
+  }
+  table.Add("epsilon",
+            absl::StrCat("at most ", FormatEpsilon(info.epsilon), " at delta ", info.dp->delta));
+  table.Add("unit", absl::StrCat(UnitName(info.dp->unit), ", one added or removed"));
+  table.Add("noise multiplier", absl::StrFormat("%.6g", info.dp->phase.noise_multiplier));
+  table.Add("sampling rate", absl::StrFormat("%.6g", info.dp->phase.sampling_rate));
+}
+
+json ModelJson(const ModelInfo& info) {
+  return {{"model", info.name},
+          {"object_id", HexEncode(info.object_id)},
+          {"dataset", info.dataset},
+          {"generation", info.generation},
+          {"purpose", info.purpose},
+          {"principal", info.principal},
+          {"created", FormatUtc(info.created)},
+          {"artifact_sha256", HexEncode(info.artifact_sha256)},
+          {"policy_sha256", HexEncode(info.policy_sha256)},
+          {"key_epoch", info.key_epoch},
+          {"privacy", PrivacyJson(info)}};
+}
+
+// Shows steps on a terminal as they happen, elsewhere a line every ten seconds.
+class Progress {
+ public:
+  void operator()(std::uint64_t done, std::uint64_t all) {
+    const absl::Time now = absl::Now();
+    const bool last = done == all;
+    if (!last && now - shown_ < (terminal_ ? absl::Milliseconds(200) : absl::Seconds(10))) return;
+    shown_ = now;
+    if (terminal_) {
+      std::cerr << "\rstep " << WithCommas(done) << " of " << WithCommas(all) << (last ? "\n" : "")
+                << std::flush;
+    } else {
+      std::cerr << "step " << WithCommas(done) << " of " << WithCommas(all) << "\n";
+    }
+  }
+
+ private:
+  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  absl::Time shown_ = absl::Now();
+};
+
+struct TrainArguments {
+  std::string dataset;
+  std::string purpose;
+  std::string spec_file;
+  std::string model;
+};
+
+absl::Status RunTrain(Context& context, const TrainArguments& arguments) {
+  Env& env = Env::Posix();
+  ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
+  ST_ASSIGN_OR_RETURN(const std::string text, env.ReadFile(arguments.spec_file, kMaxSpecBytes));
+  ST_ASSIGN_OR_RETURN(trainer::TrainSpec spec, trainer::ParseTrainSpec(text, arguments.spec_file));
+  ST_RETURN_IF_ERROR(trainer::LockDown());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const trainer::TrainResult result,
+                      trainer::Train(*custodian, {.store = store,
+                                                  .principal = context.principal(),
+                                                  .dataset = arguments.dataset,
+                                                  .purpose = arguments.purpose,
+                                                  .model = arguments.model,
+                                                  .spec = std::move(spec),
+                                                  .spec_sha256 = crypto::Sha256(AsBytes(text)),
+                                                  .progress = Progress(),
+                                                  .stop = StopRequested}));
+  json object = ModelJson(result.model);
+  object["parameters"] = result.parameters;
+  object["steps"] = result.steps;
+  object["artifact_bytes"] = result.artifact_bytes;
+  object["locked_memory"] = result.locked_memory;
+
+  Table table;
+  table.Add("model", Printable(result.model.name));
+  table.Add("data set", absl::StrCat(Printable(result.model.dataset), ", generation ",
+                                     WithCommas(result.model.generation)));
+  table.Add("parameters", WithCommas(result.parameters));
+  table.Add("steps", WithCommas(result.steps));
+  AddPrivacy(result.model, table);
+  table.Add("artifact", absl::StrCat(WithCommas(result.artifact_bytes), " bytes, sealed"));
+  table.Add("locked memory", result.locked_memory ? "yes" : "no: raise the memlock limit");
+  context.Print(object, table.text());
+  return absl::OkStatus();
+}
+
+absl::Status RunModelList(Context& context) {
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const std::vector<ModelInfo> models, custodian->ListModels());
+  json list = json::array();
+  std::string text = absl::StrFormat("%-24s %-24s %-10s %-20s %s\n", "MODEL", "DATA SET",
+                                     "GENERATION", "CREATED", "PRIVACY");
+  for (const ModelInfo& info : models) {
+    list.push_back(ModelJson(info));
+    const std::string privacy =
+        info.dp.has_value() ? absl::StrCat("epsilon ", FormatEpsilon(info.epsilon), ", delta ",
+                                           info.dp->delta, ", ", UnitName(info.dp->unit))
+                            : std::string(kNoGuarantee);
+    absl::StrAppendFormat(&text, "%-24s %-24s %-10s %-20s %s\n", Printable(info.name),
+                          Printable(info.dataset), WithCommas(info.generation),
+                          FormatUtc(info.created), privacy);
+  }
+  context.Print({{"models", std::move(list)}}, models.empty() ? "no models" : text);
+  return absl::OkStatus();
+}
+
+absl::Status RunModelShow(Context& context, const std::string& name) {
+  ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const ModelInfo info, custodian->GetModel(name));
+  ST_ASSIGN_OR_RETURN(const trainer::StoredModel stored,
+                      trainer::ReadModel(Env::Posix(), store, info));
+  const trainer::ModelHeader& header = stored.parsed.header;
+  ST_ASSIGN_OR_RETURN(const trainer::FeatureSpace features,
+                      trainer::FeatureSpace::Create(header.spec()));
+  json object = ModelJson(info);
+  object["parameters"] = features.dimension();
+  object["steps"] = header.spec().optimizer().steps();
+  object["spec"] = header.spec().DebugString();
+  object["spec_sha256"] = HexEncode(AsBytes(header.spec_sha256()));
+  object["manifest_sha256"] = HexEncode(AsBytes(header.manifest_sha256()));
+  object["inputs"] = json::array();
+
+  Table table;
+  table.Add("model", Printable(info.name));
+  table.Add("object id", HexEncode(info.object_id));
+  table.Add("data set",
+            absl::StrCat(Printable(info.dataset), ", generation ", WithCommas(info.generation)));
+  table.Add("purpose", Printable(info.purpose));
+  table.Add("trained by", Printable(info.principal));
+  table.Add("created", FormatUtc(info.created));
+  table.Add("parameters", WithCommas(features.dimension()));
+  table.Add("steps", WithCommas(header.spec().optimizer().steps()));
+  AddPrivacy(info, table);
+  table.Add("artifact",
+            absl::StrCat(WithCommas(stored.file.size()), " bytes, sealed, as registered"));
+  table.Add("artifact sha256", HexEncode(info.artifact_sha256));
+  table.Add("policy sha256", HexEncode(info.policy_sha256));
+  for (const trainer::FeatureBlock& block : features.blocks()) {
+    object["inputs"].push_back({{"feature", block.name}, {"inputs", block.size}});
+    table.Add("inputs", absl::StrCat(Printable(block.name), ": ", WithCommas(block.size)));
+  }
+  table.Add("inputs", "bias: 1");
+  context.Print(object, table.text());
+  return absl::OkStatus();
+}
+
+struct EvaluateArguments {
+  std::string model;
+  std::string dataset;
+  std::string purpose;
+};
+
+absl::Status RunModelEvaluate(Context& context, const EvaluateArguments& arguments) {
+  ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
+  ST_RETURN_IF_ERROR(trainer::LockDown());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const trainer::EvaluateResult result,
+                      trainer::Evaluate(*custodian, {.store = store,
+                                                     .principal = context.principal(),
+                                                     .dataset = arguments.dataset,
+                                                     .purpose = arguments.purpose,
+                                                     .model = arguments.model}));
+  const bool both_classes = !std::isnan(result.auc);
+  Table table;
+  table.Add("model", Printable(arguments.model));
+  table.Add("data set", Printable(arguments.dataset));
+  table.Add("rows", WithCommas(result.rows));
+  table.Add("accuracy", absl::StrFormat("%.4f", result.accuracy));
+  table.Add("auc", both_classes ? absl::StrFormat("%.4f", result.auc) : "none: one class only");
+  table.Add("majority", absl::StrFormat("%.4f", result.majority));
+  context.Print({{"model", arguments.model},
+                 {"dataset", arguments.dataset},
+                 {"rows", result.rows},
+                 {"accuracy", result.accuracy},
+                 {"auc", both_classes ? json(result.auc) : json(nullptr)},
+                 {"majority", result.majority}},
+                table.text());
+  return absl::OkStatus();
+}
+
+void AddTrain(CLI::App& app, Context& context) {
+  CLI::App* train = app.add_subcommand(
+      "train",
+      "Train a model on a sealed data set\n\n"
+      "Examples:\n"
+      "  sealtrain train mails --purpose safety/abuse-detection --spec spam.textproto \\\n"
+      "      --model-name spam\n\n"
+      "The spec says which columns are opened, what becomes of them and whether the\n"
+      "run is differentially private: docs/training.md. The model is sealed into the\n"
+      "store; its weights are shown to nobody.");
+  const auto arguments = std::make_shared<TrainArguments>();
+  train->add_option("dataset", arguments->dataset, "Data set to open")->required();
+  train->add_option("--purpose", arguments->purpose, "Purpose, as the policy names it")->required();
+  train->add_option("--spec", arguments->spec_file, "Train spec, in text format")->required();
+  train->add_option("--model-name", arguments->model, "Name of the new model")->required();
+  train->callback([&context, arguments] {
+    context.run = [&context, arguments] { return RunTrain(context, *arguments); };
+  });
+}
+
+void AddModel(CLI::App& app, Context& context) {
+  CLI::App* model = app.add_subcommand("model", "List, show and evaluate sealed models");
+  model->require_subcommand(1);
+
+  CLI::App* list = model->add_subcommand("list", "All models and their privacy");
+  list->callback([&context] { context.run = [&context] { return RunModelList(context); }; });
+
+  CLI::App* show = model->add_subcommand("show", "One model: origin, privacy, inputs");
+  const auto name = std::make_shared<std::string>();
+  show->add_option("model", *name, "Name of the model")->required();
+  show->callback([&context, name] {
+    context.run = [&context, name] { return RunModelShow(context, *name); };
+  });
+
+  CLI::App* evaluate = model->add_subcommand(
+      "evaluate",
+      "Score a sealed data set with a model\n\n"
+      "Examples:\n"
+      "  sealtrain model evaluate spam --dataset mails-test --purpose safety/abuse-detection\n\n"
+      "The numbers are exact: whoever may evaluate learns them.");
+  const auto arguments = std::make_shared<EvaluateArguments>();
+  evaluate->add_option("model", arguments->model, "Name of the model")->required();
+  evaluate->add_option("--dataset", arguments->dataset, "Data set to score")->required();
+  evaluate->add_option("--purpose", arguments->purpose, "Purpose, as the policy names it")
+      ->required();
+  evaluate->callback([&context, arguments] {
+    context.run = [&context, arguments] { return RunModelEvaluate(context, *arguments); };
+  });
+}
+
+}  // namespace
+
+void AddTrainingCommands(CLI::App& app, Context& context) {
+  AddTrain(app, context);
+  AddModel(app, context);
+}
+
+}  // namespace sealtrain::cli

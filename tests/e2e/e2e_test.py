@@ -1,0 +1,648 @@
+#!/usr/bin/env python3
+"""End-to-end tests through the installed programs.
+
+SEALTRAIN_PREFIX names the installation, SEALTRAIN_SOURCE the checkout.
+"""
+import base64
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PREFIX = pathlib.Path(os.environ["SEALTRAIN_PREFIX"])
+SOURCE = pathlib.Path(os.environ["SEALTRAIN_SOURCE"])
+OK, FAILED, USAGE, DENIED, INTEGRITY, BUDGET, KEY, TRY_AGAIN = 0, 1, 2, 3, 4, 5, 6, 75
+
+SCHEMA = """syntax = "proto3";
+import "sealtrain/data_class.proto";
+message Note {
+  string author = 1 [(sealtrain.privacy).data_class = SUBJECT_KEY];
+  string text = 2 [(sealtrain.privacy).data_class = FREE_TEXT];
+  string address = 3 [(sealtrain.privacy).data_class = NETWORK_ID];
+  int32 age = 4 [(sealtrain.privacy).data_class = QUASI_IDENTIFIER];
+  bool good = 5 [(sealtrain.privacy).data_class = LABEL];
+}
+"""
+POLICY = """id: "notes" version: 1 author: "user:eve"
+not_before { seconds: 1704067200 } not_after { seconds: 1893456000 }
+purpose: "study/notes" purpose: "study-baseline" purpose: "ads"
+approval { required: 1 approver { name: "ada" public_key: "@ADA_KEY@" } }
+rule { id: "ingest" why: "w"
+  permit {
+    obligation { transform { on_class: SUBJECT_KEY kind: PSEUDONYMIZE domain: "notes" } }
+    obligation { transform { on_class: NETWORK_ID kind: TRUNCATE_IP prefix_v4: 24 prefix_v6: 48 } }
+    obligation { transform { on_class: QUASI_IDENTIFIER kind: BUCKET step: 10 } }
+    obligation { transform { on_class: FREE_TEXT kind: KEEP } } }
+  scope { principal: "job" action: INGEST action: SEAL dataset: "notes" purpose: "study"
+    data_class: SUBJECT_KEY data_class: FREE_TEXT data_class: NETWORK_ID
+    data_class: QUASI_IDENTIFIER data_class: LABEL }
+  not_after { seconds: 1893456000 } }
+rule { id: "train" why: "w"
+  permit { obligation { transform { on_class: FREE_TEXT kind: KEEP } }
+           obligation { dp { epsilon_max: 3 delta_max: 1e-5 unit: RECORD ledger_epsilon: 4 } } }
+  scope { principal: "trainer" action: TRAIN dataset: "notes" purpose: "study/notes"
+    data_class: FREE_TEXT data_class: LABEL }
+  when { trust_at_least: LOCKED } not_after { seconds: 1893456000 } }
+rule { id: "evaluate" why: "w"
+  permit { obligation { transform { on_class: FREE_TEXT kind: KEEP } } }
+  scope { principal: "trainer" action: EVALUATE dataset: "notes" purpose: "study/notes"
+    data_class: FREE_TEXT data_class: LABEL }
+  when { trust_at_least: LOCKED } not_after { seconds: 1893456000 } }
+test { name: "ads get nothing"
+  request { principal: "trainer" action: TRAIN dataset: "notes" purpose: "ads" trust: LOCKED
+    column { name: "text" data_class: FREE_TEXT applied { kind: KEEP } } }
+  expect { allow: false } }
+"""
+SPEC = """feature { hashed_text { column: "text" buckets: 64 tokens: WORDS max_ngram: 1
+                         max_bytes_a_row: 1024 } }
+label { column: "good" value: "false" value: "true" }
+model { logistic_regression {} }
+optimizer { adam {} steps: 30 learning_rate: 0.1 l2: 0 sampling_rate: 0.2 }
+privacy { unit: RECORD clipping_norm: 1 epsilon: 2.5 delta: 1e-5 expected_batch: 60 }
+"""
+
+
+def notes(count, seed=1):
+    """Rows as dictionaries; the text and the author carry canaries."""
+    rng = random.Random(seed)
+    rows = []
+    for i in range(count):
+        good = rng.random() < 0.5
+        words = ["bright", "calm", "kind"] if good else ["dull", "loud", "rude"]
+        rows.append({
+            "author": f"canaryauthor{i % 40}",
+            "text": " ".join(rng.choice(words) for _ in range(6)) + f" canarytext{i}",
+            "address": f"198.51.100.{i % 250}",
+            "age": rng.randrange(18, 90),
+            "good": good,
+        })
+    return rows
+
+
+def jsonl(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+class World(unittest.TestCase):
+    """A home with a policy and a data set, made anew for each test."""
+
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sealtrain-e2e."))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.home, self.store = self.dir / "home", self.dir / "store"
+        self.passphrase = self.write("passphrase", "correct horse battery staple\n")
+
+    def write(self, name, content):
+        path = self.dir / name
+        if isinstance(content, str):
+            content = content.encode()
+        path.write_bytes(content)
+        return path
+
+    def command(self, program, args, home=None, passphrase=None):
+        command = [str(PREFIX / "bin" / program), "--home", str(home or self.home)]
+        if program == "sealtrain":
+            command += ["--store", str(self.store), "--passphrase-file",
+                        str(passphrase or self.passphrase)]
+        return command + [str(a) for a in args]
+
+    def run_program(self, program, *args, expect=OK, stdin=b"", preexec=None, **options):
+        command = self.command(program, args, **options)
+        done = subprocess.run(command, input=stdin, capture_output=True, timeout=300,
+                              preexec_fn=preexec)
+        self.assertEqual(done.returncode, expect,
+                         f"{' '.join(command)}\n{done.stdout.decode()}\n{done.stderr.decode()}")
+        self.stdout, self.stderr = done.stdout.decode(), done.stderr.decode()
+        return self.stdout
+
+    def sealtrain(self, *args, **options):
+        return self.run_program("sealtrain", *args, **options)
+
+    def audit(self, *args, **options):
+        return self.run_program("sealtrain-audit", *args, **options)
+
+    def json(self, *args, **options):
+        return json.loads(self.sealtrain("--json", *args, **options))
+
+    def init(self):
+        self.sealtrain("init")
+
+    def apply_policy(self, text=POLICY):
+        key = self.sealtrain("policy", "keygen", "--out", self.dir / "ada.key").strip()
+        policy = self.write("policy.textproto", text.replace("@ADA_KEY@", key))
+        self.sealtrain("policy", "approve", policy, "--name", "ada", "--key", self.dir / "ada.key")
+        self.sealtrain("policy", "apply", policy)
+        return policy
+
+    def make(self, rows=0):
+        self.init()
+        self.schema = self.write("note.proto", SCHEMA)
+        self.sealtrain("dataset", "create", "notes", "--schema", self.schema, "--message", "Note")
+        self.apply_policy()
+        if rows:
+            self.ingest(jsonl(notes(rows)))
+
+    def ingest(self, content, *args, format="jsonl", expect=OK, name=None, **options):
+        path = self.write(name or f"notes.{format}", content)
+        return self.sealtrain("--principal", "job", "ingest", "notes", "--from", path, "--format",
+                              format, "--purpose", "study/notes", *args, expect=expect, **options)
+
+    def train(self, model, *args, purpose="study/notes", expect=OK, spec=SPEC, **options):
+        path = self.write("spec.textproto", spec)
+        return self.sealtrain("--principal", "trainer", "train", "notes", "--purpose", purpose,
+                              "--spec", path, "--model-name", model, *args, expect=expect,
+                              **options)
+
+    def evaluate(self, model, expect=OK):
+        return self.sealtrain("--json", "--principal", "trainer", "model", "evaluate", model,
+                              "--dataset", "notes", "--purpose", "study/notes", expect=expect)
+
+    def generation(self):
+        return self.json("dataset", "show", "notes")["generation"]
+
+    def shards(self):
+        return sorted((self.store / "notes" / "shards").glob("*.seal"))
+
+
+class Home(World):
+    def test_init_makes_a_home_once(self):
+        self.init()
+        self.sealtrain("init", expect=FAILED)
+        self.audit("verify")
+
+    def test_a_folder_that_is_no_home_is_a_usage_error(self):
+        self.sealtrain("dataset", "list", home=self.dir / "nowhere", expect=USAGE)
+        self.assertIn("nowhere", self.stderr)
+        (self.dir / "empty").mkdir()
+        self.sealtrain("dataset", "list", home=self.dir / "empty", expect=USAGE)
+
+    def test_a_wrong_passphrase_is_said_to_be_one(self):
+        self.init()
+        wrong = self.write("wrong", "incorrect horse\n")
+        self.sealtrain("dataset", "list", passphrase=wrong, expect=KEY)
+        self.assertIn("wrong passphrase", self.stderr)
+        self.sealtrain("dataset", "list")
+
+    def test_an_empty_passphrase_is_refused(self):
+        empty = self.write("empty", "\n")
+        self.sealtrain("init", passphrase=empty, expect=FAILED)
+        self.assertFalse((self.home / "config.textproto").exists())
+
+    def test_absurd_argon2_parameters_are_refused(self):
+        self.make()
+        config = self.home / "config.textproto"
+        text = config.read_text()
+        self.assertIn("67108864", text)
+        config.write_text(text.replace("67108864", "99999999999999"))
+        self.sealtrain("dataset", "list", expect=INTEGRITY)
+        config.write_text(text)
+        self.sealtrain("dataset", "list")
+
+
+class Schema(World):
+    def create(self, proto, expect):
+        self.init()
+        path = self.write("bad.proto", proto)
+        self.sealtrain("dataset", "create", "notes", "--schema", path, "--message", "Note",
+                       expect=expect)
+
+    def test_an_unlabelled_field_is_refused_by_name(self):
+        self.create(SCHEMA.replace(" [(sealtrain.privacy).data_class = FREE_TEXT]", ""), FAILED)
+        self.assertIn("text", self.stderr)
+        self.assertIn("bad.proto", self.stderr)
+
+    def test_two_subject_keys_are_refused(self):
+        self.create(SCHEMA.replace("FREE_TEXT", "SUBJECT_KEY"), FAILED)
+        self.assertIn("SUBJECT_KEY", self.stderr)
+
+    def test_a_syntax_error_has_its_line(self):
+        self.create(SCHEMA.replace("int32 age", "int33 age"), FAILED)
+        self.assertRegex(self.stderr, r"bad\.proto:7")
+
+    def test_a_missing_file_is_named(self):
+        self.init()
+        self.sealtrain("dataset", "create", "notes", "--schema", self.dir / "none.proto",
+                       "--message", "Note", expect=FAILED)
+        self.assertIn("none.proto", self.stderr)
+
+
+class Policy(World):
+    def test_a_typo_has_its_line_and_column(self):
+        policy = self.write("policy.textproto", POLICY.replace("kind: BUCKET", "kind: BUCKETS"))
+        self.sealtrain("policy", "check", policy, expect=FAILED)
+        self.assertRegex(self.stdout + self.stderr, r"policy\.textproto:9:\d+")
+
+    def test_a_failing_test_is_named(self):
+        self.init()
+        key = self.sealtrain("policy", "keygen", "--out", self.dir / "ada.key").strip()
+        policy = self.write("policy.textproto", POLICY.replace("@ADA_KEY@", key).replace(
+            "expect { allow: false }", "expect { allow: true }"))
+        self.sealtrain("policy", "test", policy, expect=FAILED)
+        self.assertIn("ads get nothing", self.stdout + self.stderr)
+        self.sealtrain("policy", "approve", policy, "--name", "ada", "--key", self.dir / "ada.key")
+        self.sealtrain("policy", "apply", policy, expect=FAILED)
+
+    def test_an_unapproved_or_edited_policy_is_not_applied(self):
+        self.init()
+        key = self.sealtrain("policy", "keygen", "--out", self.dir / "ada.key").strip()
+        policy = self.write("policy.textproto", POLICY.replace("@ADA_KEY@", key))
+        self.sealtrain("policy", "apply", policy, expect=FAILED)
+        self.sealtrain("policy", "approve", policy, "--name", "ada", "--key", self.dir / "ada.key")
+        policy.write_text(policy.read_text().replace("epsilon_max: 3", "epsilon_max: 9"))
+        self.sealtrain("policy", "apply", policy, expect=FAILED)
+        self.assertNotIn("epsilon_max: 9", self.sealtrain("policy", "history"))
+
+    def test_explain_says_why_not(self):
+        self.make(20)
+        self.sealtrain("--principal", "trainer", "policy", "explain", "--dataset", "notes",
+                       "--action", "TRAIN", "--purpose", "ads", "--column", "text", expect=DENIED)
+
+    def test_without_a_policy_nothing_is_sealed(self):
+        self.init()
+        schema = self.write("note.proto", SCHEMA)
+        self.sealtrain("dataset", "create", "notes", "--schema", schema, "--message", "Note")
+        self.ingest(jsonl(notes(5)), expect=KEY)
+        self.assertIn("policy", self.stderr)
+
+
+class Ingest(World):
+    def test_jsonl_and_csv_and_a_second_run_that_finds_nothing_new(self):
+        self.make()
+        rows = notes(300)
+        self.ingest(jsonl(rows))
+        self.assertEqual(self.generation(), 1)
+        self.ingest(jsonl(rows))
+        self.assertEqual(self.generation(), 1)
+        self.ingest(jsonl(rows + notes(10, seed=2)))
+        shown = self.json("dataset", "show", "notes")
+        self.assertEqual((shown["generation"], shown["rows"]), (2, 310))
+        header = ",".join(rows[0])
+        lines = [",".join(str(v).lower() if isinstance(v, bool) else str(v) for v in row.values())
+                 for row in rows]
+        self.ingest("\n".join([header] + lines) + "\n", format="csv")
+        self.assertEqual(self.json("dataset", "show", "notes")["rows"], 610)
+        self.sealtrain("dataset", "verify", "notes")
+
+    def bad(self, content, *wants, format="jsonl"):
+        self.make(20)
+        self.ingest(content, format=format, expect=FAILED, name="bad")
+        for want in wants:
+            self.assertIn(want, self.stderr)
+        self.assertEqual(self.generation(), 1, "a failed ingestion must commit nothing")
+        self.assertEqual(self.json("dataset", "show", "notes")["rows"], 20)
+        self.sealtrain("dataset", "verify", "notes")
+        for secret in ("canarytext", "canaryauthor"):
+            self.assertNotIn(secret, self.stderr, "messages must not hold record contents")
+
+    def test_malformed_json_is_named_by_line(self):
+        lines = jsonl(notes(5)).splitlines()
+        lines[2] = lines[2][:-3]
+        self.bad("\n".join(lines) + "\n", "bad:3")
+
+    def test_a_missing_field_is_named(self):
+        rows = notes(3)
+        del rows[1]["age"]
+        self.bad(jsonl(rows), "bad:2", "age")
+
+    def test_an_unknown_field_is_named(self):
+        rows = notes(3)
+        rows[1]["agee"] = 1
+        # By its place: a key that is no field may be anything, personal data too.
+        self.bad(jsonl(rows), "bad:2", "key 6")
+
+    def test_a_wrong_type_is_named(self):
+        rows = notes(3)
+        rows[2]["age"] = "old"
+        self.bad(jsonl(rows), "bad:3", "age")
+
+    def test_invalid_utf8_is_named(self):
+        raw = jsonl(notes(2)).encode() + jsonl(notes(1)).encode().replace(b"canarytext0", b"\xff\xfe")
+        self.bad(raw, "bad:3")
+
+    def test_a_csv_row_with_a_missing_cell_is_named(self):
+        self.bad("author,text,address,age,good\na,b,198.51.100.1,3,true\na,b,198.51.100.1\n",
+                 "bad:3", format="csv")
+
+    def test_a_csv_without_a_column_is_named(self):
+        self.bad("author,text,address,age\na,b,198.51.100.1,3\n", "good", format="csv")
+
+    def test_an_address_that_is_none_is_named(self):
+        rows = notes(3)
+        rows[0]["address"] = "not an address"
+        self.bad(jsonl(rows), "address")
+
+    def test_a_record_without_a_subject_is_refused(self):
+        rows = notes(3)
+        rows[0]["author"] = ""
+        self.bad(jsonl(rows), "author")
+
+    def test_some_bad_rows_may_be_skipped_and_are_counted(self):
+        self.make()
+        lines = jsonl(notes(50)).splitlines()
+        lines[7] = "{"
+        lines[9] = "[]"
+        content = "\n".join(lines) + "\n"
+        self.ingest(content, "--max-skipped", "1", expect=FAILED)
+        self.assertEqual(self.generation(), 0)
+        self.ingest(content, "--max-skipped", "2")
+        self.assertEqual(self.json("dataset", "show", "notes")["rows"], 48)
+
+    def test_a_dry_run_seals_nothing(self):
+        self.make()
+        self.ingest(jsonl(notes(50)), "--dry-run")
+        self.assertEqual(self.generation(), 0)
+        self.assertEqual(self.shards() if (self.store / "notes").exists() else [], [])
+
+    def test_another_principal_is_denied(self):
+        self.make()
+        path = self.write("n.jsonl", jsonl(notes(5)))
+        self.sealtrain("--principal", "stranger", "ingest", "notes", "--from", path, "--format",
+                       "jsonl", "--purpose", "study/notes", expect=DENIED)
+
+    def test_no_plaintext_reaches_a_file(self):
+        self.make(200)
+        self.train("m")
+        words = [b"canarytext1", b"canaryauthor1", b"198.51.100.7", b"battery staple"]
+        words += [w.hex().encode() for w in words] + [base64.b64encode(w)[:-3] for w in words]
+        for root in (self.home, self.store):
+            for path in root.rglob("*"):
+                if path.is_file():
+                    data = path.read_bytes()
+                    for word in words:
+                        self.assertNotIn(word, data, path)
+
+
+class Interrupted(World):
+    """Whatever stops an ingestion, the snapshot before it stays and a re-run works."""
+
+    def assert_intact_and_rerun(self):
+        self.assertEqual(self.generation(), 1)
+        self.sealtrain("dataset", "verify", "notes")
+        self.ingest(jsonl(notes(100, seed=3)), name="later.jsonl")
+        self.assertEqual(self.generation(), 2)
+        self.assertEqual(self.json("dataset", "show", "notes")["rows"], 120)
+        self.audit("verify")
+
+    def interrupt(self, signum):
+        self.make(20)
+        command = self.command("sealtrain", ["--principal", "job", "ingest", "notes", "--from",
+                                             "-", "--format", "jsonl", "--purpose", "study/notes"])
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
+        process.stdin.write(jsonl(notes(20000)).encode())
+        process.stdin.flush()
+        time.sleep(1)
+        process.send_signal(signum)
+        if signum == signal.SIGINT:
+            # The reader sits in read(2); the next line lets it look at the signal.
+            try:
+                process.stdin.write(jsonl(notes(2)).encode())
+                process.stdin.flush()
+            except BrokenPipeError:
+                pass
+        process.stdin.close()
+        with process.stderr:
+            process.stderr.read()
+        return process.wait(timeout=60)
+
+    def test_by_control_c(self):
+        self.assertEqual(self.interrupt(signal.SIGINT), TRY_AGAIN)
+        self.assert_intact_and_rerun()
+
+    def test_by_being_killed(self):
+        self.assertEqual(self.interrupt(signal.SIGKILL), -signal.SIGKILL)
+        self.assert_intact_and_rerun()
+
+    def test_by_a_file_size_limit(self):
+        self.make(20)
+
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+        self.ingest(jsonl(notes(60000)), expect=TRY_AGAIN, preexec=limit)
+        self.assert_intact_and_rerun()
+
+    def test_by_a_full_disk(self):
+        disk = self.dir / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)],
+                                 capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("cannot mount a small tmpfs here")
+        self.addCleanup(subprocess.run, ["umount", str(disk)], capture_output=True)
+        self.store = disk / "store"
+        self.make(20)
+        rng = random.Random(5)
+        rows = notes(8000)
+        for row in rows:  # incompressible
+            row["text"] = base64.b64encode(rng.randbytes(300)).decode()
+        self.ingest(jsonl(rows), expect=TRY_AGAIN)
+        self.assertEqual(len(self.shards()), 1, "leftovers of the failed job")
+        self.assert_intact_and_rerun()
+
+
+class Train(World):
+    def test_a_private_model_is_trained_shown_and_evaluated(self):
+        self.make(300)
+        self.train("first")
+        shown = self.json("model", "show", "first")
+        self.assertLessEqual(shown["privacy"]["epsilon"], 2.5)
+        self.assertGreater(shown["privacy"]["epsilon"], 1.5)
+        result = json.loads(self.evaluate("first"))
+        self.assertEqual(result["rows"], 300)
+        self.assertGreater(result["accuracy"], 0.8)
+        self.assertEqual([m["model"] for m in self.json("model", "list")["models"]], ["first"])
+
+    def test_another_purpose_is_denied_and_logged(self):
+        self.make(50)
+        self.train("ads", purpose="ads", expect=DENIED)
+        self.assertIn("DENIED", self.audit("log"))
+
+    def test_a_model_name_is_used_once(self):
+        self.make(300)
+        self.train("twice")
+        self.train("twice", expect=FAILED)
+
+    def test_the_budget_runs_out_and_stays_out(self):
+        self.make(300)
+        self.train("a")
+        codes = []
+        for name in ("b", "c", "d"):
+            path = self.write("spec.textproto", SPEC)
+            done = subprocess.run(self.command("sealtrain", [
+                "--principal", "trainer", "train", "notes", "--purpose", "study/notes", "--spec",
+                path, "--model-name", name]), capture_output=True)
+            codes.append(done.returncode)
+        self.assertIn(BUDGET, codes)
+        self.assertEqual(codes, sorted(codes), "a spent budget must stay spent")
+        self.sealtrain("budget", "show", "notes")
+
+    def test_asking_for_more_than_the_policy_gives_is_denied(self):
+        self.make(300)
+        self.train("greedy", spec=SPEC.replace("epsilon: 2.5", "epsilon: 3.5"), expect=DENIED)
+
+    def test_leaving_privacy_out_is_denied(self):
+        self.make(300)
+        spec = "\n".join(l for l in SPEC.splitlines() if not l.startswith("privacy"))
+        self.train("open", spec=spec, expect=DENIED)
+
+    def test_a_withheld_column_is_denied(self):
+        self.make(300)
+        spec = SPEC.replace('feature {', 'feature { numeric { column: "age" min: 0 max: 100 } }\nfeature {', 1)
+        self.train("ages", spec=spec, expect=DENIED)
+
+    def test_a_typo_in_the_spec_has_its_line(self):
+        self.make(50)
+        self.train("typo", spec=SPEC.replace("buckets", "bukkets"), expect=FAILED)
+        self.assertRegex(self.stderr, r"spec\.textproto:1:\d+")
+
+    def test_an_unknown_column_is_named(self):
+        self.make(50)
+        self.train("nocolumn", spec=SPEC.replace('column: "text"', 'column: "texts"'), expect=FAILED)
+        self.assertIn("texts", self.stderr)
+
+
+class Tamper(World):
+    def flip(self, path, offset):
+        data = bytearray(path.read_bytes())
+        data[offset] ^= 1
+        path.write_bytes(bytes(data))
+
+    def test_a_flipped_bit_in_a_shard(self):
+        self.make(200)
+        self.train("m")
+        shard = self.shards()[0]
+        for part in (0.02, 0.5, 0.98):
+            saved = shard.read_bytes()
+            self.flip(shard, int(len(saved) * part))
+            self.evaluate("m", expect=INTEGRITY)
+            self.sealtrain("dataset", "verify", "notes", expect=INTEGRITY)
+            self.assertIn(shard.stem, self.stderr)
+            shard.write_bytes(saved)
+        self.evaluate("m")
+
+    def test_a_missing_and_a_truncated_shard(self):
+        self.make(200)
+        shard = self.shards()[0]
+        saved = shard.read_bytes()
+        shard.write_bytes(saved[:-1])
+        self.sealtrain("dataset", "verify", "notes", expect=INTEGRITY)
+        shard.unlink()
+        self.sealtrain("dataset", "verify", "notes", expect=INTEGRITY)
+        self.train("m", expect=INTEGRITY)
+
+    def test_an_older_store_put_back(self):
+        self.make(100)
+        saved = self.dir / "saved"
+        shutil.copytree(self.store, saved)
+        self.ingest(jsonl(notes(50, seed=9)), name="more.jsonl")
+        self.sealtrain("dataset", "verify", "notes")
+        shutil.rmtree(self.store)
+        shutil.copytree(saved, self.store)
+        self.sealtrain("dataset", "verify", "notes", expect=INTEGRITY)
+
+    def test_a_changed_manifest(self):
+        self.make(100)
+        manifest = next((self.store / "notes" / "manifests").iterdir())
+        self.flip(manifest, manifest.stat().st_size // 2)
+        self.sealtrain("dataset", "verify", "notes", expect=INTEGRITY)
+
+    def test_a_changed_model(self):
+        self.make(300)
+        self.train("m")
+        model = next((self.store / "models").glob("*.seal"))
+        for part in (0.05, 0.9):
+            saved = model.read_bytes()
+            self.flip(model, int(len(saved) * part))
+            self.evaluate("m", expect=INTEGRITY)
+            model.write_bytes(saved)
+        self.evaluate("m")
+
+
+class Audit(World):
+    def test_the_log_tells_the_story_and_verifies(self):
+        self.make(300)
+        self.train("m")
+        self.train("x", purpose="ads", expect=DENIED)
+        log = self.audit("log")
+        for word in ("trainer", "job", "study/notes", "DENIED", "ads"):
+            self.assertIn(word, log)
+        self.audit("verify")
+        self.audit("dangling")
+        for secret in ("canary", "198.51.100", "battery"):
+            self.assertNotIn(secret, log)
+
+    def test_an_edited_log_is_caught(self):
+        self.make(50)
+        bundle = next((self.home / "audit" / "tile" / "entries").rglob("0*"))
+        if bundle.is_dir():
+            bundle = sorted(bundle.iterdir())[-1]
+        data = bundle.read_bytes()
+        position = data.find(b"study/notes")
+        self.assertGreater(position, 0)
+        bundle.write_bytes(data.replace(b"study/notes", b"study/noteS", 1))
+        self.audit("verify", expect=INTEGRITY)
+
+    def test_a_rolled_back_log_is_caught_by_an_older_checkpoint(self):
+        self.make(20)
+        saved = self.dir / "saved-audit"
+        shutil.copytree(self.home / "audit", saved)
+        self.ingest(jsonl(notes(20, seed=4)), name="more.jsonl")
+        newest = self.write("newest.checkpoint", (self.home / "audit" / "checkpoint").read_bytes())
+        self.audit("verify", "--old", newest)
+        shutil.rmtree(self.home / "audit")
+        shutil.copytree(saved, self.home / "audit")
+        self.audit("verify", "--old", newest, expect=INTEGRITY)
+
+    def test_an_entry_can_be_proven_and_checked_offline(self):
+        self.make(20)
+        proof = self.dir / "2.tlog-proof"
+        self.audit("prove", "2", "--out", proof)
+        self.assertIn("c2sp.org/tlog-proof@v1", proof.read_text())
+
+
+class Interface(World):
+    def test_every_command_has_help(self):
+        for args in ([], ["init"], ["dataset"], ["dataset", "create"], ["policy"],
+                     ["policy", "apply"], ["ingest"], ["train"], ["model"], ["lease"], ["budget"],
+                     ["doctor"]):
+            self.assertIn("--help", self.sealtrain(*args, "--help"))
+        for args in ([], ["log"], ["verify"], ["prove"], ["show"]):
+            self.assertIn("--help", self.audit(*args, "--help"))
+
+    def test_usage_errors_exit_2(self):
+        self.sealtrain(expect=USAGE)
+        self.sealtrain("frobnicate", expect=USAGE)
+        self.sealtrain("ingest", "notes", expect=USAGE)
+        self.audit("frobnicate", expect=USAGE)
+
+    def test_json_everywhere(self):
+        self.make(300)
+        self.train("m")
+        for args in (["dataset", "list"], ["dataset", "show", "notes"], ["dataset", "columns", "notes"],
+                     ["dataset", "verify", "notes"], ["policy", "history"], ["model", "list"],
+                     ["model", "show", "m"], ["lease", "list"], ["budget", "show", "notes"]):
+            self.json(*args)
+        for args in (["log"], ["verify"], ["show", "1"]):
+            for line in self.audit("--json", *args).splitlines()[:1]:
+                self.assertIn(line[0], "{[")
+        error = json.loads(self.sealtrain("--json", "dataset", "show", "none", expect=FAILED))
+        self.assertIn("none", error["error"]["message"])
+
+    def test_the_passphrase_is_in_no_argument(self):
+        self.make()
+        self.assertNotIn("battery", " ".join(self.command("sealtrain", ["dataset", "list"])))
+        self.sealtrain("doctor")
+
+
+if __name__ == "__main__":
+    unittest.main()
