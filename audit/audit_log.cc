@@ -105,11 +105,10 @@ class LogWriter final : public AuditLog {
       ST_ASSIGN_OR_RETURN(wal_, StartWal(env_, options_.directory, tree_, checkpoint()));
     }
     for (const std::string& entry : record.entries) tree_.Add(entry);
-    ST_ASSIGN_OR_RETURN(record.checkpoint_note,
-                        SignCheckpoint({.origin = options_.origin,
-                                        .size = tree_.size(),
-                                        .root = tree_.Root()},
-                                       key_));
+    ST_ASSIGN_OR_RETURN(
+        record.checkpoint_note,
+        SignCheckpoint({.origin = options_.origin, .size = tree_.size(), .root = tree_.Root()},
+                       key_));
     // Durable before anyone sees it: else a crash would make us sign another
     // tree of the same size.
     ST_RETURN_IF_ERROR(wal_.Append(record));
@@ -136,8 +135,9 @@ class LogWriter final : public AuditLog {
 
 absl::Status AuditLog::Create(Env& env, const LogOptions& options, const crypto::SigningKey& key) {
   if (!IsKeyName(options.origin)) {
-    return absl::InvalidArgumentError("the origin of an audit log must be a URL without scheme, "
-                                      "spaces and '+', of at most 255 bytes");
+    return absl::InvalidArgumentError(
+        "the origin of an audit log must be a URL without scheme, "
+        "spaces and '+', of at most 255 bytes");
   }
   const auto path = [&](absl::string_view name) { return JoinPath(options.directory, name); };
   ST_RETURN_IF_ERROR(env.CreateDirs(path(kStateFolder)));

@@ -37,8 +37,7 @@ class AuditLog {
  public:
   // Makes a new, empty log: directories, log.vkey, signed empty checkpoint.
   // AlreadyExists: there is one.
-  static absl::Status Create(Env& env, const LogOptions& options,
-                             const crypto::SigningKey& key);
+  static absl::Status Create(Env& env, const LogOptions& options, const crypto::SigningKey& key);
   // Opens the log for writing: replays what a crash left behind, cuts a torn
   // last record, refuses everything else that is wrong.
   // DataLoss: the log was changed, truncated or rolled back (says which file

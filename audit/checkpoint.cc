@@ -11,8 +11,8 @@
 namespace sealtrain::audit {
 
 std::string FormatCheckpoint(const Checkpoint& checkpoint) {
-  return absl::StrCat(checkpoint.origin, "\n", checkpoint.size, "\n",
-                      EncodeBase64(checkpoint.root), "\n");
+  return absl::StrCat(checkpoint.origin, "\n", checkpoint.size, "\n", EncodeBase64(checkpoint.root),
+                      "\n");
 }
 
 absl::StatusOr<Checkpoint> ParseCheckpoint(absl::string_view text) {

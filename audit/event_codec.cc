@@ -47,8 +47,8 @@ absl::StatusOr<std::string> EncodeEvent(Event event) {
   }
   std::string bytes = event.SerializeAsString();
   if (bytes.size() > kMaxEntryBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot log: event of ", bytes.size(),
-                                                   " bytes, more than ", kMaxEntryBytes));
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot log: event of ", bytes.size(), " bytes, more than ", kMaxEntryBytes));
   }
   // Text that is not UTF-8 serialises, but no reader would take it.
   if (!Event().ParseFromString(bytes)) {

@@ -58,8 +58,7 @@ absl::StatusOr<TreeEdge> ReadEdge(Env& env, const std::string& log_directory,
                       .index = HashesAtLevel(checkpoint.size, level) / kTileWidth,
                       .width = PartialWidth(checkpoint.size, level)};
     if (tile.width == 0) continue;
-    ST_ASSIGN_OR_RETURN(tiles[static_cast<std::size_t>(level)],
-                        ReadTile(env, log_directory, tile));
+    ST_ASSIGN_OR_RETURN(tiles[static_cast<std::size_t>(level)], ReadTile(env, log_directory, tile));
   }
   TreeEdge edge(std::move(tiles));
   if (edge.Root() != checkpoint.root) {
@@ -69,8 +68,8 @@ absl::StatusOr<TreeEdge> ReadEdge(Env& env, const std::string& log_directory,
   return edge;
 }
 
-absl::StatusOr<Bundle> Bundle::Read(Env& env, const std::string& log_directory,
-                                    std::uint64_t index, absl::Span<const Digest> leaf_hashes) {
+absl::StatusOr<Bundle> Bundle::Read(Env& env, const std::string& log_directory, std::uint64_t index,
+                                    absl::Span<const Digest> leaf_hashes) {
   const TileId tile{.index = index, .width = static_cast<std::uint32_t>(leaf_hashes.size())};
   ST_ASSIGN_OR_RETURN(File file, ReadPartialOrFull(env, log_directory, BundlePath, tile));
   Bundle bundle;

@@ -83,8 +83,7 @@ std::uint64_t TilesAtLevel(std::uint64_t size, int level) {
   return (HashesAtLevel(size, level) + kTileWidth - 1) / kTileWidth;
 }
 
-absl::StatusOr<VerifyReport> PublishedLog::Verify(
-    const std::vector<std::string>& old_checkpoints) {
+absl::StatusOr<VerifyReport> PublishedLog::Verify(const std::vector<std::string>& old_checkpoints) {
   ST_ASSIGN_OR_RETURN(const std::vector<OldCheckpoint> old, CollectOld(old_checkpoints));
   ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
 
@@ -208,16 +207,15 @@ absl::Status PublishedLog::CheckTilePartials(TileTree& tree, int level, std::uin
   if (!env_.Exists(JoinPath(directory_, PartialsPath(full_path)))) return absl::OkStatus();
   ST_ASSIGN_OR_RETURN(const auto hashes, tree.Tile(level, index));
   const Bytes bytes = EncodeTile(hashes);
-  return CheckPartials(full_path, hashes.size(), [&](std::size_t n) {
-    return ByteSpan(bytes).first(n * sizeof(Digest));
-  });
+  return CheckPartials(full_path, hashes.size(),
+                       [&](std::size_t n) { return ByteSpan(bytes).first(n * sizeof(Digest)); });
 }
 
 absl::Status PublishedLog::ForEach(std::uint64_t begin, std::uint64_t end,
                                    const std::function<bool(const Entry&)>& visit) {
   if (begin > end || end > checkpoint_.size) {
-    return absl::OutOfRangeError(absl::StrCat("no entries ", begin, " to ", end,
-                                              " in a log of size ", checkpoint_.size));
+    return absl::OutOfRangeError(
+        absl::StrCat("no entries ", begin, " to ", end, " in a log of size ", checkpoint_.size));
   }
   ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
   Entry entry;
@@ -242,11 +240,10 @@ absl::Status PublishedLog::ForEach(std::uint64_t begin, std::uint64_t end,
 absl::StatusOr<std::string> PublishedLog::Prove(std::uint64_t index) {
   ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
   TlogProof proof{.extra = {}, .index = index, .hashes = {}, .checkpoint_note = note_};
-  ST_ASSIGN_OR_RETURN(proof.hashes,
-                      ProveInclusion(index, checkpoint_.size,
-                                     [&](int height, std::uint64_t subtree) {
-                                       return tree.SubtreeHash(height, subtree);
-                                     }));
+  ST_ASSIGN_OR_RETURN(
+      proof.hashes, ProveInclusion(index, checkpoint_.size, [&](int height, std::uint64_t subtree) {
+        return tree.SubtreeHash(height, subtree);
+      }));
   return FormatTlogProof(proof);
 }
 
@@ -260,9 +257,9 @@ absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(Env& env, const std::
   }
   ST_ASSIGN_OR_RETURN(const std::string vkey_text, ReadRequired(env, directory, kVkeyFile));
   absl::string_view vkey = vkey_text;
-  absl::StatusOr<VerifierKey> key =
-      absl::ConsumeSuffix(&vkey, "\n") ? ParseVkey(vkey)
-                                       : absl::InvalidArgumentError("no newline at its end");
+  absl::StatusOr<VerifierKey> key = absl::ConsumeSuffix(&vkey, "\n")
+                                        ? ParseVkey(vkey)
+                                        : absl::InvalidArgumentError("no newline at its end");
   if (!key.ok()) {
     return absl::DataLossError(absl::StrCat(kVkeyFile, ": ", key.status().message()));
   }

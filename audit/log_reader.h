@@ -48,8 +48,7 @@ class LogReader {
   // the signed root, and against each note of `old_checkpoints` (texts that the
   // caller kept from earlier). DataLoss names the first bad entry, tile or
   // checkpoint; what it says "against" is in the report.
-  virtual absl::StatusOr<VerifyReport> Verify(
-      const std::vector<std::string>& old_checkpoints) = 0;
+  virtual absl::StatusOr<VerifyReport> Verify(const std::vector<std::string>& old_checkpoints) = 0;
 
   // Calls `visit` for entries [begin, end) in order, each proven against the
   // signed root before it is shown. `visit` returns false to stop. Entries with

@@ -36,10 +36,9 @@ absl::StatusOr<NoteSignature> ParseSignatureLine(absl::string_view line) {
   const std::optional<Bytes> bytes = DecodeBase64(fields[1]);
   if (!bytes || bytes->size() <= kKeyIdBytes) return Malformed("bad signature encoding");
   const ByteSpan span(*bytes);
-  return NoteSignature{
-      .name = std::string(fields[0]),
-      .key_id = static_cast<std::uint32_t>(GetBigEndian(span.first(kKeyIdBytes))),
-      .signature = Bytes(span.begin() + kKeyIdBytes, span.end())};
+  return NoteSignature{.name = std::string(fields[0]),
+                       .key_id = static_cast<std::uint32_t>(GetBigEndian(span.first(kKeyIdBytes))),
+                       .signature = Bytes(span.begin() + kKeyIdBytes, span.end())};
 }
 
 }  // namespace

@@ -49,8 +49,7 @@ absl::Status AppendPath(std::uint64_t index, Range range, SubtreeHash subtree_ha
                         ProofHashes& path) {
   if (range.size() == 1) return absl::OkStatus();
   const bool in_left = index < range.middle();
-  ST_RETURN_IF_ERROR(
-      AppendPath(index, in_left ? range.left() : range.right(), subtree_hash, path));
+  ST_RETURN_IF_ERROR(AppendPath(index, in_left ? range.left() : range.right(), subtree_hash, path));
   ST_ASSIGN_OR_RETURN(const Digest sibling,
                       RangeRoot(in_left ? range.right() : range.left(), subtree_hash));
   path.push_back(sibling);
@@ -129,8 +128,7 @@ absl::StatusOr<ProofHashes> ProveConsistency(std::uint64_t old_size, std::uint64
         absl::StrCat("no consistency proof from size ", old_size, " to ", new_size));
   }
   ProofHashes proof;
-  ST_RETURN_IF_ERROR(
-      AppendSubproof(old_size, {0, new_size}, /*whole=*/true, subtree_hash, proof));
+  ST_RETURN_IF_ERROR(AppendSubproof(old_size, {0, new_size}, /*whole=*/true, subtree_hash, proof));
   return proof;
 }
 

@@ -12,8 +12,7 @@ namespace sealtrain::audit {
 namespace {
 
 // A note file of the log; "" if it is empty. DataLoss: missing or too long.
-absl::StatusOr<std::string> ReadNoteFile(Env& env, const std::string& directory,
-                                         const char* name) {
+absl::StatusOr<std::string> ReadNoteFile(Env& env, const std::string& directory, const char* name) {
   absl::StatusOr<std::string> note = env.ReadFile(JoinPath(directory, name), kMaxNoteBytes);
   if (absl::IsNotFound(note.status()) || absl::IsOutOfRange(note.status())) {
     return absl::DataLossError(note.status().message());
@@ -33,7 +32,8 @@ absl::Status CheckReached(const WalContents& wal, const char* name, const std::s
   if (wal.base == *checkpoint || std::any_of(wal.records.begin(), wal.records.end(), is_it)) {
     return absl::OkStatus();
   }
-  const std::uint64_t end = wal.records.empty() ? wal.base.size : wal.records.back().checkpoint.size;
+  const std::uint64_t end =
+      wal.records.empty() ? wal.base.size : wal.records.back().checkpoint.size;
   return absl::DataLossError(absl::StrCat(
       name, ": signs size ", checkpoint->size, ", but ", kWalFile, " goes from ", wal.base.size,
       " to ", end, " (byte ", wal.end, ") and does not pass through it: changed or rolled back"));
@@ -42,7 +42,8 @@ absl::Status CheckReached(const WalContents& wal, const char* name, const std::s
 absl::Status CheckVkey(Env& env, const std::string& directory, const VerifierKey& key) {
   ST_ASSIGN_OR_RETURN(const std::string vkey, ReadNoteFile(env, directory, kVkeyFile));
   if (vkey != absl::StrCat(FormatVkey(key), "\n")) {
-    return absl::DataLossError(absl::StrCat(kVkeyFile, ": not the key that this log is opened with"));
+    return absl::DataLossError(
+        absl::StrCat(kVkeyFile, ": not the key that this log is opened with"));
   }
   return absl::OkStatus();
 }

@@ -24,8 +24,7 @@ std::optional<Digest> DecodeBase64Digest(absl::string_view text);
 // nothing else.
 inline constexpr std::uint64_t kMaxDecimal = std::numeric_limits<std::int64_t>::max();
 // A decimal number of at most `max` without sign or leading zeroes.
-std::optional<std::uint64_t> DecodeDecimal(absl::string_view text,
-                                           std::uint64_t max = kMaxDecimal);
+std::optional<std::uint64_t> DecodeDecimal(absl::string_view text, std::uint64_t max = kMaxDecimal);
 
 // Takes the first code point off `text`. Nothing, with `text` untouched, if it
 // is empty or does not start with well-formed UTF-8 (no overlong forms, no

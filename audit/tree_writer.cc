@@ -17,9 +17,9 @@ absl::StatusOr<TreeWriter> TreeWriter::Load(Env& env, std::string log_directory,
   ST_ASSIGN_OR_RETURN(writer.edge_, ReadEdge(env, writer.directory_, checkpoint));
   const std::vector<Digest>& leaf_hashes = writer.edge_.partial_tile(0);
   if (!leaf_hashes.empty()) {
-    ST_ASSIGN_OR_RETURN(const Bundle bundle, Bundle::Read(env, writer.directory_,
-                                                          checkpoint.size / kTileWidth,
-                                                          leaf_hashes));
+    ST_ASSIGN_OR_RETURN(
+        const Bundle bundle,
+        Bundle::Read(env, writer.directory_, checkpoint.size / kTileWidth, leaf_hashes));
     writer.tail_bundle_ = std::string(bundle.prefix(bundle.size()));
   }
   writer.published_size_ = checkpoint.size;

@@ -174,8 +174,7 @@ absl::StatusOr<WalContents> ParseWal(ByteSpan file, const std::string& name,
   contents.base_note = std::string(header.TakeNote());
   const std::size_t covered = file.size() - header.left();
   contents.last_digest = header.TakeDigest();
-  if (!magic_ok || header.failed() ||
-      crypto::Sha256(file.first(covered)) != contents.last_digest) {
+  if (!magic_ok || header.failed() || crypto::Sha256(file.first(covered)) != contents.last_digest) {
     return absl::DataLossError(absl::StrCat(name, ": bad header at byte 0"));
   }
   absl::StatusOr<Checkpoint> base = VerifyCheckpoint(contents.base_note, key);
@@ -201,8 +200,7 @@ absl::StatusOr<WalContents> ParseWal(ByteSpan file, const std::string& name,
       break;
     }
     const std::uint64_t new_size = size + parsed->content.record.entries.size();
-    if (parsed->previous != contents.last_digest ||
-        parsed->content.record.first_index != size ||
+    if (parsed->previous != contents.last_digest || parsed->content.record.first_index != size ||
         parsed->content.checkpoint.size != new_size) {
       return absl::DataLossError(
           absl::StrCat(name, ": record at byte ", contents.end, " does not follow the one before"));

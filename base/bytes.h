@@ -15,7 +15,7 @@ namespace sealtrain {
 
 using ByteSpan = absl::Span<const std::uint8_t>;
 using MutableByteSpan = absl::Span<std::uint8_t>;
-using Bytes = std::vector<std::uint8_t>;  // public bytes only: never a secret
+using Bytes = std::vector<std::uint8_t>;      // public bytes only: never a secret
 using Digest = std::array<std::uint8_t, 32>;  // SHA-256
 using Id = std::array<std::uint8_t, 16>;      // random identifier
 

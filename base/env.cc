@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -194,7 +195,9 @@ class PosixEnv final : public Env {
     const std::string parent = DirName(path);
     if (parent == path) return PosixError(ENOENT, "cannot create folder", path);
     ST_RETURN_IF_ERROR(CreateDirs(parent));
-    return CreateDirs(path);
+    // Once more and no further: some folders, /proc for one, take no children.
+    if (::mkdir(path.c_str(), 0700) != 0) return PosixError(errno, "cannot create folder", path);
+    return SyncDir(parent);
   }
 
   bool Exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
@@ -251,6 +254,12 @@ absl::Status WriteFileDurably(Env& env, const std::string& path, ByteSpan bytes)
 std::string JoinPath(absl::string_view a, absl::string_view b) {
   if (a.empty()) return std::string(b);
   return absl::StrCat(a, absl::EndsWith(a, "/") ? "" : "/", b);
+}
+
+std::string CanonicalPath(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, error);
+  return error ? path : canonical.string();
 }
 
 std::string DirName(absl::string_view path) {

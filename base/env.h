@@ -88,11 +88,14 @@ class Env {
 
 // Replaces `path` by a file of these bytes so that a crash leaves the old or
 // the new one: temporary file, sync, rename, sync of the folder. A failure
-// leaves the old file and no temporary one.
+// leaves the old file and no temporary one; if it was the last step that
+// failed, the new file, which a crash may still take back.
 absl::Status WriteFileDurably(Env& env, const std::string& path, ByteSpan bytes);
 
 // `a`/`b`, with exactly one separator.
 std::string JoinPath(absl::string_view a, absl::string_view b);
+// `path` without symbolic links and dots, as far as it exists.
+std::string CanonicalPath(const std::string& path);
 // Everything before the last separator; "." if there is none.
 std::string DirName(absl::string_view path);
 

@@ -8,11 +8,11 @@
 #include "absl/status/statusor.h"
 
 // Returns the status of `expr` from the enclosing function unless it is OK.
-#define ST_RETURN_IF_ERROR(expr)                              \
-  do {                                                        \
-    if (absl::Status st_status = (expr); !st_status.ok()) {   \
-      return st_status;                                       \
-    }                                                         \
+#define ST_RETURN_IF_ERROR(expr)                            \
+  do {                                                      \
+    if (absl::Status st_status = (expr); !st_status.ok()) { \
+      return st_status;                                     \
+    }                                                       \
   } while (false)
 
 // Moves the value of the StatusOr `expr` into `lhs`, or returns its status.

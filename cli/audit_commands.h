@@ -43,7 +43,7 @@ class AuditContext {
   bool json_ = false;
 };
 
-void AddQueryCommands(CLI::App& app, AuditContext& context);   // log, search, show, dangling, export
+void AddQueryCommands(CLI::App& app, AuditContext& context);  // log, search, show, dangling, export
 void AddVerifyCommands(CLI::App& app, AuditContext& context);  // verify, prove, check
 
 }  // namespace sealtrain::cli

@@ -14,15 +14,15 @@ namespace sealtrain::cli {
 // As given on the command line. Values of one flag are alternatives; different
 // flags must all hold.
 struct FilterFlags {
-  std::string since;  // "" is no bound
-  std::string until;
-  std::vector<std::string> principals;
-  std::vector<std::string> purposes;
-  std::vector<std::string> datasets;
-  std::vector<std::string> columns;
-  std::vector<std::string> models;
-  std::vector<std::string> verdicts;
-  std::vector<std::string> types;
+  std::string since = "";  // "" is no bound
+  std::string until = "";
+  std::vector<std::string> principals = {};
+  std::vector<std::string> purposes = {};
+  std::vector<std::string> datasets = {};
+  std::vector<std::string> columns = {};
+  std::vector<std::string> models = {};
+  std::vector<std::string> verdicts = {};
+  std::vector<std::string> types = {};
 };
 
 class Filter {

@@ -24,18 +24,19 @@ using Json = nlohmann::ordered_json;
 
 bool IsUnsafe(char32_t c) {
   const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
-  return c < 0x20 || within(0x7F, 0x9F) ||        // control characters, C0 and C1
-         c == 0x00AD || c == 0x061C ||            // soft hyphen, Arabic letter mark
-         c == 0x180E || within(0x200B, 0x200F) || // invisible, direction marks
-         within(0x2028, 0x202E) ||                // line separators, direction overrides
-         within(0x2060, 0x206F) || c == 0xFEFF || // invisible, direction isolates
-         within(0xFFF0, 0xFFFB) ||                // interlinear annotation
-         within(0xE0000, 0xE0FFF);                // tags
+  return c < 0x20 || within(0x7F, 0x9F) ||         // control characters, C0 and C1
+         c == 0x00AD || c == 0x061C ||             // soft hyphen, Arabic letter mark
+         c == 0x180E || within(0x200B, 0x200F) ||  // invisible, direction marks
+         within(0x2028, 0x202E) ||                 // line separators, direction overrides
+         within(0x2060, 0x206F) || c == 0xFEFF ||  // invisible, direction isolates
+         within(0xFFF0, 0xFFFB) ||                 // interlinear annotation
+         within(0xE0000, 0xE0FFF);                 // tags
 }
 
 std::size_t CodePoints(absl::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 std::string Padded(std::string text, std::size_t width) {
@@ -186,15 +187,14 @@ std::string FormatLine(const audit::Entry& entry, const LineStyle& style) {
   const audit::Event& event = entry.event;
   std::string verdict = Padded(VerdictName(event.phase()), 9);
   if (style.colour) verdict = Coloured(std::move(verdict), event.phase());
-  const std::vector<std::string> columns = {
-      absl::StrFormat("%*d", style.index_width, entry.index),
-      FormatSeconds(event.wall_time_ns()),
-      std::move(verdict),
-      Padded(OrDash(event.actor().principal()), 16),
-      Padded(TypeName(event.type()), 18),
-      Padded(WhatTo(event.object()), 16),
-      Padded(OrDash(event.purpose()), 16),
-      Remark(event)};
+  const std::vector<std::string> columns = {absl::StrFormat("%*d", style.index_width, entry.index),
+                                            FormatSeconds(event.wall_time_ns()),
+                                            std::move(verdict),
+                                            Padded(OrDash(event.actor().principal()), 16),
+                                            Padded(TypeName(event.type()), 18),
+                                            Padded(WhatTo(event.object()), 16),
+                                            Padded(OrDash(event.purpose()), 16),
+                                            Remark(event)};
   std::string line = absl::StrJoin(columns, "  ");
   line.erase(line.find_last_not_of(' ') + 1);
   return line;

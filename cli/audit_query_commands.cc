@@ -150,8 +150,7 @@ void AddQueryOptions(CLI::App& command, QueryFlags& flags) {
   command.add_option("--verdict", filter.verdicts,
                      "intent, denied, succeeded, failed or abandoned");
   command.add_option("--type", filter.types, "Such as train-access, policy-applied");
-  command.add_option("-n,--limit", flags.limit, "Stop after so many")
-      ->check(CLI::PositiveNumber);
+  command.add_option("-n,--limit", flags.limit, "Stop after so many")->check(CLI::PositiveNumber);
   command.add_flag("--reverse", flags.reverse, "Oldest first");
   for (CLI::Option* option : command.get_options()) {
     if (option->get_items_expected_max() > 1) option->allow_extra_args(false);
@@ -241,11 +240,10 @@ absl::Status RunDangling(AuditContext& context) {
 
 absl::Status RunExport(AuditContext& context) {
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
-  ST_RETURN_IF_ERROR(
-      reader->ForEach(0, reader->checkpoint().size, [&](const Entry& entry) {
-        std::cout << OneLine(ToJson(entry)) << "\n";
-        return static_cast<bool>(std::cout);
-      }));
+  ST_RETURN_IF_ERROR(reader->ForEach(0, reader->checkpoint().size, [&](const Entry& entry) {
+    std::cout << OneLine(ToJson(entry)) << "\n";
+    return static_cast<bool>(std::cout);
+  }));
   std::cout.flush();
   if (!std::cout) return absl::UnavailableError("cannot write to standard output");
   const audit::Checkpoint& checkpoint = reader->checkpoint();
@@ -273,11 +271,12 @@ void AddQueryCommands(CLI::App& app, AuditContext& context) {
            "  sealtrain-audit search --dataset mails@3 --column client_ip --type train-access",
            /*must_find=*/true);
 
-  CLI::App& show = *app.add_subcommand(
-      "show", "All fields of one entry, and the other entries of its request");
+  CLI::App& show =
+      *app.add_subcommand("show", "All fields of one entry, and the other entries of its request");
   const auto index = std::make_shared<std::uint64_t>();
   show.add_option("N", *index, "The entry's index")->required();
-  show.callback([&context, index] { context.run = [&context, index] { return RunShow(context, *index); }; });
+  show.callback(
+      [&context, index] { context.run = [&context, index] { return RunShow(context, *index); }; });
 
   CLI::App& dangling = *app.add_subcommand(
       "dangling",

@@ -39,8 +39,8 @@ absl::StatusOr<absl::Time> ParseTime(absl::string_view text, absl::Time now) {
   std::string ignored;
   if (!absl::ParseTime(absl::RFC3339_full, text, &time, &ignored) ||
       time == absl::InfiniteFuture() || time == absl::InfinitePast()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("not a time: \"", text, "\" (2026-11-23T01:28:01Z, or 90s, 30m, 12h, 2d, 1w)"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "not a time: \"", text, "\" (2026-11-23T01:28:01Z, or 90s, 30m, 12h, 2d, 1w)"));
   }
   return time;
 }

@@ -59,8 +59,9 @@ absl::Status RunVerify(AuditContext& context, const std::vector<std::string>& ol
     std::cerr << "note: who can replace the whole folder can replace its key too; give --vkey.\n";
   }
   if (old.empty()) {
-    std::cerr << "note: who holds the log's key can rewrite it, and a backup can bring an old state\n"
-                 "back. Only a checkpoint kept elsewhere shows that: give it with --old.\n";
+    std::cerr
+        << "note: who holds the log's key can rewrite it, and a backup can bring an old state\n"
+           "back. Only a checkpoint kept elsewhere shows that: give it with --old.\n";
   }
   return absl::OkStatus();
 }

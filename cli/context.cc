@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -13,6 +14,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 
@@ -70,8 +72,7 @@ void OnStopSignal(int) { stop_requested = true; }
 void Context::AddGlobalOptions(CLI::App& app) {
   app.add_option("--home", home_, "Custody's state (default: $SEALTRAIN_HOME)")
       ->envname("SEALTRAIN_HOME");
-  app.add_option("--store", store_, "Data store (default: HOME/store)")
-      ->envname("SEALTRAIN_STORE");
+  app.add_option("--store", store_, "Data store (default: HOME/store)")->envname("SEALTRAIN_STORE");
   principal_ = DefaultPrincipal();
   app.add_option("--principal", principal_, "Who asks, as the policy names them")
       ->capture_default_str();
@@ -149,6 +150,10 @@ void CatchStopSignals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one kills
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+}
+
+std::string FormatEpsilon(double epsilon) {
+  return absl::StrFormat("%.4f", std::ceil(epsilon * 1e4) / 1e4);
 }
 
 std::string WithCommas(std::uint64_t n) {

@@ -71,6 +71,9 @@ void AddTrainingCommands(CLI::App& app, Context& context);  // train, model
 bool StopRequested();
 void CatchStopSignals();
 
+// An upper bound with four decimals, rounded up so that what is printed holds.
+std::string FormatEpsilon(double epsilon);
+
 // "12,345"; and an absl::Time as RFC 3339 in UTC.
 std::string WithCommas(std::uint64_t n);
 std::string FormatUtc(absl::Time t);

@@ -176,12 +176,12 @@ json EntryJson(const custody::BudgetEntry& entry) {
 std::string BudgetText(const custody::Budget& budget) {
   std::string text;
   if (budget.unit != policy::PRIVACY_UNIT_UNSPECIFIED) {
-    absl::StrAppendFormat(&text, "Per %s: epsilon %.4f spent at delta %g\n",
-                          policy::PrivacyUnit_Name(budget.unit), budget.epsilon_spent,
-                          budget.delta);
+    absl::StrAppendFormat(&text, "Per %s: epsilon %s spent at delta %g\n",
+                          policy::PrivacyUnit_Name(budget.unit),
+                          FormatEpsilon(budget.epsilon_spent), budget.delta);
     for (const custody::BudgetEntry& entry : budget.entries) {
-      absl::StrAppendFormat(&text, "  %s  epsilon %-8.4f  %s steps  %s  by %s%s\n",
-                            FormatUtc(entry.reserved_at), entry.epsilon,
+      absl::StrAppendFormat(&text, "  %s  epsilon %-8s  %s steps  %s  by %s%s\n",
+                            FormatUtc(entry.reserved_at), FormatEpsilon(entry.epsilon),
                             WithCommas(entry.plan.phase.steps), Shown(entry.model),
                             Shown(entry.principal), entry.settled ? "" : "  (not settled)");
     }

@@ -447,6 +447,9 @@ absl::Status RunIngest(Context& context, const IngestArgs& args) {
   options.store = store;
   options.request = {
       .principal = context.principal(), .dataset = args.dataset, .purpose = args.purpose};
+  if (args.has_source_name && args.source_name.empty()) {
+    return context.UsageError("--source-name is empty");
+  }
   options.source_name = args.has_source_name ? args.source_name : from_stdin ? "" : args.from;
   options.max_skipped = args.max_skipped;
   options.dry_run = args.dry_run;
@@ -497,6 +500,7 @@ void AddIngestCommand(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"jsonl", "csv", "protobuf"}));
   ingest->add_option("--purpose", args->purpose, "What for, as the policy names it")->required();
   ingest->add_option("--max-skipped", args->max_skipped, "Bad records to skip before giving up")
+      ->check(CLI::Range(0.0, 1e15))
       ->capture_default_str();
   const CLI::Option* source_name =
       ingest->add_option("--source-name", args->source_name,

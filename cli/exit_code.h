@@ -8,14 +8,14 @@ namespace sealtrain::cli {
 
 enum ExitCode : int {
   kOk = 0,
-  kCheckFailed = 1,       // findings, bad input, no such thing
+  kCheckFailed = 1,  // findings, bad input, no such thing
   kUsage = 2,
-  kDenied = 3,            // by policy
-  kIntegrity = 4,         // tampered, truncated, rolled back, forked
-  kBudgetExhausted = 5,   // privacy budget
-  kKeyUnavailable = 6,    // wrong passphrase, expired, revoked or destroyed
-  kCannotHonour = 7,      // this machine cannot carry out an obligation
-  kTryAgain = 75,         // disk full, in use, interrupted
+  kDenied = 3,           // by policy
+  kIntegrity = 4,        // tampered, truncated, rolled back, forked
+  kBudgetExhausted = 5,  // privacy budget
+  kKeyUnavailable = 6,   // wrong passphrase, expired, revoked or destroyed
+  kCannotHonour = 7,     // this machine cannot carry out an obligation
+  kTryAgain = 75,        // disk full, in use, interrupted
 };
 
 inline ExitCode ExitCodeFor(const absl::Status& status) {

@@ -97,8 +97,8 @@ absl::Status RunTests(Context& context, const std::string& file) {
   json list = json::array();
   for (const policy::TestResult& result : results) {
     failed += result.passed ? 0 : 1;
-    absl::StrAppend(&page, result.passed ? "pass  " : "FAIL  ",
-                    absl::Utf8SafeCEscape(result.name), "\n");
+    absl::StrAppend(&page, result.passed ? "pass  " : "FAIL  ", absl::Utf8SafeCEscape(result.name),
+                    "\n");
     if (!result.passed) {
       absl::StrAppend(&page, "      ", file, ":", result.line, ": ", result.message, "\n");
     }
@@ -121,6 +121,7 @@ struct ExplainArgs {
   std::string action;
   std::string purpose;
   std::vector<std::string> columns;
+  std::string trust;
   std::string file;
 };
 
@@ -170,15 +171,19 @@ bool TakesColumns(policy::Action action) {
 absl::Status RunExplain(Context& context, const ExplainArgs& args) {
   policy::Action action;
   if (!policy::Action_Parse(args.action, &action) || action == policy::ACTION_UNSPECIFIED) {
-    return context.UsageError(
-        absl::StrCat("no such action: ", absl::Utf8SafeCEscape(args.action)));
+    return context.UsageError(absl::StrCat("no such action: ", absl::Utf8SafeCEscape(args.action)));
   }
-  ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian,
-                      context.OpenCustodian());
-  ST_ASSIGN_OR_RETURN(policy::Request request,
-                      custodian->RequestFor(context.principal(), action, args.dataset,
-                                            args.purpose, args.columns));
+  policy::Trust trust = policy::TRUST_UNSPECIFIED;
+  if (!args.trust.empty() && !policy::Trust_Parse(args.trust, &trust)) {
+    return context.UsageError(absl::StrCat("no such trust: ", absl::Utf8SafeCEscape(args.trust)));
+  }
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(
+      policy::Request request,
+      custodian->RequestFor(context.principal(), action, args.dataset, args.purpose, args.columns));
   if (!TakesColumns(action)) request.columns.clear();
+  // Custody measured this process, which is not the one that will ask.
+  if (!args.trust.empty()) request.trust = trust;
   policy::Decision decision;
   if (args.file.empty()) {
     ST_ASSIGN_OR_RETURN(decision, custodian->Explain(request));
@@ -215,8 +220,7 @@ int HexValue(std::uint8_t digit) {
 }
 
 absl::StatusOr<crypto::SigningKey> ReadKeyFile(const std::string& path) {
-  ST_ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file,
-                      Env::Posix().OpenForRead(path));
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file, Env::Posix().OpenForRead(path));
   const absl::Status no_key =
       absl::InvalidArgumentError(absl::StrCat("not a key made by `policy keygen`: ", path));
   if (file->size() != kKeyFileBytes) return no_key;
@@ -270,6 +274,15 @@ absl::Status RunApprove(Context& context, const ApproveArgs& args) {
                       policy::LoadedPolicy::Load(text, args.file));
   ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, ReadKeyFile(args.key));
   ST_ASSIGN_OR_RETURN(const std::string line, custody::ApprovePolicy(text, args.name, key));
+  // A first policy is judged by its own approvers, later ones by those in force.
+  if (loaded.proto().version() == 1) {
+    absl::Status known = custody::VerifyApprovals(text, line, loaded.proto().approval()).status();
+    if (!known.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(args.file, ": no approver has the name ", absl::Utf8SafeCEscape(args.name),
+                       " and the public key ", HexEncode(key.public_key())));
+    }
+  }
 
   const std::string path = ApprovalsPath(args.file);
   std::string approvals;
@@ -280,9 +293,9 @@ absl::Status RunApprove(Context& context, const ApproveArgs& args) {
   approvals = absl::StrCat(WithoutLinesBy(approvals, args.name), line);
   ST_RETURN_IF_ERROR(WriteFileDurably(Env::Posix(), path, AsBytes(approvals)));
   const std::string digest = HexEncode(loaded.sha256());
-  context.Print({{"approvals_file", path}, {"name", args.name}, {"sha256", digest}},
-                absl::StrCat(args.name, " approved ", args.file, "\nSHA-256  ", digest,
-                             "\nwritten  ", path));
+  context.Print(
+      {{"approvals_file", path}, {"name", args.name}, {"sha256", digest}},
+      absl::StrCat(args.name, " approved ", args.file, "\nSHA-256  ", digest, "\nwritten  ", path));
   return absl::OkStatus();
 }
 
@@ -295,23 +308,22 @@ absl::Status RunApply(Context& context, const std::string& file) {
   if (const std::string path = ApprovalsPath(file); Env::Posix().Exists(path)) {
     ST_ASSIGN_OR_RETURN(approvals, Env::Posix().ReadFile(path, kMaxApprovalBytes));
   }
-  ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian,
-                      context.OpenCustodian());
-  ST_RETURN_IF_ERROR(custodian->ApplyPolicy(context.principal(), text, file, approvals));
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
+  // Applying the set in force again changes nothing, and says where we are.
+  const absl::Status applied = custodian->ApplyPolicy(context.principal(), text, file, approvals);
+  if (!absl::IsAlreadyExists(applied)) ST_RETURN_IF_ERROR(applied);
   const std::string digest = HexEncode(loaded.sha256());
   const std::uint64_t version = loaded.proto().version();
-  context.Print({{"id", loaded.proto().id()}, {"version", version}, {"sha256", digest}},
-                absl::StrCat("In force: ", absl::Utf8SafeCEscape(loaded.proto().id()), " version ",
-                             version, "\nSHA-256   ", digest, "  (previous_sha256 of version ",
-                             version + 1, ")"));
+  context.Print(
+      {{"id", loaded.proto().id()}, {"version", version}, {"sha256", digest}},
+      absl::StrCat("In force: ", absl::Utf8SafeCEscape(loaded.proto().id()), " version ", version,
+                   "\nSHA-256   ", digest, "  (previous_sha256 of version ", version + 1, ")"));
   return absl::OkStatus();
 }
 
 absl::Status RunHistory(Context& context) {
-  ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian,
-                      context.OpenCustodian());
-  ST_ASSIGN_OR_RETURN(const std::vector<custody::PolicyRecord> history,
-                      custodian->PolicyHistory());
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const std::vector<custody::PolicyRecord> history, custodian->PolicyHistory());
   std::string page;
   json list = json::array();
   for (const custody::PolicyRecord& record : history) {
@@ -333,7 +345,8 @@ absl::Status RunHistory(Context& context) {
   return absl::OkStatus();
 }
 
-constexpr char kExamples[] = R"(Who may do what with which data, under which duties (docs/policy.md).
+constexpr char kExamples[] =
+    R"(Who may do what with which data, under which duties (docs/policy.md).
 
 Examples:
   sealtrain policy check mail.textproto --schema mail.proto --message Mail
@@ -355,9 +368,8 @@ void AddPolicyCommands(CLI::App& app, Context& context) {
   command->add_option("FILE", check->file, "Policy set in text format")->required();
   command->add_option("--schema", check->schema, "A .proto file to check the policy against");
   command->add_option("--message", check->message, "The record's message in that file");
-  command->callback([&context, check] {
-    context.run = [&context, check] { return RunCheck(context, *check); };
-  });
+  command->callback(
+      [&context, check] { context.run = [&context, check] { return RunCheck(context, *check); }; });
 
   auto test_file = std::make_shared<std::string>();
   command = policy->add_subcommand("test", "Run the tests that stand in a file");
@@ -373,7 +385,11 @@ void AddPolicyCommands(CLI::App& app, Context& context) {
   command->add_option("--action", explain->action, "INGEST, SEAL, TRAIN, EVALUATE, ...")
       ->required();
   command->add_option("--purpose", explain->purpose, "A purpose the policy declares")->required();
-  command->add_option("--column", explain->columns, "Column asked for; may be repeated (default: all)");
+  command->add_option("--column", explain->columns,
+                      "Column asked for; may be repeated (default: all)");
+  command->add_option(
+      "--assume-trust", explain->trust,
+      "PLAIN, LOCKED or SANDBOXED: of the job that will ask (default: of this one)");
   command->add_option("--file", explain->file, "Ask this file instead of the policy in force");
   command->callback([&context, explain] {
     context.run = [&context, explain] { return RunExplain(context, *explain); };

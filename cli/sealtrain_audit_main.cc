@@ -9,7 +9,8 @@
 namespace sealtrain::cli {
 namespace {
 
-constexpr char kDescription[] = R"help(Reads and verifies the audit log: who opened what, when and what for.
+constexpr char kDescription[] =
+    R"help(Reads and verifies the audit log: who opened what, when and what for.
 
 Examples:
   sealtrain-audit --home H log -n 20
@@ -35,9 +36,12 @@ int Run(int argc, char** argv) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
   const absl::Status status = context.run();
-  std::cout.flush();
   if (!status.ok()) {
     std::cerr << "sealtrain-audit: " << EscapeForTerminal(std::string(status.message())) << "\n";
+  }
+  if (!std::cout.flush()) {
+    std::cerr << "sealtrain-audit: cannot write the output\n";
+    return kTryAgain;
   }
   if (context.exit_code >= 0) return context.exit_code;
   return ExitCodeFor(status);

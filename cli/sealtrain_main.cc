@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "sealtrain/cli/context.h"
+#include "sealtrain/trainer/lockdown.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -39,7 +40,9 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
   CatchStopSignals();
-  const absl::Status status = context.run ? context.run() : context.UsageError("no command");
+  // Every command may come to hold keys or records; custody measures this.
+  absl::Status status = trainer::LockDown();
+  if (status.ok()) status = context.run ? context.run() : context.UsageError("no command");
   if (!status.ok()) {
     std::cerr << "sealtrain: " << status.message() << "\n";
     if (context.json()) {
@@ -49,7 +52,10 @@ int Main(int argc, char** argv) {
                     "");
     }
   }
-  std::cout.flush();
+  if (!std::cout.flush()) {
+    std::cerr << "sealtrain: cannot write the output\n";
+    return kTryAgain;
+  }
   return context.exit_code >= 0 ? context.exit_code : ExitCodeFor(status);
 }
 

@@ -1,7 +1,11 @@
 #include "sealtrain/custody/custodian.h"
 
+#include <filesystem>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/log_reader.h"
 #include "sealtrain/base/status_macros.h"
@@ -17,11 +21,16 @@ audit::LogOptions LogOptionsFor(const std::string& home, const std::string& orig
   return {.directory = AuditPath(home), .origin = origin};
 }
 
+// What Create makes beside the configuration, which comes last.
+std::vector<std::string> MadeBeforeConfig(const std::string& home) {
+  return {KeyStorePath(home), AuditPath(home), PolicyDirectory(home)};
+}
+
 absl::Status CheckNothingThere(Env& env, const std::string& home) {
   if (env.Exists(ConfigPath(home))) {
     return absl::AlreadyExistsError(absl::StrCat("there is a home already: ", home));
   }
-  for (const std::string& path : {KeyStorePath(home), AuditPath(home), PolicyDirectory(home)}) {
+  for (const std::string& path : MadeBeforeConfig(home)) {
     // Never cleared away by us: it may be all that is left of a damaged home.
     if (env.Exists(path)) {
       return absl::AlreadyExistsError(
@@ -63,7 +72,7 @@ absl::Status SettleDebts(Env& env, const std::string& home, Database& db, audit:
 absl::Status Custodian::Create(const CustodianOptions& options, const InitOptions& init,
                                const crypto::SecretBytes& passphrase) {
   Env& env = *options.env;
-  const std::string& home = options.home;
+  const std::string home = CanonicalPath(options.home);
   HomeSettings settings{.log_origin = init.log_origin, .argon2 = init.argon2};
   settings.argon2.salt = crypto::RandomId();
   ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, settings.argon2));
@@ -74,6 +83,15 @@ absl::Status Custodian::Create(const CustodianOptions& options, const InitOption
   ST_RETURN_IF_ERROR(env.CreateDirs(home));
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock, env.Lock(LockPath(home)));
   ST_RETURN_IF_ERROR(CheckNothingThere(env, home));
+
+  // A failed init takes back what it made, so that it can simply be tried again.
+  auto take_back = absl::MakeCleanup([&home] {
+    std::error_code ignored;
+    for (const std::string& path : MadeBeforeConfig(home)) {
+      std::filesystem::remove_all(path, ignored);
+    }
+    std::filesystem::remove(KeyStorePath(home) + "-journal", ignored);
+  });
 
   // The log first, for it judges the origin before it writes anything.
   const audit::LogOptions log_options = LogOptionsFor(home, init.log_origin);
@@ -97,11 +115,16 @@ absl::Status Custodian::Create(const CustodianOptions& options, const InitOption
     ST_RETURN_IF_ERROR(log->Append(std::move(created)).status());
   }
   // Last: without it the folder is no home.
-  return WriteHomeConfig(env, home, settings);
+  ST_RETURN_IF_ERROR(WriteHomeConfig(env, home, settings));
+  std::move(take_back).Cancel();
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOptions& options,
+absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOptions& given,
                                                            const crypto::SecretBytes& passphrase) {
+  CustodianOptions options = given;
+  // The key store refuses links on its way; the way to the home may have some.
+  options.home = CanonicalPath(given.home);
   Env& env = *options.env;
   const std::string& home = options.home;
   if (!env.Exists(ConfigPath(home))) {

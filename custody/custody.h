@@ -135,7 +135,8 @@ class Custody {
   virtual ~Custody() = default;
 
   // --- data sets -----------------------------------------------------------
-  // A name is 1 to 8 segments of [a-z0-9_-]+ joined by '/', at most 128 bytes.
+  // A name is 1 to 8 segments of [a-z0-9_-]+ joined by '/', at most 128 bytes;
+  // no segment is manifests, models, reviews or shards, which the store has for its own.
   // AlreadyExists; InvalidArgument: not a name.
   virtual absl::Status CreateDataset(const std::string& principal, const std::string& name,
                                      std::shared_ptr<const policy::Schema> schema) = 0;
@@ -196,7 +197,7 @@ class Custody {
   // lease is no obstacle: what was spent must be booked. After any of these
   // errors it is booked, and no model is registered:
   // AlreadyExists: a model of that name (checked in RequestTrain as well).
-  // InvalidArgument: more steps than reserved, or a model id of another run.
+  // InvalidArgument: another number of steps than reserved, or a model id of another run.
   // FailedPrecondition: the lease was revoked.
   virtual absl::Status FinishTrain(Permit<policy::TRAIN> permit, Outcome outcome,
                                    std::uint64_t steps_taken, const Id& model_object_id,

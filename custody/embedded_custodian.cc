@@ -33,10 +33,28 @@ absl::Time EmbeddedCustodian::Now() const {
   return latest_;
 }
 
+namespace {
+
+// Of an entry's bytes, what the names of all columns may take: each access is
+// logged with them, and what cannot be logged cannot be allowed.
+constexpr std::size_t kMaxColumnNamesBytes = audit::kMaxEntryBytes / 2;
+
+absl::Status CheckColumnNamesFitTheLog(const policy::Schema& schema) {
+  std::size_t bytes = 0;
+  for (const policy::Column& column : schema.columns()) bytes += column.name.size() + 4;
+  if (bytes <= kMaxColumnNamesBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the names of the columns of ", schema.message_name(), " take ", bytes,
+                   " bytes in every entry of the audit log, more than ", kMaxColumnNamesBytes));
+}
+
+}  // namespace
+
 absl::Status EmbeddedCustodian::CreateDataset(const std::string& principal, const std::string& name,
                                               std::shared_ptr<const policy::Schema> schema) {
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
   ST_RETURN_IF_ERROR(CheckName("data set", name));
+  ST_RETURN_IF_ERROR(CheckColumnNamesFitTheLog(*schema));
   absl::MutexLock lock(&mutex_);
   if (const absl::Status status = catalog_.GetDataset(name).status(); !absl::IsNotFound(status)) {
     ST_RETURN_IF_ERROR(status);

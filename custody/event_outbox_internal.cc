@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "sealtrain/audit/event_codec.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/secret_bytes.h"
 
@@ -10,6 +11,8 @@ namespace sealtrain::custody {
 
 absl::Status EventOutbox::Owe(const Id& key, audit::Event& event) {
   if (event.uid().empty()) event.set_uid(std::string(AsText(crypto::RandomId())));
+  // What the log would refuse must not be committed: it could never be settled.
+  ST_RETURN_IF_ERROR(audit::EncodeEvent(event).status());
   ST_RETURN_IF_ERROR(Forget(key));
   ST_ASSIGN_OR_RETURN(Statement insert,
                       db_->Prepare("INSERT INTO owed_event (request_uid, event) VALUES (?, ?)"));

@@ -59,7 +59,9 @@ absl::Status EmbeddedCustodian::FinishTrain(Permit<policy::TRAIN> permit, Outcom
     refusal = leases_.CheckNotRevoked(grant.permit_id);
     if (!refusal.ok()) {
       // revoked: its model is not wanted any more
-    } else if (charged.has_value() && steps_taken > charged->plan.phase.steps) {
+    } else if (charged.has_value() && steps_taken != charged->plan.phase.steps) {
+      // A model of fewer steps is not what was planned, and its claim to have
+      // cost less is one that custody cannot check.
       refusal = absl::InvalidArgumentError(absl::StrCat(
           "the run took ", steps_taken, " steps and had reserved ", charged->plan.phase.steps));
     } else if (jobs_[grant.permit_id].model_objects.count(model_object_id) == 0) {

@@ -15,11 +15,19 @@ constexpr std::size_t kMaxSegments = 8;
 constexpr std::size_t kMaxWordBytes = 255;
 constexpr std::size_t kMaxShownBytes = 64;
 
+// What the store calls its own folders: a data set of that name would lie
+// inside another one's.
+bool IsReserved(absl::string_view segment) {
+  return segment == "manifests" || segment == "models" || segment == "reviews" ||
+         segment == "shards";
+}
+
 bool IsSegment(absl::string_view segment) {
-  return !segment.empty() && std::all_of(segment.begin(), segment.end(), [](char c) {
-    return absl::ascii_islower(static_cast<unsigned char>(c)) ||
-           absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' || c == '-';
-  });
+  return !segment.empty() && !IsReserved(segment) &&
+         std::all_of(segment.begin(), segment.end(), [](char c) {
+           return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+                  absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+         });
 }
 
 std::string Shown(absl::string_view text) {
@@ -40,7 +48,7 @@ absl::Status CheckName(absl::string_view what, absl::string_view name) {
   return absl::InvalidArgumentError(
       absl::StrCat(what, " ", Shown(name),
                    " is not a name: 1 to 8 parts of a-z, 0-9, '_' and '-' joined by '/', at most ",
-                   kMaxNameBytes, " bytes"));
+                   kMaxNameBytes, " bytes, none of them manifests, models, reviews or shards"));
 }
 
 absl::Status CheckWord(absl::string_view what, absl::string_view word) {

@@ -41,6 +41,7 @@ make_home() {
   export SEALTRAIN_HOME=$work/home SEALTRAIN_STORE=$work/store
   export SEALTRAIN_PASSPHRASE_FILE=$work/passphrase
   sealtrain init
+  cp "$SEALTRAIN_HOME/audit/log.vkey" "$work/log.vkey"  # what an auditor would be given
 }
 
 # apply_policy TEMPLATE: fills in the approvers' keys, checks, tests, signs, applies.
@@ -57,4 +58,4 @@ apply_policy() {
 }
 
 # json FILE EXPRESSION: one value out of a program's --json output.
-json() { python3 -c 'import json,sys; print(eval(sys.argv[2], {"d": json.load(open(sys.argv[1]))}))' "$1" "$2"; }
+json() { python3 -c 'import json, math, sys; print(eval(sys.argv[2], {"math": math, "d": json.load(open(sys.argv[1]))}))' "$1" "$2"; }

@@ -114,8 +114,7 @@ sealtrain dataset verify mails/heldout
 
 say "The audit review"
 sealtrain-audit log
-sealtrain-audit verify
-sealtrain-audit --json verify >"$work/verify.json"
+sealtrain-audit --vkey "$(cat "$work/log.vkey")" verify | tee "$work/verify.txt"
 sealtrain --json model show spam-private >"$work/model.json"
 
 total() { awk -v word="$1" '{ for (i = 2; i <= NF; i++) if ($i ~ "^" word) s += $(i - 1) } END { print s + 0 }' "$work/ingest.txt"; }
@@ -126,9 +125,9 @@ suppressed       $(total suppressed)
 sealed bytes     $(find "$work/store" -name '*.seal' -path '*/shards/*' -printf '%s\n' | awk '{ s += $1 } END { print s }')
 accuracy         $(json "$work/evaluate-private.json" "'%.4f' % d['accuracy']") with privacy, $(json "$work/evaluate-baseline.json" "'%.4f' % d['accuracy']") without
 majority class   $(json "$work/evaluate-private.json" "'%.4f' % d['majority']")
-epsilon, delta   $(json "$work/model.json" "(lambda d: '%.4f, %g for one %s' % (d['epsilon'], d['delta'], d['unit'].lower()))(d['privacy'])")
-events           $(json "$work/verify.json" "d['size']") in the audit log
-checkpoint       $(json "$work/verify.json" "d['root']")
-verified         $(json "$work/verify.json" "d['against']")
+epsilon, delta   $(json "$work/model.json" "(lambda d: '%.4f, %g for one %s' % (math.ceil(d['epsilon'] * 1e4) / 1e4, d['delta'], d['unit'].lower()))(d['privacy'])")
+events           $(sed -n 's/^size  *//p' "$work/verify.txt") in the audit log
+checkpoint       $(sed -n 's/^root  *//p' "$work/verify.txt")
+verified         against $(sed -n 's/^against  *//p' "$work/verify.txt")
 look around      SEALTRAIN_HOME=${SEALTRAIN_HOME#"$root"/}, store ${SEALTRAIN_STORE#"$root"/}
 EOF

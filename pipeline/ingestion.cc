@@ -11,6 +11,7 @@
 #include "sealtrain/pipeline/dataset/commit.h"
 #include "sealtrain/pipeline/dataset/manifest_file.h"
 #include "sealtrain/pipeline/dataset/review_file.h"
+#include "sealtrain/pipeline/dataset/stale_files.h"
 #include "sealtrain/pipeline/dataset/store_layout.h"
 #include "sealtrain/pipeline/review/review.h"
 #include "sealtrain/pipeline/seal/shard_layout.h"
@@ -63,7 +64,7 @@ class IngestionImpl final : public Ingestion {
   ~IngestionImpl() override {
     if (permit_.has_value()) custody_.Abandon(*std::move(permit_)).IgnoreError();
     if (!maybe_committed_) {
-      for (const std::string& path : shard_paths_) env_.Remove(path).IgnoreError();
+      for (const std::string& path : files_) env_.Remove(path).IgnoreError();
     }
   }
 
@@ -84,18 +85,18 @@ class IngestionImpl final : public Ingestion {
         resume_position_ = CommittedFrom(options_.source_name, newest);
       }
     }
-    RemoveStaleTemporaries(env_, ShardsFolder(options_.store, grant_.dataset));
+    RemoveStaleTemporaries(env_, options_.store, grant_.dataset);
     return absl::OkStatus();
   }
 
   std::uint64_t resume_position() const override { return resume_position_; }
 
-  absl::Status Append(const Message& record) override { return AppendOne(record, ""); }
+  absl::Status Append(const Message& record) override { return AppendOne(record, nullptr); }
 
   absl::Status AppendAll(Source& source, const std::function<void(const absl::Status&)>& on_skip,
                          const std::function<bool()>& stop) override {
     ST_RETURN_IF_ERROR(failed_);
-    const std::unique_ptr<Message> record = grant_.schema->NewRecord();
+    const std::unique_ptr<Message> record = source.NewRecord();
     while (true) {
       if (stop && stop()) return absl::CancelledError("stopped");
       const absl::StatusOr<bool> more = source.Next(*record);
@@ -110,7 +111,7 @@ class IngestionImpl final : public Ingestion {
         continue;
       }
       const absl::Status status =
-          bad ? CountUnreadable(more.status()) : AppendOne(*record, source.place());
+          bad ? CountUnreadable(more.status()) : AppendOne(*record, &source);
       if (absl::IsInvalidArgument(status) && skipped_ <= options_.max_skipped) {
         if (on_skip) on_skip(status);
         continue;
@@ -140,11 +141,12 @@ class IngestionImpl final : public Ingestion {
     return status;
   }
 
-  absl::Status AppendOne(const Message& record, const std::string& place) {
+  // `source` is where it came from, or null.
+  absl::Status AppendOne(const Message& record, const Source* source) {
     ST_RETURN_IF_ERROR(failed_);
     ++records_in_;
     absl::Status status = review_->Append(record, absl::MakeSpan(builders_));
-    if (!status.ok() && !place.empty()) status = At(place, status);
+    if (!status.ok() && source != nullptr) status = At(source->place(), status);
     if (absl::IsInvalidArgument(status)) return Skip(status);
     if (!status.ok()) return Fail(status);
     if (GroupIsFull()) {
@@ -207,7 +209,7 @@ class IngestionImpl final : public Ingestion {
   absl::Status EndShard() {
     const std::unique_ptr<ShardWriter> writer = std::move(writer_);
     ST_ASSIGN_OR_RETURN(custody::Shard shard, StoreShard(env_, writer_path_, *writer));
-    shard_paths_.push_back(writer_path_);
+    files_.push_back(writer_path_);
     rows_.shards.push_back(std::move(shard));
     return absl::OkStatus();
   }
@@ -235,6 +237,7 @@ class IngestionImpl final : public Ingestion {
     rows_.suppressed = skipped_;
     ST_ASSIGN_OR_RETURN(rows_.review_sha256, WriteReviewFile(env_, options_.store, grant_.dataset,
                                                              result.review, writer_key_));
+    files_.push_back(ReviewPath(options_.store, grant_.dataset, rows_.review_sha256));
     ST_ASSIGN_OR_RETURN(const CommitResult committed,
                         CommitSnapshot(custody_, env_, options_.store, permit_, writer_key_, rows_,
                                        maybe_committed_));
@@ -259,7 +262,7 @@ class IngestionImpl final : public Ingestion {
   std::unique_ptr<ShardWriter> writer_;  // of the shard at hand, null between two
   std::string writer_path_;
   NewRows rows_;
-  std::vector<std::string> shard_paths_;  // of rows_.shards
+  std::vector<std::string> files_;  // written so far; removed again if nothing comes of them
   bool maybe_committed_ = false;
   std::uint64_t resume_position_ = 0;
   std::uint64_t records_in_ = 0;

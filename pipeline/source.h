@@ -21,7 +21,9 @@ namespace sealtrain::pipeline {
 class Source {
  public:
   virtual ~Source() = default;
-  // Reads the next record into `record` (of the schema's type, cleared first).
+  // An empty record of the type that Next() takes. The source must outlive it.
+  virtual std::unique_ptr<google::protobuf::Message> NewRecord() const = 0;
+  // Reads the next record into `record`, which NewRecord() made; clears it first.
   // True: there is one. False: end of input.
   // InvalidArgument: this record is bad ("NAME:LINE: field: what"); the next
   // call goes on behind it. Any other error, and the source cannot go on:

@@ -24,16 +24,6 @@ bool MayBeSubjectKey(const FieldDescriptor& field) {
   switch (field.type()) {
     case FieldDescriptor::TYPE_STRING:
     case FieldDescriptor::TYPE_BYTES:
-    case FieldDescriptor::TYPE_INT32:
-    case FieldDescriptor::TYPE_INT64:
-    case FieldDescriptor::TYPE_UINT32:
-    case FieldDescriptor::TYPE_UINT64:
-    case FieldDescriptor::TYPE_SINT32:
-    case FieldDescriptor::TYPE_SINT64:
-    case FieldDescriptor::TYPE_FIXED32:
-    case FieldDescriptor::TYPE_FIXED64:
-    case FieldDescriptor::TYPE_SFIXED32:
-    case FieldDescriptor::TYPE_SFIXED64:
       return true;
     default:
       return false;
@@ -51,8 +41,8 @@ class Walk {
                                           "\" has extensions: not supported"));
     }
     if (message.field_count() == 0) {
-      return Refuse(message,
-                    absl::StrCat("message \"", message.full_name(), "\" has no fields: no columns"));
+      return Refuse(
+          message, absl::StrCat("message \"", message.full_name(), "\" has no fields: no columns"));
     }
     for (int i = 0; i < message.field_count(); ++i) {
       path_.push_back(message.field(i));
@@ -67,9 +57,10 @@ class Walk {
     for (const Column& column : columns_) {
       if (!column.HasClass(SUBJECT_KEY)) continue;
       if (subject != nullptr) {
-        return Refuse(column.leaf(), absl::StrCat("fields \"", subject->name, "\" and \"",
-                                                  column.name, "\" are both SUBJECT_KEY: a record "
-                                                  "has exactly one"));
+        return Refuse(column.leaf(),
+                      absl::StrCat("fields \"", subject->name, "\" and \"", column.name,
+                                   "\" are both SUBJECT_KEY: a record "
+                                   "has exactly one"));
       }
       subject = &column;
     }
@@ -79,11 +70,13 @@ class Walk {
     }
     const FieldDescriptor& field = subject->leaf();
     if (!MayBeSubjectKey(field) || field.is_repeated()) {
-      return Refuse(field, absl::StrCat("field \"", subject->name, "\" is SUBJECT_KEY and must be "
-                                        "a single string, bytes or integer"));
+      return Refuse(field, absl::StrCat("field \"", subject->name,
+                                        "\" is SUBJECT_KEY and must be "
+                                        "a single string or bytes"));
     }
     if (subject->path.size() > 1 || (field.has_presence() && !field.is_required())) {
-      return Refuse(field, absl::StrCat("field \"", subject->name, "\" is SUBJECT_KEY and may not "
+      return Refuse(field, absl::StrCat("field \"", subject->name,
+                                        "\" is SUBJECT_KEY and may not "
                                         "be missing from a record: neither `optional` nor nested"));
     }
     return absl::OkStatus();
@@ -113,7 +106,8 @@ class Walk {
       return Enter(*field.message_type(), classes);
     }
     if (classes.empty()) {
-      return Refuse(field, absl::StrCat("field \"", Name(), "\" has no data class: add "
+      return Refuse(field, absl::StrCat("field \"", Name(),
+                                        "\" has no data class: add "
                                         "[(sealtrain.privacy).data_class = ...]"));
     }
     if (columns_.size() == kMaxColumns) {

@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -169,7 +168,7 @@ Decision DecisionEngine::Decide(const Request& request) const {
     if (forbidden.forbids.empty()) {
       forbidden.reason = absl::StrCat("rule ", Quoted(rule->ref.id), " forbids it");
       if (!rule->rule->why().empty()) {
-        absl::StrAppend(&forbidden.reason, ": ", absl::Utf8SafeCEscape(rule->rule->why()));
+        absl::StrAppend(&forbidden.reason, ": ", Readable(rule->rule->why()));
       }
       forbidden.fix_hint = rule->rule->forbid().fix_hint();
     }
@@ -214,7 +213,8 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
         !std::all_of(column.classes.begin(), column.classes.end(), [](DataClass c) {
           return c != DATA_CLASS_UNSPECIFIED && DataClass_IsValid(c);
         })) {
-      return invalid(absl::StrCat("column ", Quoted(column.name), " has no data class that is known"));
+      return invalid(
+          absl::StrCat("column ", Quoted(column.name), " has no data class that is known"));
     }
   }
   if (request.now == absl::InfinitePast() || request.now == absl::InfiniteFuture()) {
@@ -230,9 +230,9 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
   }
   if (std::find(set_.purpose().begin(), set_.purpose().end(), request.purpose) ==
       set_.purpose().end()) {
-    return Denial{
-        .code = "undeclared_purpose",
-        .reason = absl::StrCat("purpose ", Quoted(request.purpose), " is not declared by the policy")};
+    return Denial{.code = "undeclared_purpose",
+                  .reason = absl::StrCat("purpose ", Quoted(request.purpose),
+                                         " is not declared by the policy")};
   }
   return std::nullopt;
 }
@@ -344,11 +344,11 @@ void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
 }
 
 DecisionEngine::Denial DecisionEngine::NoPermit(const Request& request) const {
-  Denial denial{.code = "no_matching_permit",
-                .reason = absl::StrCat("no rule permits ", Quoted(request.principal), " to ",
-                                       Action_Name(request.action), " data set ",
-                                       Quoted(request.dataset), " for purpose ",
-                                       Quoted(request.purpose))};
+  Denial denial{
+      .code = "no_matching_permit",
+      .reason = absl::StrCat("no rule permits ", Quoted(request.principal), " to ",
+                             Action_Name(request.action), " data set ", Quoted(request.dataset),
+                             " for purpose ", Quoted(request.purpose))};
   FindNearestMiss(request, 0, denial);
   return denial;
 }
@@ -362,8 +362,8 @@ std::optional<DecisionEngine::Denial> DecisionEngine::MeetObligations(const Matc
         return Denial{.code = "cannot_honour",
                       .reason = absl::StrCat(Action_Name(request.action),
                                              " cannot carry out the obligation `",
-                                             ObligationName(obligation.kind_case()),
-                                             "` of rule ", Quoted(permit->ref.id))};
+                                             ObligationName(obligation.kind_case()), "` of rule ",
+                                             Quoted(permit->ref.id))};
       }
       const auto shortest = [](const std::optional<absl::Duration>& a,
                                const google::protobuf::Duration& b) {
@@ -380,7 +380,8 @@ std::optional<DecisionEngine::Denial> DecisionEngine::MeetObligations(const Matc
     }
   }
   for (const RequestedColumn& column : request.columns) {
-    ColumnPlan plan{.name = column.name, .classes = column.classes, .transform = Keep(), .from_rules = {}};
+    ColumnPlan plan{
+        .name = column.name, .classes = column.classes, .transform = Keep(), .from_rules = {}};
     if (std::optional<Denial> denial = PlanColumn(permits, request, column, plan)) return denial;
     decision.columns.push_back(std::move(plan));
   }
@@ -411,28 +412,28 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
   for (const DataClass c : column.classes) {
     if ((covered & MaskOf(c)) == 0) return Uncovered(permits, request, column, c);
     if (IsSensitive(c) && (transformed & MaskOf(c)) == 0) {
-      return Denial{.code = "uncovered_column",
-                    .reason = absl::StrCat("column ", Quoted(column.name), " is ", DataClass_Name(c),
-                                           ", and no matching permit says how to treat that class"),
-                    .fix_hint = absl::StrCat("add `obligation { transform { on_class: ",
-                                             DataClass_Name(c), " kind: ... } }` to a matching permit")};
+      return Denial{
+          .code = "uncovered_column",
+          .reason = absl::StrCat("column ", Quoted(column.name), " is ", DataClass_Name(c),
+                                 ", and no matching permit says how to treat that class"),
+          .fix_hint = absl::StrCat("add `obligation { transform { on_class: ", DataClass_Name(c),
+                                   " kind: ... } }` to a matching permit")};
     }
   }
   if (!transforms.empty()) {
     const std::optional<Transform> met = StrictestOf(transforms);
     if (!met) {
-      return Denial{.code = "conflicting_obligations",
-                    .reason = absl::StrCat("the strictest transforms for column ",
-                                           Quoted(column.name),
-                                           " cannot be compared; they come from rules: ",
-                                           absl::Utf8SafeCEscape(absl::StrJoin(from_rules, ", ")))};
+      return Denial{
+          .code = "conflicting_obligations",
+          .reason = absl::StrCat("the strictest transforms for column ", Quoted(column.name),
+                                 " cannot be compared; they come from rules: ",
+                                 Readable(absl::StrJoin(from_rules, ", ")))};
     }
     plan.transform = *met;
     plan.from_rules.assign(from_rules.begin(), from_rules.end());
   }
   const TransformKind kind = plan.transform.kind();
-  if (request.action == SEAL && (classes & MaskOf(SUBJECT_KEY)) != 0 &&
-      kind != PSEUDONYMIZE) {
+  if (request.action == SEAL && (classes & MaskOf(SUBJECT_KEY)) != 0 && kind != PSEUDONYMIZE) {
     return Denial{.code = kind == REDACT || kind == DROP ? "cannot_honour" : "uncovered_column",
                   .reason = absl::StrCat("column ", Quoted(column.name),
                                          " is the subject key: it must be pseudonymised, not ",
@@ -464,11 +465,11 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
 DecisionEngine::Denial DecisionEngine::Uncovered(const Matches& permits, const Request& request,
                                                  const RequestedColumn& column,
                                                  DataClass missing) const {
-  Denial denial{.code = "uncovered_column",
-                .reason = absl::StrCat("column ", Quoted(column.name), " is ",
-                                       DataClass_Name(missing),
-                                       ", which no matching permit covers"),
-                .fix_hint = "ask without this column, or have the class permitted"};
+  Denial denial{
+      .code = "uncovered_column",
+      .reason = absl::StrCat("column ", Quoted(column.name), " is ", DataClass_Name(missing),
+                             ", which no matching permit covers"),
+      .fix_hint = "ask without this column, or have the class permitted"};
   FindNearestMiss(request, MaskOf(missing), denial);
   if (!denial.nearest_miss) {
     const CompiledRule* first = *std::min_element(

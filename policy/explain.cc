@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -16,6 +15,7 @@ namespace sealtrain::policy {
 namespace {
 
 using internal::Quoted;
+using internal::Readable;
 
 std::string ActionName(Action action) {
   return Action_IsValid(action) ? Action_Name(action)
@@ -24,14 +24,21 @@ std::string ActionName(Action action) {
 
 std::string RuleList(const std::vector<RuleRef>& rules) {
   return absl::StrJoin(rules, ", ", [](std::string* out, const RuleRef& rule) {
-    absl::StrAppend(out, absl::Utf8SafeCEscape(rule.id), " (line ", rule.line, ")");
+    absl::StrAppend(out, Readable(rule.id), " (line ", rule.line, ")");
   });
 }
 
 std::string ClassList(const std::vector<DataClass>& classes) {
-  return absl::StrJoin(classes, " ", [](std::string* out, DataClass c) {
-    absl::StrAppend(out, DataClassName(c));
-  });
+  return absl::StrJoin(
+      classes, " ", [](std::string* out, DataClass c) { absl::StrAppend(out, DataClassName(c)); });
+}
+
+std::string DurationText(absl::Duration duration) {
+  const absl::Duration day = absl::Hours(24);
+  if (duration < 2 * day || duration % day != absl::ZeroDuration()) {
+    return absl::FormatDuration(duration);
+  }
+  return absl::StrCat(duration / day, " days");
 }
 
 void AppendLine(std::string& page, absl::string_view label, absl::string_view value) {
@@ -43,18 +50,17 @@ void AppendColumns(std::string& page, const std::vector<ColumnPlan>& columns) {
   std::size_t name_width = 0;
   std::size_t class_width = 0;
   for (const ColumnPlan& column : columns) {
-    name_width = std::max(name_width, absl::Utf8SafeCEscape(column.name).size());
+    name_width = std::max(name_width, Readable(column.name).size());
     class_width = std::max(class_width, ClassList(column.classes).size());
   }
   absl::StrAppend(&page, "columns\n");
   for (const ColumnPlan& column : columns) {
-    std::string line = absl::StrFormat(
-        "  %-*s  %-*s  %s", static_cast<int>(name_width), absl::Utf8SafeCEscape(column.name),
-        static_cast<int>(class_width), ClassList(column.classes),
-        DescribeTransform(column.transform));
+    std::string line =
+        absl::StrFormat("  %-*s  %-*s  %s", static_cast<int>(name_width), Readable(column.name),
+                        static_cast<int>(class_width), ClassList(column.classes),
+                        DescribeTransform(column.transform));
     if (!column.from_rules.empty()) {
-      absl::StrAppend(&line, "  (",
-                      absl::Utf8SafeCEscape(absl::StrJoin(column.from_rules, ", ")), ")");
+      absl::StrAppend(&line, "  (", Readable(absl::StrJoin(column.from_rules, ", ")), ")");
     }
     absl::StrAppend(&page, line, "\n");
   }
@@ -69,11 +75,10 @@ void AppendObligations(std::string& page, const Decision& decision) {
                                decision.dp->ledger_epsilon()));
   }
   if (decision.lease) {
-    AppendLine(page, "lease", absl::StrCat("keys for ", absl::FormatDuration(*decision.lease)));
+    AppendLine(page, "lease", absl::StrCat("keys for ", DurationText(*decision.lease)));
   }
   if (decision.retention) {
-    AppendLine(page, "retention",
-               absl::StrCat("data for ", absl::FormatDuration(*decision.retention)));
+    AppendLine(page, "retention", absl::StrCat("data for ", DurationText(*decision.retention)));
   }
 }
 
@@ -105,13 +110,12 @@ std::string ExplainDecision(const Request& request, const Decision& decision) {
     AppendLine(page, "nearest rule", RuleList({*decision.nearest_miss}));
     AppendLine(page, "which lacks", decision.nearest_miss_lacks);
   }
-  AppendLine(page, "what helps", absl::Utf8SafeCEscape(decision.fix_hint));
+  AppendLine(page, "what helps", Readable(decision.fix_hint));
   AppendColumns(page, decision.columns);
   AppendObligations(page, decision);
   AppendLine(page, "policy",
-             absl::StrCat(absl::Utf8SafeCEscape(decision.policy_id), " version ",
-                          decision.policy_version, ", SHA-256 ",
-                          HexEncode(decision.policy_sha256)));
+             absl::StrCat(Readable(decision.policy_id), " version ", decision.policy_version,
+                          ", SHA-256 ", HexEncode(decision.policy_sha256)));
   return page;
 }
 

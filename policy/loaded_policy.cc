@@ -50,7 +50,8 @@ Request ToRequest(const PolicySet& set, const TestRequest& test) {
   request.purpose = test.purpose();
   for (const TestColumn& test_column : test.column()) {
     RequestedColumn column{.name = test_column.name(), .classes = {}, .applied = std::nullopt};
-    for (const int c : test_column.data_class()) column.classes.push_back(static_cast<DataClass>(c));
+    for (const int c : test_column.data_class())
+      column.classes.push_back(static_cast<DataClass>(c));
     if (test_column.has_applied()) column.applied = test_column.applied();
     request.columns.push_back(std::move(column));
   }
@@ -72,22 +73,22 @@ std::vector<std::string> Differences(const Expect& expect, const Decision& decis
     return differences;
   }
   for (const std::string& id : expect.determining_rule()) {
-    const bool there = std::any_of(decision.determining_rules.begin(),
-                                   decision.determining_rules.end(),
-                                   [&](const RuleRef& ref) { return ref.id == id; });
+    const bool there =
+        std::any_of(decision.determining_rules.begin(), decision.determining_rules.end(),
+                    [&](const RuleRef& ref) { return ref.id == id; });
     if (!there) differences.push_back(absl::StrCat("rule ", Quoted(id), " did not determine it"));
   }
   const auto is_dropped = [&decision](const std::string& name) {
     return std::any_of(
-        decision.columns.begin(), decision.columns.end(), [&](const ColumnPlan& plan) {
-          return plan.name == name && plan.transform.kind() == DROP;
-        });
+        decision.columns.begin(), decision.columns.end(),
+        [&](const ColumnPlan& plan) { return plan.name == name && plan.transform.kind() == DROP; });
   };
   for (const std::string& name : expect.column_dropped()) {
     if (!is_dropped(name)) differences.push_back(absl::StrCat("column ", Quoted(name), " is kept"));
   }
   for (const std::string& name : expect.column_opened()) {
-    if (is_dropped(name)) differences.push_back(absl::StrCat("column ", Quoted(name), " is dropped"));
+    if (is_dropped(name))
+      differences.push_back(absl::StrCat("column ", Quoted(name), " is dropped"));
   }
   if (expect.has_epsilon_max()) {
     if (!decision.dp) {

@@ -17,6 +17,9 @@
 // other transform counts as KEEP if the review applied it, or a stricter one,
 // when the column was sealed, and denies otherwise.
 //
+// An obligation that the action cannot carry out denies. docs/policy.md has the
+// rules in full, with the order in which reasons are reported.
+//
 // Immutable after Load, so thread-safe.
 #ifndef SEALTRAIN_POLICY_LOADED_POLICY_H_
 #define SEALTRAIN_POLICY_LOADED_POLICY_H_

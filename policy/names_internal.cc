@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
@@ -54,6 +55,10 @@ bool DatasetMatches(absl::string_view pattern, absl::string_view dataset) {
 bool PurposeLiesUnder(absl::string_view purpose, absl::string_view scope) {
   if (!absl::ConsumePrefix(&purpose, scope)) return false;
   return purpose.empty() || purpose.front() == '/';
+}
+
+std::string Readable(absl::string_view text) {
+  return absl::StrReplaceAll(absl::Utf8SafeCEscape(text), {{"\\\"", "\""}, {"\\'", "'"}});
 }
 
 std::string Quoted(absl::string_view name) {

@@ -62,7 +62,8 @@ std::string TransformFault(const Transform& transform) {
   if (kind != TRUNCATE_IP && (transform.has_prefix_v4() || transform.has_prefix_v6())) {
     return absl::StrCat(name, " takes no prefix");
   }
-  if (kind != PSEUDONYMIZE && transform.has_domain()) return absl::StrCat(name, " takes no `domain`");
+  if (kind != PSEUDONYMIZE && transform.has_domain())
+    return absl::StrCat(name, " takes no `domain`");
   if (kind == BUCKET && !(transform.step() > 0 && std::isfinite(transform.step()))) {
     return "`step` must be positive";
   }

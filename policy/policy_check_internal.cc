@@ -78,8 +78,8 @@ class Checker {
     for (int i = 0; i < set_.purpose_size(); ++i) {
       const std::string& purpose = set_.purpose(i);
       if (!IsPurpose(purpose)) {
-        Error(root_, absl::StrCat(Quoted(purpose), " is no purpose: names joined by '/'"), "purpose",
-              i);
+        Error(root_, absl::StrCat(Quoted(purpose), " is no purpose: names joined by '/'"),
+              "purpose", i);
       } else if (!purposes_.insert(purpose).second) {
         Error(root_, absl::StrCat("purpose ", Quoted(purpose), " is declared twice"), "purpose", i);
       }
@@ -97,8 +97,9 @@ class Checker {
       }
       for (int j = 0; j < group.member_size(); ++j) {
         if (!IsPrincipal(group.member(j))) {
-          Error(place, absl::StrCat(Quoted(group.member(j)),
-                                    " cannot be a member: exact names of principals only"),
+          Error(place,
+                absl::StrCat(Quoted(group.member(j)),
+                             " cannot be a member: exact names of principals only"),
                 "member", j);
         }
       }
@@ -133,8 +134,9 @@ class Checker {
     if (!set_.approval().has_required() || set_.approval().required() == 0) {
       Error(place, "`required` is required: how many must approve, at least 1", "required");
     } else if (set_.approval().required() > eligible) {
-      Error(place, absl::StrCat(set_.approval().required(), " approvals are required, but only ",
-                                eligible, " approvers are not the author"),
+      Error(place,
+            absl::StrCat(set_.approval().required(), " approvals are required, but only ", eligible,
+                         " approvers are not the author"),
             "required");
     }
   }
@@ -182,8 +184,9 @@ class Checker {
     }
     for (int i = 0; i < scope.dataset_size(); ++i) {
       if (!IsDatasetPattern(scope.dataset(i))) {
-        Error(place, absl::StrCat(Quoted(scope.dataset(i)),
-                                  " is no data set: an exact name, \"PREFIX/*\" or \"*\""),
+        Error(place,
+              absl::StrCat(Quoted(scope.dataset(i)),
+                           " is no data set: an exact name, \"PREFIX/*\" or \"*\""),
               "dataset", i);
       }
     }
@@ -386,6 +389,8 @@ class Checker {
 
 }  // namespace
 
-std::vector<Finding> CheckMeaning(const PolicyDocument& document) { return Checker(document).Run(); }
+std::vector<Finding> CheckMeaning(const PolicyDocument& document) {
+  return Checker(document).Run();
+}
 
 }  // namespace sealtrain::policy::internal

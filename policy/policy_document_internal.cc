@@ -1,9 +1,9 @@
 #include "sealtrain/policy/policy_document_internal.h"
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "sealtrain/policy/names_internal.h"
 
 namespace sealtrain::policy::internal {
 namespace {
@@ -20,7 +20,7 @@ class SyntaxErrors final : public pb::io::ErrorCollector {
                          .line = line < 0 ? 0 : line + 1,
                          .column = line < 0 ? 0 : column + 1,
                          .rule_id = "",
-                         .message = absl::CHexEscape(message)});
+                         .message = Readable(message)});
   }
 
  private:
@@ -56,11 +56,8 @@ Finding Place::Warning(const std::string& message, const char* name, int index) 
 
 Finding Place::Make(Finding::Severity severity, const std::string& message, const char* name,
                     int index) const {
-  Finding finding{.severity = severity,
-                  .line = line_,
-                  .column = column_,
-                  .rule_id = "",
-                  .message = message};
+  Finding finding{
+      .severity = severity, .line = line_, .column = column_, .rule_id = "", .message = message};
   if (name == nullptr || tree_ == nullptr) return finding;
   const pb::TextFormat::ParseLocation location =
       tree_->GetLocation(message_->GetDescriptor()->FindFieldByName(name), index);
@@ -84,6 +81,12 @@ PolicyDocument::PolicyDocument(absl::string_view text) {
   pb::io::ArrayInputStream input(text.data(), static_cast<int>(text.size()));
   if (!parser.Parse(&input, &set_)) {
     if (syntax_errors_.empty()) errors.AddError(-1, 0, "not a policy set in text format");
+    return;
+  }
+  // The text parser takes any bytes in a string; nothing that reads the set from
+  // the wire, the audit log's readers included, would.
+  if (!PolicySet().ParseFromString(set_.SerializeAsString())) {
+    errors.AddError(-1, 0, "a string in it is not UTF-8");
     return;
   }
   // "rule: [{...}, {...}]" parses, but only the list gets a line of its own;

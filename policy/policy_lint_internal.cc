@@ -27,8 +27,7 @@ bool HasAction(const Rule& rule, Action action) {
 
 class Linter {
  public:
-  explicit Linter(const PolicyDocument& document)
-      : set_(document.set()), root_(document.root()) {}
+  explicit Linter(const PolicyDocument& document) : set_(document.set()), root_(document.root()) {}
 
   std::vector<Finding> Run(const Schema* schema) {
     if (set_.test_size() == 0) {

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/compiler/importer.h"
@@ -14,6 +13,7 @@
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/data_class.pb.h"
+#include "sealtrain/policy/names_internal.h"
 
 namespace sealtrain::policy::internal {
 namespace {
@@ -59,7 +59,8 @@ class FolderSourceTree final : public pb::compiler::SourceTree {
 
   pb::io::ZeroCopyInputStream* Open(const std::string& name) override {
     error_ = "File not found.";
-    if (name.empty() || name.front() == '/' || absl::StrContains(absl::StrCat("/", name, "/"), "/../")) {
+    if (name.empty() || name.front() == '/' ||
+        absl::StrContains(absl::StrCat("/", name, "/"), "/../")) {
       error_ = "An import is a path below the folder of the file that was asked for.";
       return nullptr;
     }
@@ -97,7 +98,7 @@ class FirstError final : public pb::compiler::MultiFileErrorCollector {
     if (has_line_) return;
     std::string text = JoinPath(folder_, file);
     if (line >= 0) absl::StrAppend(&text, ":", line + 1, ":", column + 1);
-    absl::StrAppend(&text, ": ", absl::CHexEscape(message));
+    absl::StrAppend(&text, ": ", Readable(message));
     if (message_.empty()) {
       message_ = text;
     } else if (line >= 0) {

@@ -21,8 +21,8 @@ constexpr std::array<double, 80> MakeOrders() {
   std::array<double, 80> orders{};
   std::size_t n = 0;
   for (int order = 2; order <= 64; ++order) orders[n++] = order;
-  for (const int order : {72, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768,
-                          896, 1024}) {
+  for (const int order :
+       {72, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024}) {
     orders[n++] = order;
   }
   return orders;
@@ -80,8 +80,7 @@ double LogExpm1(double numerator, double log_divisor) {
 // a sum of positive terms: nothing cancels, however small q is.
 class SampledGaussian {
  public:
-  SampledGaussian(double q, double sigma)
-      : log_q_(std::log(q)), log_1mq_(std::log1p(-q)) {
+  SampledGaussian(double q, double sigma) : log_q_(std::log(q)), log_1mq_(std::log1p(-q)) {
     const double log_divisor = std::log(2.0) + 2 * std::log(sigma);
     for (int k = 2; k <= kMaxOrder; ++k) {
       log_gain_[static_cast<std::size_t>(k)] =
@@ -101,9 +100,9 @@ class SampledGaussian {
       const double log_power = k * log_q_ + (order - k) * log_1mq_;
       // What rounding can have taken from the exponent: a few units in the
       // last place of everything that went into it.
-      const double margin =
-          8 * kUlp * (1 + 2 * log_factorial[static_cast<std::size_t>(order)] +
-                      std::abs(log_power) + std::abs(log_gain_[i]));
+      const double margin = 8 * kUlp *
+                            (1 + 2 * log_factorial[static_cast<std::size_t>(order)] +
+                             std::abs(log_power) + std::abs(log_gain_[i]));
       terms[i] = log_choose + log_power + log_gain_[i] + margin;
       largest = std::max(largest, terms[i]);
     }
@@ -220,8 +219,8 @@ absl::Status AddRdp(const RdpCurve& b, RdpCurve& a) {
 absl::StatusOr<double> EpsilonFromRdp(const RdpCurve& curve, double delta) {
   ST_RETURN_IF_ERROR(CheckDelta(delta));
   if (curve.size() != kOrders.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("an RDP curve has ", kOrders.size(),
-                                                   " orders, not ", curve.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("an RDP curve has ", kOrders.size(), " orders, not ", curve.size()));
   }
   // No release, no loss; the conversion below would not say so.
   if (std::all_of(curve.begin(), curve.end(), [](double e) { return e == 0; })) return 0.0;
@@ -232,8 +231,9 @@ absl::StatusOr<double> EpsilonFromRdp(const RdpCurve& curve, double delta) {
     const double order = kOrders[i];
     const double log_term = std::log1p(-1 / order);
     const double delta_term = (std::log(delta) + std::log(order)) / (order - 1);
-    const double margin = 8 * kUlp * (curve[i] + std::abs(log_term) +
-                                      (std::abs(std::log(delta)) + std::log(order)) / (order - 1));
+    const double margin = 8 * kUlp *
+                          (curve[i] + std::abs(log_term) +
+                           (std::abs(std::log(delta)) + std::log(order)) / (order - 1));
     best = std::min(best, curve[i] + log_term - delta_term + margin);
   }
   return std::max(best, 0.0);
@@ -280,8 +280,9 @@ absl::StatusOr<double> CalibrateNoise(double epsilon, double delta, double sampl
   };
   ST_ASSIGN_OR_RETURN(const double least, epsilon_at(kMostNoise));
   if (least > epsilon) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "no noise multiplier below ", kMostNoise, " reaches epsilon ", epsilon, " at delta ", delta));
+    return absl::InvalidArgumentError(absl::StrCat("no noise multiplier below ", kMostNoise,
+                                                   " reaches epsilon ", epsilon, " at delta ",
+                                                   delta));
   }
   // `enough` always satisfies the budget and `short_of` never does.
   double enough = kMostNoise;

@@ -5,7 +5,6 @@
 
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -13,6 +12,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/policy/columns_internal.h"
+#include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/proto_import_internal.h"
 
 namespace sealtrain::policy {
@@ -70,12 +70,12 @@ absl::StatusOr<const pb::Descriptor*> FindMessage(const pb::FileDescriptor& file
   }
   if (found.size() == 1) return found.front();
   if (found.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(file.name(), ": no message \"",
-                                                   absl::CHexEscape(std::string(name)), "\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat(file.name(), ": no message ", internal::Quoted(name)));
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      file.name(), ": message name \"", std::string(name), "\" could be \"",
-      found[0]->full_name(), "\" or \"", found[1]->full_name(), "\": give the full name"));
+      file.name(), ": message name ", internal::Quoted(name), " could be \"", found[0]->full_name(),
+      "\" or \"", found[1]->full_name(), "\": give the full name"));
 }
 
 class BuildErrors final : public pb::DescriptorPool::ErrorCollector {
@@ -83,7 +83,7 @@ class BuildErrors final : public pb::DescriptorPool::ErrorCollector {
   void AddError(const std::string& file, const std::string& element, const pb::Message*,
                 ErrorLocation, const std::string& message) override {
     if (first_.empty()) {
-      first_ = absl::CHexEscape(absl::StrCat(file, ": ", element, ": ", message));
+      first_ = internal::Readable(absl::StrCat(file, ": ", element, ": ", message));
     }
   }
   const std::string& first() const { return first_; }

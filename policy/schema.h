@@ -24,9 +24,9 @@
 namespace sealtrain::policy {
 
 struct Column {
-  std::string name;                 // dotted, as users write it
-  std::string id;                   // dotted field numbers: "4", "7.2"; stable across renames
-  std::vector<DataClass> classes;   // ascending, distinct, never empty
+  std::string name;                // dotted, as users write it
+  std::string id;                  // dotted field numbers: "4", "7.2"; stable across renames
+  std::vector<DataClass> classes;  // ascending, distinct, never empty
   // The path of fields from the record down to the leaf; the leaf is last.
   std::vector<const google::protobuf::FieldDescriptor*> path;
 

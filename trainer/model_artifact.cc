@@ -142,7 +142,12 @@ absl::StatusOr<SecretVector<float>> OpenWeights(ByteSpan file, const ParsedModel
 absl::StatusOr<StoredModel> ReadModel(Env& env, const std::string& store,
                                       const custody::ModelInfo& info) {
   StoredModel stored;
-  ST_ASSIGN_OR_RETURN(stored.file, env.ReadFile(ModelPath(store, info.name), kMaxFileBytes));
+  absl::StatusOr<std::string> file = env.ReadFile(ModelPath(store, info.name), kMaxFileBytes);
+  if (absl::IsNotFound(file.status()) || absl::IsInvalidArgument(file.status())) {
+    // Custody knows the model, so that its file should be there.
+    return absl::DataLossError(file.status().message());
+  }
+  ST_ASSIGN_OR_RETURN(stored.file, std::move(file));
   ST_ASSIGN_OR_RETURN(stored.parsed, VerifyModel(AsBytes(stored.file), info));
   return stored;
 }

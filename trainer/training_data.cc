@@ -35,7 +35,6 @@ class SubjectNumbers {
   explicit SubjectNumbers(crypto::MacKey key) : key_(std::move(key)) {}
 
   static ByteSpan ValueBytesOf(const ColumnView& view, std::uint64_t row) {
-    if (view.IsNull(row)) return {};
     if (view.type == pipeline::ValueType::kBytes) return AsBytes(view.Text(row));
     const std::size_t width = pipeline::ValueBytes(view.type);
     return view.values.subspan(row * width, width);
@@ -80,10 +79,6 @@ absl::StatusOr<TrainingDataBuilder> TrainingDataBuilder::Create(const TrainingPl
   auto state = std::unique_ptr<State>(
       new State{plan.privacy().has_value(), std::move(features), {}, 0, TrainingData(), {}});
   if (state->is_private && plan.privacy()->unit == policy::SUBJECT) {
-    if (schema.subject_column().repeated()) {
-      return absl::InvalidArgumentError(absl::StrCat("column ", schema.subject_column().name,
-                                                     " is repeated: a row must have one subject"));
-    }
     ST_ASSIGN_OR_RETURN(state->subjects, SubjectNumbers::Create());
     const auto place = std::find(columns.begin(), columns.end(), schema.subject_column().name);
     state->subject_column = static_cast<std::size_t>(place - columns.begin());

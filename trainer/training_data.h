@@ -48,7 +48,7 @@ class TrainingData {
 };
 
 // Collects opened batches. A unit is a row, or all rows that share a value of
-// the schema's SUBJECT_KEY column (null and empty are one value).
+// the schema's SUBJECT_KEY column.
 // Not thread-safe.
 class TrainingDataBuilder {
  public:

@@ -11,6 +11,7 @@
 // the others to mails/train.
 #include <fcntl.h>
 #include <gmime/gmime.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -81,9 +82,10 @@ absl::StatusOr<std::vector<MailFile>> ListMails(const std::string& folder) {
       return absl::InvalidArgumentError(
           absl::StrCat(entry.path().string(), ": expected NUMBER.CHECKSUM.txt"));
     }
-    mails.push_back({.path = entry.path().string(),
-                     .spam = absl::StartsWith(entry.path().parent_path().filename().string(), "spam"),
-                     .held_out = checksum % 5 == 0});
+    mails.push_back(
+        {.path = entry.path().string(),
+         .spam = absl::StartsWith(entry.path().parent_path().filename().string(), "spam"),
+         .held_out = checksum % 5 == 0});
   }
   if (error) return absl::InvalidArgumentError(absl::StrCat(folder, ": ", error.message()));
   if (mails.empty()) return absl::InvalidArgumentError(absl::StrCat(folder, ": no mails in it"));
@@ -103,23 +105,25 @@ absl::StatusOr<example::Mail> ReadMail(const MailFile& file) {
 absl::StatusOr<IngestionResult> IngestSplit(Custodian& custody, const Options& options,
                                             const std::string& dataset,
                                             const std::vector<MailFile>& mails, bool held_out) {
-  ST_ASSIGN_OR_RETURN(
-      auto job, Ingestion::Start(custody, {.store = options.store,
-                                           .request = {.principal = options.principal,
-                                                       .dataset = dataset,
-                                                       .purpose = options.purpose},
-                                           .source_name = "mail-folder",
-                                           .max_skipped = options.max_skipped}));
+  ST_ASSIGN_OR_RETURN(auto job,
+                      Ingestion::Start(custody, {.store = options.store,
+                                                 .request = {.principal = options.principal,
+                                                             .dataset = dataset,
+                                                             .purpose = options.purpose},
+                                                 .source_name = "mail-folder",
+                                                 .max_skipped = options.max_skipped}));
   std::uint64_t position = 0;
   for (const MailFile& file : mails) {
     if (file.held_out != held_out) continue;
     if (stop_requested) return absl::CancelledError("interrupted; nothing was committed");
     if (position++ < job->resume_position()) continue;
+    // A file that is no mail is a record without a sender: the review refuses it
+    // and counts it, so that positions stay right and Commit() knows.
     absl::StatusOr<example::Mail> mail = ReadMail(file);
-    const absl::Status status = mail.ok() ? job->Append(*mail) : mail.status();
+    const absl::Status status = job->Append(mail.ok() ? *mail : example::Mail());
     if (absl::IsInvalidArgument(status)) {
-      // The job counts it too: Commit() refuses when there were too many.
-      std::cerr << "skipped " << file.path << ": " << status.message() << "\n";
+      std::cerr << "skipped " << file.path << ": " << (mail.ok() ? status : mail.status()).message()
+                << "\n";
     } else if (!status.ok()) {
       return status;
     }
@@ -137,10 +141,29 @@ absl::Status Run(const Options& options) {
                         IngestSplit(*custody, options, dataset, mails, held_out));
     std::cout << dataset << " generation " << result.generation << ": " << result.records_in
               << " in, " << result.rows_sealed << " sealed, " << result.rows_suppressed
-              << " suppressed, " << result.rows_resumed << " there already, "
-              << result.sealed_bytes << " sealed bytes\n";
+              << " suppressed, " << result.rows_resumed << " there already, " << result.sealed_bytes
+              << " sealed bytes\n";
   }
   return absl::OkStatus();
+}
+
+// The same codes as `sealtrain`.
+int ExitCode(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kPermissionDenied:
+      return 3;
+    case absl::StatusCode::kDataLoss:
+      return 4;
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnauthenticated:
+      return 6;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kCancelled:
+      return 75;
+    default:
+      return 1;
+  }
 }
 
 }  // namespace
@@ -156,18 +179,21 @@ int main(int argc, char** argv) {
   app.add_option("--principal", options.principal)->capture_default_str();
   app.add_option("--purpose", options.purpose)->required();
   app.add_option("--max-skipped", options.max_skipped, "bad mails to pass over in each data set")
+      ->check(CLI::Range(0.0, 1e15))
       ->capture_default_str();
   app.add_option("folder", options.folder, "folder of GROUP/NUMBER.CHECKSUM.txt")->required();
   CLI11_PARSE(app, argc, argv);
   if (options.store.empty()) options.store = sealtrain::JoinPath(options.home, "store");
 
+  // This process holds records and keys: no core file, no look from outside.
+  ::prctl(PR_SET_DUMPABLE, 0);
   g_mime_init();
   std::signal(SIGINT, [](int) { stop_requested = 1; });
   const absl::Status status = Run(options);
   g_mime_shutdown();
   if (!status.ok()) {
     std::cerr << "ingest_mails: " << status.message() << "\n";
-    return 1;
+    return ExitCode(status);
   }
   return 0;
 }

@@ -39,9 +39,8 @@ bool IsPublicIpv4(const std::string& text) {
   const auto in = [address](std::uint32_t network, int bits) {
     return address >> (32 - bits) == network >> (32 - bits);
   };
-  return !in(0x00000000, 8) && !in(0x0A000000, 8) && !in(0x7F000000, 8) &&
-         !in(0xA9FE0000, 16) && !in(0xAC100000, 12) && !in(0xC0A80000, 16) &&
-         !in(0xE0000000, 3);
+  return !in(0x00000000, 8) && !in(0x0A000000, 8) && !in(0x7F000000, 8) && !in(0xA9FE0000, 16) &&
+         !in(0xAC100000, 12) && !in(0xC0A80000, 16) && !in(0xE0000000, 3);
 }
 
 // The first public address of the oldest Received header that has one: the

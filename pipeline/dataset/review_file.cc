@@ -34,7 +34,11 @@ absl::StatusOr<Digest> WriteReviewFile(Env& env, const std::string& store,
   const std::string file = signed_report.SerializeAsString();
   const Digest sha256 = crypto::Sha256(AsBytes(file));
   ST_RETURN_IF_ERROR(env.CreateDirs(ReviewsFolder(store, dataset)));
-  ST_RETURN_IF_ERROR(WriteFileDurably(env, ReviewPath(store, dataset, sha256), AsBytes(file)));
+  const std::string path = ReviewPath(store, dataset, sha256);
+  if (absl::Status written = WriteFileDurably(env, path, AsBytes(file)); !written.ok()) {
+    env.Remove(path).IgnoreError();  // there already if only its folder did not sync
+    return written;
+  }
   return sha256;
 }
 

@@ -108,9 +108,13 @@ class ReviewImpl final : public Review {
   const std::vector<ColumnSpec>& stored_columns() const override { return stored_; }
 
   absl::Status Append(const Message& record, absl::Span<ColumnBuilder> builders) override {
-    ST_ASSIGN_OR_RETURN(const RecordType* const type, types_.Of(record));
     ++records_in_;
-    absl::Status status = AppendRow(record, *type, builders);
+    const absl::StatusOr<const RecordType*> type = types_.Of(record);
+    if (!type.ok()) {
+      ++suppressed_[SuppressedRecords::UNREADABLE];
+      return type.status();
+    }
+    const absl::Status status = AppendRow(record, **type, builders);
     if (!status.ok()) {
       for (ColumnBuilder& builder : builders) builder.TruncateTo(builder_rows_);
       return status;
@@ -236,9 +240,11 @@ class ReviewImpl final : public Review {
       if (value.field->is_required()) {
         return Suppress(SuppressedRecords::MISSING_VALUE, column.column->name, "is required");
       }
-      column.row.nulls = 1;
-      // A redacted column does not even show what was null.
-      if (builder != nullptr && !column.treatment.redacts()) return builder->EndNullRow();
+      // A column that is not kept does not even show what was null.
+      if (builder != nullptr && !column.treatment.redacts()) {
+        column.row.nulls = 1;
+        return builder->EndNullRow();
+      }
     } else {
       ST_RETURN_IF_ERROR(AppendValue(value, column, builder));
       column.row.values = 1;

@@ -1,22 +1,13 @@
 #include "sealtrain/pipeline/seal/shard_store.h"
 
-#include <chrono>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/pipeline/dataset/store_layout.h"
 
 namespace sealtrain::pipeline {
-namespace {
-
-constexpr std::chrono::hours kStaleAge(1);
-
-}  // namespace
 
 absl::StatusOr<custody::Shard> StoreShard(Env& env, const std::string& path, ShardWriter& writer) {
   const std::string temporary = absl::StrCat(path, kTemporarySuffix);
@@ -33,19 +24,6 @@ absl::StatusOr<custody::Shard> StoreShard(Env& env, const std::string& path, Sha
     return synced;
   }
   return shard;
-}
-
-void RemoveStaleTemporaries(Env& env, const std::string& folder) {
-  const absl::StatusOr<std::vector<std::string>> names = env.List(folder);
-  if (!names.ok()) return;  // most often: no such folder yet
-  const auto stale = std::filesystem::file_time_type::clock::now() - kStaleAge;
-  for (const std::string& name : *names) {
-    if (!absl::EndsWith(name, absl::StrCat(".seal", kTemporarySuffix))) continue;
-    const std::string path = JoinPath(folder, name);
-    std::error_code error;
-    const auto written = std::filesystem::last_write_time(path, error);
-    if (!error && written < stale) env.Remove(path).IgnoreError();
-  }
 }
 
 }  // namespace sealtrain::pipeline

@@ -16,11 +16,6 @@ namespace sealtrain::pipeline {
 // rename, sync of the folder. An error leaves neither of the two files.
 absl::StatusOr<custody::Shard> StoreShard(Env& env, const std::string& path, ShardWriter& writer);
 
-// Removes temporary files of killed jobs from `folder`: those that were last
-// written more than an hour ago. A job writes its temporary file in one go, so
-// none of a living job is that old. Best effort.
-void RemoveStaleTemporaries(Env& env, const std::string& folder);
-
 }  // namespace sealtrain::pipeline
 
 #endif  // SEALTRAIN_PIPELINE_SEAL_SHARD_STORE_H_

@@ -111,6 +111,8 @@ class CsvSource final : public Source {
   CsvSource(std::istream& input, std::string name, std::shared_ptr<const policy::Schema> schema)
       : lines_(input, kMaxRecordBytes), name_(std::move(name)), schema_(std::move(schema)) {}
 
+  std::unique_ptr<Message> NewRecord() const override { return schema_->NewRecord(); }
+
   absl::StatusOr<bool> Next(Message& record) override {
     record.Clear();
     if (!header_read_) {

@@ -102,6 +102,8 @@ class JsonlSource final : public Source {
         shape_(ShapeOf(*schema_->descriptor(), "")),
         parser_(kMaxRecordBytes) {}
 
+  std::unique_ptr<Message> NewRecord() const override { return schema_->NewRecord(); }
+
   absl::StatusOr<bool> Next(Message& record) override {
     record.Clear();
     absl::string_view line;

@@ -22,6 +22,8 @@ class ProtobufSource final : public Source {
                  std::shared_ptr<const policy::Schema> schema)
       : input_(input), stream_(&input), name_(std::move(name)), schema_(std::move(schema)) {}
 
+  std::unique_ptr<Message> NewRecord() const override { return schema_->NewRecord(); }
+
   absl::StatusOr<bool> Next(Message& record) override {
     record.Clear();
     ST_RETURN_IF_ERROR(failed_);

@@ -36,10 +36,10 @@ TEST(EscapeForTerminal, EscapesWhatATerminalObeys) {
   EXPECT_EQ(EscapeForTerminal("a\nb\rc\td"), "a\\nb\\u{d}c\\u{9}d");
   EXPECT_EQ(EscapeForTerminal(absl::string_view("\0", 1)), "\\u{0}");
   EXPECT_EQ(EscapeForTerminal("\x7F"), "\\u{7f}");
-  EXPECT_EQ(EscapeForTerminal("\xC2\x9B"), "\\u{9b}");           // C1: CSI in one
-  EXPECT_EQ(EscapeForTerminal("\xE2\x80\xAE"), "\\u{202e}");     // right-to-left override
-  EXPECT_EQ(EscapeForTerminal("\xE2\x81\xA6"), "\\u{2066}");     // isolate
-  EXPECT_EQ(EscapeForTerminal("\xE2\x80\x8B"), "\\u{200b}");     // zero width space
+  EXPECT_EQ(EscapeForTerminal("\xC2\x9B"), "\\u{9b}");        // C1: CSI in one
+  EXPECT_EQ(EscapeForTerminal("\xE2\x80\xAE"), "\\u{202e}");  // right-to-left override
+  EXPECT_EQ(EscapeForTerminal("\xE2\x81\xA6"), "\\u{2066}");  // isolate
+  EXPECT_EQ(EscapeForTerminal("\xE2\x80\x8B"), "\\u{200b}");  // zero width space
   EXPECT_EQ(EscapeForTerminal("\xEF\xBB\xBF"), "\\u{feff}");
   EXPECT_EQ(EscapeForTerminal("\xFF\xC3"), "\\xff\\xc3");
   EXPECT_EQ(EscapeForTerminal("a\\nb"), "a\\\\nb");
@@ -58,9 +58,9 @@ TEST(ParseTime, TakesRfc3339AndAges) {
 
 TEST(ParseTime, RefusesEverythingElse) {
   for (const char* text :
-       {"", "d", "-2d", "+2d", "2", "2 d", "1.5h", "2y", "2D", "yesterday", "2026-11-23", "11/23/2026",
-        "2026-11-23T01:28:01", "2026-11-23 01:28:01", "2026-13-01T00:00:00Z", "1795397281",
-        "infinite-future", "99999999999d"}) {
+       {"", "d", "-2d", "+2d", "2", "2 d", "1.5h", "2y", "2D", "yesterday", "2026-11-23",
+        "11/23/2026", "2026-11-23T01:28:01", "2026-11-23 01:28:01", "2026-13-01T00:00:00Z",
+        "1795397281", "infinite-future", "99999999999d"}) {
     EXPECT_THAT(ParseTime(text, absl::UnixEpoch()), StatusIs(kInvalid)) << text;
   }
 }
@@ -142,7 +142,8 @@ class AuditCliTest : public ::testing::Test {
  protected:
   // Three requests: one that ended, one denied, one dangling.
   void SetUp() override {
-    ASSERT_OK(audit::AuditLog::Create(Env::Posix(), audit::TestOptions(log_dir_), audit::TestKey()));
+    ASSERT_OK(
+        audit::AuditLog::Create(Env::Posix(), audit::TestOptions(log_dir_), audit::TestKey()));
     ASSERT_OK_AND_ASSIGN(auto log, audit::OpenTestLog(Env::Posix(), log_dir_));
     const auto append = [&](const char* principal, audit::Phase phase, const std::string& request) {
       audit::Event event = Sample();
@@ -162,8 +163,8 @@ class AuditCliTest : public ::testing::Test {
 
   Result Run(const std::string& arguments) {
     const std::string err = dir_.Join("stderr");
-    const std::string command = "env -u SEALTRAIN_HOME " SEALTRAIN_BIN_DIR "/sealtrain-audit " +
-                                arguments + " 2>" + err;
+    const std::string command =
+        "env -u SEALTRAIN_HOME " SEALTRAIN_BIN_DIR "/sealtrain-audit " + arguments + " 2>" + err;
     Result result;
     std::FILE* pipe = ::popen(command.c_str(), "r");
     std::array<char, 4096> buffer;
@@ -175,7 +176,9 @@ class AuditCliTest : public ::testing::Test {
     result.err = audit::ReadText(err);
     return result;
   }
-  Result RunOnLog(const std::string& arguments) { return Run("--log " + log_dir_ + " " + arguments); }
+  Result RunOnLog(const std::string& arguments) {
+    return Run("--log " + log_dir_ + " " + arguments);
+  }
 
   TempDir dir_;
   const std::string log_dir_ = dir_.Join("home/audit");
@@ -292,7 +295,8 @@ TEST_F(AuditCliTest, NamesTheFirstBadEntryOfATamperedLog) {
   std::string bytes = audit::ReadText(bundle);
   bytes[bytes.find("job:c")] = 'J';
   audit::WriteText(bundle, bytes);
-  for (const char* command : {"verify", "log", "search", "show 0", "dangling", "export --format jsonl"}) {
+  for (const char* command :
+       {"verify", "log", "search", "show 0", "dangling", "export --format jsonl"}) {
     const Result result = RunOnLog(command);
     EXPECT_EQ(result.code, 4) << command;
     EXPECT_THAT(result.err, HasSubstr("tile/entries/000.p/4: entry 3 at byte")) << command;

@@ -69,8 +69,8 @@ inline void MakeLog(const std::string& directory, std::uint64_t size) {
 inline void MakeLogAtOnce(const std::string& directory, std::uint64_t size) {
   Env& env = Env::Posix();
   ASSERT_TRUE(AuditLog::Create(env, TestOptions(directory), TestKey()).ok());
-  auto tree = TreeWriter::Load(
-      env, directory, {.origin = kTestOrigin, .size = 0, .root = crypto::Sha256({})});
+  auto tree = TreeWriter::Load(env, directory,
+                               {.origin = kTestOrigin, .size = 0, .root = crypto::Sha256({})});
   ASSERT_TRUE(tree.ok()) << tree.status();
   for (std::uint64_t n = 0; n < size; ++n) tree->Add(TestEvent(n).SerializeAsString());
   const auto note = SignCheckpoint(

@@ -217,9 +217,9 @@ TEST_F(TornTest, RecordThatWasPublishedIsRefused) {
   // Nothing is published before its record is durable, so this is no crash.
   for (std::size_t size = first_; size < wal_.size(); ++size) {
     WriteText(log_dir_ + "/.state/wal", wal_.substr(0, size));
-    ASSERT_THAT(OpenTestLog(Env::Posix(), log_dir_),
-                StatusIs(kDataLoss, AllOf(HasSubstr("checkpoint: signs size 3"),
-                                          HasSubstr("rolled back"))))
+    ASSERT_THAT(
+        OpenTestLog(Env::Posix(), log_dir_),
+        StatusIs(kDataLoss, AllOf(HasSubstr("checkpoint: signs size 3"), HasSubstr("rolled back"))))
         << size;
   }
 }

@@ -43,18 +43,18 @@ TEST(Vkey, RoundTrips) {
 
 TEST(Vkey, RejectsWhatIsNotExactlyOne) {
   const std::string good = kPeterVkey;
-  for (const std::string& bad : {
-           std::string(), std::string("++"), std::string("PeterNeumann"),
-           std::string("PeterNeumann+c74f20a3"),
-           absl::StrReplaceAll(good, {{"c74f20a3", "c74f20a4"}}),  // not its id
-           absl::StrReplaceAll(good, {{"c74f20a3", "C74F20A3"}}),
-           absl::StrReplaceAll(good, {{"c74f20a3", "74f20a3"}}),
-           absl::StrReplaceAll(good, {{"Peter", "Pe ter"}}),
-           absl::StrReplaceAll(good, {{"Peter", "Peter\xC2\xA0"}}),  // no-break space
-           absl::StrReplaceAll(good, {{"Peter", "Peter\xFF"}}),
-           absl::StrReplaceAll(good, {{"PeterNeumann", ""}}),
-           absl::StrReplaceAll(good, {{"+ARpc", "+AhpC"}}),  // type 2
-           good + "\n", good + "=", good.substr(0, good.size() - 4), " " + good}) {
+  for (const std::string& bad :
+       {std::string(), std::string("++"), std::string("PeterNeumann"),
+        std::string("PeterNeumann+c74f20a3"),
+        absl::StrReplaceAll(good, {{"c74f20a3", "c74f20a4"}}),  // not its id
+        absl::StrReplaceAll(good, {{"c74f20a3", "C74F20A3"}}),
+        absl::StrReplaceAll(good, {{"c74f20a3", "74f20a3"}}),
+        absl::StrReplaceAll(good, {{"Peter", "Pe ter"}}),
+        absl::StrReplaceAll(good, {{"Peter", "Peter\xC2\xA0"}}),  // no-break space
+        absl::StrReplaceAll(good, {{"Peter", "Peter\xFF"}}),
+        absl::StrReplaceAll(good, {{"PeterNeumann", ""}}),
+        absl::StrReplaceAll(good, {{"+ARpc", "+AhpC"}}),  // type 2
+        good + "\n", good + "=", good.substr(0, good.size() - 4), " " + good}) {
     EXPECT_THAT(ParseVkey(bad), StatusIs(kInvalid)) << bad;
   }
 }
@@ -129,16 +129,18 @@ TEST(Note, AcceptsManySignaturesButNotAnyNumber) {
 }
 
 TEST(Note, RejectsMalformedSignatureLines) {
-  for (const char* line : {
-           "", "\xE2\x80\x94 example.org/witness", "\xE2\x80\x94 example.org/witness ",
-           "\xE2\x80\x94 example.org/witness AAAAAAA= ", "\xE2\x80\x94  AAAAAAA=",
-           "\xE2\x80\x94" "example.org/witness AAAAAAA=", "- example.org/witness AAAAAAA=",
-           "\xE2\x80\x94 example.org/witness AAAAAA==",   // a key id and nothing else
-           "\xE2\x80\x94 example.org/witness AAAAAAB=",   // spare bits set
-           "\xE2\x80\x94 example.org/witness AAAAAAA",    // no padding
-           "\xE2\x80\x94 example.org/witness AAAA_AA=",   // another alphabet
-           "\xE2\x80\x94 example+org AAAAAAA=", "\xE2\x80\x94 example\xE3\x80\x80org AAAAAAA=",
-           "\xE2\x80\x94 example.org/witness AAAAAAA=\r"}) {
+  for (const char* line :
+       {"", "\xE2\x80\x94 example.org/witness", "\xE2\x80\x94 example.org/witness ",
+        "\xE2\x80\x94 example.org/witness AAAAAAA= ", "\xE2\x80\x94  AAAAAAA=",
+        "\xE2\x80\x94"
+        "example.org/witness AAAAAAA=",
+        "- example.org/witness AAAAAAA=",
+        "\xE2\x80\x94 example.org/witness AAAAAA==",  // a key id and nothing else
+        "\xE2\x80\x94 example.org/witness AAAAAAB=",  // spare bits set
+        "\xE2\x80\x94 example.org/witness AAAAAAA",   // no padding
+        "\xE2\x80\x94 example.org/witness AAAA_AA=",  // another alphabet
+        "\xE2\x80\x94 example+org AAAAAAA=", "\xE2\x80\x94 example\xE3\x80\x80org AAAAAAA=",
+        "\xE2\x80\x94 example.org/witness AAAAAAA=\r"}) {
     const std::string note = SignedText() + line + "\n";
     EXPECT_THAT(VerifyNote(note, TestVerifier()), StatusIs(kDataLoss)) << line;
   }
@@ -154,8 +156,8 @@ TEST(Note, RejectsControlCharactersAndBadUtf8) {
     Bytes encoded;
     AppendBigEndian(TestVerifier().id(), 4, encoded);
     encoded.insert(encoded.end(), signature.begin(), signature.end());
-    const std::string note = absl::StrCat(text, "\n\xE2\x80\x94 ", kTestOrigin, " ",
-                                          EncodeBase64(encoded), "\n");
+    const std::string note =
+        absl::StrCat(text, "\n\xE2\x80\x94 ", kTestOrigin, " ", EncodeBase64(encoded), "\n");
     EXPECT_THAT(VerifyNote(note, TestVerifier()), StatusIs(kDataLoss)) << text;
   }
 }
@@ -198,8 +200,8 @@ TEST(TextEncoding, TakesEveryCodePointAndNothingElse) {
     EXPECT_EQ(TakeCodePoint(rest), expected);
     EXPECT_TRUE(rest.empty());
   }
-  for (const char* bad : {"\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\xF8\x88\x80\x80",
-                          "\xC2", "\xE2\x80", "\xC2\x41"}) {
+  for (const char* bad : {"\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF",
+                          "\xF8\x88\x80\x80", "\xC2", "\xE2\x80", "\xC2\x41"}) {
     absl::string_view rest = bad;
     EXPECT_EQ(TakeCodePoint(rest), std::nullopt) << bad;
     EXPECT_EQ(rest, bad);

@@ -147,10 +147,9 @@ TEST_F(TlogProofTest, RoundTrips) {
 }
 
 TEST_F(TlogProofTest, LooksLikeTheSpecification) {
-  EXPECT_THAT(Text(1, 2, {0xFF}),
-              ::testing::StartsWith(absl::StrCat("c2sp.org/tlog-proof@v1\nextra /w==\nindex 1\n",
-                                                 EncodeBase64(Leaf(0)), "\n\n", kTestOrigin,
-                                                 "\n2\n")));
+  EXPECT_THAT(Text(1, 2, {0xFF}), ::testing::StartsWith(absl::StrCat(
+                                      "c2sp.org/tlog-proof@v1\nextra /w==\nindex 1\n",
+                                      EncodeBase64(Leaf(0)), "\n\n", kTestOrigin, "\n2\n")));
 }
 
 TEST_F(TlogProofTest, RejectsAnotherEntryOrKey) {
@@ -179,11 +178,17 @@ TEST_F(TlogProofTest, RejectsOtherForms) {
   const std::string good = Text(1, 2);
   const std::string hash = EncodeBase64(Leaf(0));
   const std::vector<std::pair<std::string, std::string>> changes = {
-      {"@v1", "@v2"},           {"@v1", "@v1 "},
-      {"index 1", "index 01"},  {"index 1", "Index 1"},
-      {"index 1\n", ""},        {"index 1", "index 1\nindex 1"},
-      {"index 1", "extra AA\nindex 1"}, {"index 1", "extra \nindex 1"},
-      {"index 1", "index 1\nextra AAAA"}, {hash, hash + " "}, {hash, hash.substr(1)}};
+      {"@v1", "@v2"},
+      {"@v1", "@v1 "},
+      {"index 1", "index 01"},
+      {"index 1", "Index 1"},
+      {"index 1\n", ""},
+      {"index 1", "index 1\nindex 1"},
+      {"index 1", "extra AA\nindex 1"},
+      {"index 1", "extra \nindex 1"},
+      {"index 1", "index 1\nextra AAAA"},
+      {hash, hash + " "},
+      {hash, hash.substr(1)}};
   for (const auto& [from, to] : changes) {
     const std::string bad = absl::StrReplaceAll(good, {{from, to}});
     ASSERT_NE(bad, good);

@@ -101,8 +101,8 @@ TEST(TreeEdge, HandsOutEachFullTileOnceAndKeepsThePartialOnes) {
   for (std::uint64_t n = 0; n < 70'000; ++n) {
     edge.Append(Leaf(n), [&](const TileId& tile, absl::Span<const Digest> hashes) {
       EXPECT_EQ(hashes.size(), kTileWidth);
-      EXPECT_TRUE(full.emplace(TilePath(tile), std::vector<Digest>(hashes.begin(), hashes.end()))
-                      .second);
+      EXPECT_TRUE(
+          full.emplace(TilePath(tile), std::vector<Digest>(hashes.begin(), hashes.end())).second);
     });
     expected.Append(Leaf(n));
   }

@@ -100,9 +100,10 @@ TEST_F(WalTest, RefusesAnyFlippedBitBeforeTheLastRecord) {
 TEST_F(WalTest, NamesTheByteOfABadRecordBeforeAGoodOne) {
   std::string bad = bytes_;
   bad[offsets_[1] + 60] ^= 1;
-  EXPECT_THAT(Parse(bad), StatusIs(kDataLoss, HasSubstr(absl::StrCat(
-                                                  "wal: bad record at byte ", offsets_[1],
-                                                  " before a good one at byte ", offsets_[2]))));
+  EXPECT_THAT(
+      Parse(bad),
+      StatusIs(kDataLoss, HasSubstr(absl::StrCat("wal: bad record at byte ", offsets_[1],
+                                                 " before a good one at byte ", offsets_[2]))));
 }
 
 TEST_F(WalTest, CutsAFlippedBitInTheLastRecordAsTorn) {
@@ -142,9 +143,8 @@ TEST_F(WalTest, TakesNoRecordThatTheKeyDidNotSign) {
                        WalWriter::Create(Env::Posix(), dir_.Join("forged"), NoteOfSize(10)));
   ASSERT_OK(forged.Append({10, {"x"}, NoteOfSize(11, /*key=*/8)}));
   const std::string planted = ReadText(dir_.Join("forged")).substr(offsets_[0]);
-  ASSERT_OK_AND_ASSIGN(
-      const WalContents contents,
-      Parse(bytes_.substr(0, offsets_[2]) + "torn" + planted));
+  ASSERT_OK_AND_ASSIGN(const WalContents contents,
+                       Parse(bytes_.substr(0, offsets_[2]) + "torn" + planted));
   EXPECT_TRUE(contents.torn);
   EXPECT_EQ(contents.records.size(), 2u);
 }

@@ -103,7 +103,12 @@ TEST(Env, CreatesNestedFoldersAndListsSorted) {
   EXPECT_THAT(env.CreateDirs(dir.Join("a/z/d")), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
-TEST(WriteFileDurably, LeavesTheOldFileWhateverFails) {
+TEST(Env, GivesUpOnFoldersThatTakeNoChildren) {
+  EXPECT_THAT(Env::Posix().CreateDirs("/proc/sealtrain/a/b"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/proc/sealtrain")));
+}
+
+TEST(WriteFileDurably, LeavesTheOldFileWhateverFailsBeforeTheRename) {
   using Op = FaultEnv::Op;
   for (Op op : {Op::kOpenForWrite, Op::kAppend, Op::kSync, Op::kRename}) {
     TempDir dir;
@@ -127,6 +132,7 @@ TEST(WriteFileDurably, SyncsTheFileBeforeTheRenameAndTheFolderAfter) {
   env.FailOn(FaultEnv::Op::kSyncDir, 0, absl::UnavailableError("injected"));
   EXPECT_THAT(WriteFileDurably(env, dir.Join("f"), AsBytes("y")),
               StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(Contents(dir.Join("f")), "y");
 }
 
 TEST(Paths, JoinAndSplit) {

@@ -47,9 +47,10 @@ TEST(Aes256Gcm, OpensWhatItSealed) {
 
 TEST(Aes256Gcm, RefusesEveryChangedInput) {
   Aes256Gcm aead = Keyed(kKey);
-  const Bytes plaintext = PseudorandomBytes(20, 1);
-  Bytes sealed(plaintext.size() + kTagBytes);
-  Bytes opened(plaintext.size());
+  constexpr std::size_t kSize = 20;
+  const Bytes plaintext = PseudorandomBytes(kSize, 1);
+  Bytes sealed(kSize + kTagBytes);
+  Bytes opened(kSize);
   const MutableByteSpan out = absl::MakeSpan(opened);
   ASSERT_OK(aead.Seal(kNonce, kAad, plaintext, absl::MakeSpan(sealed)));
   for (std::size_t i = 0; i < sealed.size(); ++i) {

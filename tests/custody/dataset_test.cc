@@ -35,11 +35,27 @@ TEST_F(Datasets, HaveNamesThatAreSafePaths) {
        {std::string(""), std::string("/a"), std::string("a/"), std::string("a//b"),
         std::string("a/b/c/d/e/f/g/h/i"), std::string("../a"), std::string("."), std::string("A"),
         std::string("a b"), std::string("a\0b", 3), std::string("\xc3\xa4"), std::string("a\n"),
-        std::string(129, 'a'), std::string("model:a")}) {
+        std::string(129, 'a'), std::string("model:a"), std::string("a/shards"),
+        std::string("models"), std::string("a/manifests/b")}) {
     EXPECT_THAT(custodian_->CreateDataset("admin", name, schema_),
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << name;
   }
+}
+
+TEST_F(Datasets, HaveNoMoreColumnNamesThanALogEntryTakes) {
+  std::string proto =
+      "syntax = \"proto3\"; import \"sealtrain/data_class.proto\"; message Wide {"
+      " string who = 1 [(sealtrain.privacy).data_class = SUBJECT_KEY];";
+  for (int i = 2; i <= 1000; ++i) {
+    absl::StrAppend(&proto, " int32 a_column_", i, " = ", i,
+                    " [(sealtrain.privacy).data_class = FEATURE];");
+  }
+  ASSERT_OK(WriteFileDurably(Env::Posix(), dir_.Join("wide.proto"), AsBytes(proto + "}")));
+  ASSERT_OK_AND_ASSIGN(const auto wide,
+                       policy::Schema::FromProtoFile(dir_.Join("wide.proto"), "Wide"));
+  EXPECT_THAT(custodian_->CreateDataset("admin", "wide", wide),
+              StatusIs(absl::StatusCode::kInvalidArgument, ::testing::HasSubstr("audit log")));
 }
 
 TEST_F(Datasets, AreNotMadeWithoutALogEntry) {

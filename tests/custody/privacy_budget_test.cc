@@ -150,13 +150,21 @@ TEST_F(PrivacyBudget, CostsWhatWasTaken) {
   ASSERT_OK(custodian_->FinishTrain(std::move(none), Outcome::kFailed, 0, Id{}, Digest{}));
   EXPECT_DOUBLE_EQ(OnlyBudget().epsilon_spent, EpsilonOf({PlanOf(40).phase}));
 
+  // One that stopped early is booked, and leaves no model.
   ASSERT_OK_AND_ASSIGN(auto shorter, custodian_->RequestTrain(PrivateRun("m", 1000)));
-  ASSERT_OK(FinishAs(std::move(shorter), Outcome::kSucceeded, 60));
+  EXPECT_THAT(FinishAs(std::move(shorter), Outcome::kSucceeded, 60),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("60")));
+  EXPECT_THAT(custodian_->GetModel("m"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_DOUBLE_EQ(OnlyBudget().epsilon_spent, EpsilonOf({PlanOf(40).phase, PlanOf(60).phase}));
+}
+
+TEST_F(PrivacyBudget, IsStatedWithTheModelThatItBought) {
+  ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PrivateRun("m", 60)));
+  ASSERT_OK(FinishAs(std::move(permit), Outcome::kSucceeded, 60));
   ASSERT_OK_AND_ASSIGN(const custody::ModelInfo model, custodian_->GetModel("m"));
   ASSERT_TRUE(model.dp.has_value());
   EXPECT_EQ(model.dp->phase.steps, 60u);
   EXPECT_DOUBLE_EQ(model.epsilon, EpsilonOf({PlanOf(60).phase}));
-  EXPECT_DOUBLE_EQ(OnlyBudget().epsilon_spent, EpsilonOf({PlanOf(40).phase, PlanOf(60).phase}));
 }
 
 TEST_F(PrivacyBudget, BooksEvenWhatARunTookTooMuch) {

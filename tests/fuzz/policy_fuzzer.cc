@@ -30,7 +30,8 @@ void DecideAll(const LoadedPolicy& policy) {
     request.rows = 1000;
     request.now = absl::FromUnixSeconds(1700000000);
     RequestedColumn column{.name = "c", .classes = {}, .applied = std::nullopt};
-    for (const int c : rule.scope().data_class()) column.classes.push_back(static_cast<sealtrain::DataClass>(c));
+    for (const int c : rule.scope().data_class())
+      column.classes.push_back(static_cast<sealtrain::DataClass>(c));
     request.columns.push_back(column);
     const Decision unknown = policy.Decide(request);
     Require(!unknown.allow || unknown.columns.size() == 1);

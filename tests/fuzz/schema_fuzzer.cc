@@ -28,10 +28,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   Require(subjects == 1);
   const std::unique_ptr<google::protobuf::Message> record = (*schema)->NewRecord();
-  record->ParseFromArray(data, static_cast<int>(size));
+  record->ParsePartialFromArray(data, static_cast<int>(size));
 
-  const auto again = Schema::FromDescriptorSet(
-      sealtrain::AsBytes((*schema)->descriptor_set()), (*schema)->message_name());
+  const auto again = Schema::FromDescriptorSet(sealtrain::AsBytes((*schema)->descriptor_set()),
+                                               (*schema)->message_name());
   Require(again.ok() && (*again)->digest() == (*schema)->digest());
   return 0;
 }

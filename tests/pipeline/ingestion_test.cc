@@ -255,6 +255,16 @@ TEST_F(IngestionTest, TakesRecordsOfAnotherPoolOfTheSameType) {
   EXPECT_THAT(Column("text"), ::sealtrain::testing::IsOk());
 }
 
+TEST_F(IngestionTest, TakesASourceWithASchemaOfItsOwn) {
+  std::istringstream input(kHeader + CsvRows(0, 2));
+  auto source =
+      OpenSource(Format::kCsv, input, "in", ::sealtrain::testing::SchemaOf(kFlatProto, "Flat"));
+  ASSERT_OK_AND_ASSIGN(auto job, Ingestion::Start(custody(), Options()));
+  ASSERT_OK(job->AppendAll(*source, nullptr, nullptr));
+  ASSERT_OK(job->Commit());
+  EXPECT_THAT(Column("age").value(), ElementsAre("0", "1"));
+}
+
 TEST_F(IngestionTest, RefusesRecordsOfAnotherType) {
   const auto wrong_name = ::sealtrain::testing::SchemaOf(kEverythingProto, "Everything");
   ASSERT_OK_AND_ASSIGN(auto job, Ingestion::Start(custody(), Options()));
@@ -780,6 +790,7 @@ TEST_P(FailingWriteTest, LeavesTheOldGenerationAndNoTemporaries) {
     EXPECT_EQ(custody().GetDataset("flat")->generation, 1u);
     EXPECT_THAT(FilesEndingIn(".seal"), SizeIs(1));
     EXPECT_THAT(FilesEndingIn(".manifest"), SizeIs(1));
+    EXPECT_THAT(FilesEndingIn(".review"), SizeIs(1));
     for (const std::string& name : StoreFiles()) {
       EXPECT_THAT(name, ::testing::Not(HasSubstr(".tmp"))) << "after " << skip;
     }
@@ -803,8 +814,12 @@ TEST_F(IngestionTest, RemovesStaleTemporariesOfKilledJobs) {
   WriteAll(stale, "x");
   WriteAll(fresh, "x");
   fs::last_write_time(stale, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  const std::string manifest = JoinPath(ManifestsFolder(world_->store(), "flat"), "0.tmp.17");
+  WriteAll(manifest, "x");
+  fs::last_write_time(manifest, fs::file_time_type::clock::now() - std::chrono::hours(2));
   ASSERT_OK(IngestCsv(CsvRow(1)));
   EXPECT_FALSE(fs::exists(stale));
+  EXPECT_FALSE(fs::exists(manifest));
   EXPECT_TRUE(fs::exists(fresh));
 }
 

@@ -32,7 +32,7 @@ std::vector<std::string> Transcript(Format format, const std::string& input,
                                     const std::shared_ptr<const policy::Schema>& schema) {
   std::istringstream stream(input);
   auto source = OpenSource(format, stream, "in", schema);
-  auto record = schema->NewRecord();
+  auto record = source->NewRecord();
   google::protobuf::TextFormat::Printer printer;
   printer.SetSingleLineMode(true);
   std::vector<std::string> lines;
@@ -150,7 +150,7 @@ TEST_F(JsonlTest, GoesOnBehindABadLine) {
 TEST_F(JsonlTest, CountsBadRecordsAsPassed) {
   std::istringstream stream(absl::StrCat("x\n\n", kGoodJson, "\n"));
   auto source = OpenSource(Format::kJsonl, stream, "in", schema_);
-  auto record = schema_->NewRecord();
+  auto record = source->NewRecord();
   EXPECT_EQ(source->position(), 0u);
   EXPECT_THAT(source->Next(*record), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_EQ(source->position(), 1u);
@@ -273,7 +273,7 @@ TEST_F(CsvTest, RefusesAHeaderThatIsNotTheSchemas) {
 TEST_F(CsvTest, StaysRefusedAfterABadHeader) {
   std::istringstream stream("user,age\nann,1\n");
   auto source = OpenSource(Format::kCsv, stream, "in", schema_);
-  auto record = schema_->NewRecord();
+  auto record = source->NewRecord();
   EXPECT_THAT(source->Next(*record), StatusIs(absl::StatusCode::kOutOfRange));
   EXPECT_THAT(source->Next(*record), StatusIs(absl::StatusCode::kOutOfRange));
 }

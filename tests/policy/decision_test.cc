@@ -66,8 +66,10 @@ TEST(Decide, AllowsWhatARulePermits) {
 }
 
 TEST(Decide, DeniesByDefaultAndNamesTheNearestMiss) {
-  const LoadedPolicy policy = MustLoad(Rule("far", "permit {}", kLabel, "when { rows_at_least: 999 } when { trust_at_least: SANDBOXED }") +
-                                       Rule("near", "permit {}", kLabel));
+  const LoadedPolicy policy =
+      MustLoad(Rule("far", "permit {}", kLabel,
+                    "when { rows_at_least: 999 } when { trust_at_least: SANDBOXED }") +
+               Rule("near", "permit {}", kLabel));
   Request request = LabelRequest();
   request.principal = "bob";
   const Decision decision = policy.Decide(request);
@@ -89,9 +91,9 @@ TEST(Decide, DeniesAnActionThatNoRuleSpeaksOf) {
 
 TEST(Decide, MatchesPrincipalsExactlyOrByGroup) {
   const auto decide = [](const std::string& pattern, const std::string& principal) {
-    const LoadedPolicy policy = MustLoad(
-        "rule { id: \"a\" permit {} scope { principal: \"" + pattern +
-        "\" action: TRAIN dataset: \"*\" purpose: \"safety\" data_class: LABEL } }");
+    const LoadedPolicy policy =
+        MustLoad("rule { id: \"a\" permit {} scope { principal: \"" + pattern +
+                 "\" action: TRAIN dataset: \"*\" purpose: \"safety\" data_class: LABEL } }");
     Request request = LabelRequest();
     request.principal = principal;
     return policy.Decide(request);
@@ -112,9 +114,9 @@ TEST(Decide, MatchesPrincipalsExactlyOrByGroup) {
 
 TEST(Decide, MatchesDataSetsExactlyOrByPrefix) {
   const auto allows = [](const std::string& pattern, const std::string& dataset) {
-    const LoadedPolicy policy = MustLoad(
-        "rule { id: \"a\" permit {} scope { principal: \"any\" action: TRAIN dataset: \"" +
-        pattern + "\" purpose: \"safety\" data_class: LABEL } }");
+    const LoadedPolicy policy =
+        MustLoad("rule { id: \"a\" permit {} scope { principal: \"any\" action: TRAIN dataset: \"" +
+                 pattern + "\" purpose: \"safety\" data_class: LABEL } }");
     Request request = LabelRequest();
     request.dataset = dataset;
     return policy.Decide(request).allow;
@@ -137,7 +139,8 @@ TEST(Decide, PutsPurposesUnderOthersByWholeSegments) {
     const LoadedPolicy policy = MustLoad(
         "purpose: \"safety/abuse/mail\" purpose: \"safetynet\" "
         "rule { id: \"a\" permit {} scope { principal: \"any\" action: TRAIN dataset: \"*\" "
-        "purpose: \"" + scope + "\" data_class: LABEL } }");
+        "purpose: \"" +
+        scope + "\" data_class: LABEL } }");
     Request request = LabelRequest();
     request.purpose = purpose;
     return policy.Decide(request);
@@ -174,8 +177,8 @@ TEST(Decide, HoldsToTheWindowsOfSetAndRule) {
 TEST(Decide, DeniesAtAnUnknownTimeEvenWithoutWindows) {
   const std::string text =
       "id: \"p\" version: 1 author: \"e\" purpose: \"safety\" approval { required: 1 approver { "
-      "name: \"ada\" public_key: \"" + std::string(64, 'a') + "\" } } " +
-      Rule("a", "permit {}", kLabel);
+      "name: \"ada\" public_key: \"" +
+      std::string(64, 'a') + "\" } } " + Rule("a", "permit {}", kLabel);
   ASSERT_OK_AND_ASSIGN(const LoadedPolicy policy, LoadedPolicy::Load(text, "p"));
   Request request = LabelRequest();
   request.purpose = "safety";
@@ -197,8 +200,8 @@ const ConditionCase kConditions[] = {
      [](Request& r) { r.trust = PLAIN; }, [](Request& r) { r.trust = TRUST_UNSPECIFIED; }},
     {"strange trust", "trust_at_least: LOCKED", [](Request& r) { r.trust = SANDBOXED; },
      [](Request& r) { r.trust = PLAIN; }, [](Request& r) { r.trust = static_cast<Trust>(99); }},
-    {"rows", "rows_at_least: 50", [](Request& r) { r.rows = 50; },
-     [](Request& r) { r.rows = 49; }, [](Request& r) { r.rows.reset(); }},
+    {"rows", "rows_at_least: 50", [](Request& r) { r.rows = 50; }, [](Request& r) { r.rows = 49; },
+     [](Request& r) { r.rows.reset(); }},
     {"age", "dataset_age_below { seconds: 60 }",
      [](Request& r) { r.dataset_age = absl::Seconds(59); },
      [](Request& r) { r.dataset_age = absl::Seconds(60); },
@@ -215,10 +218,10 @@ const ConditionCase kConditions[] = {
 
 TEST(Decide, OpensOnlyOnKnownConditionsOfPermits) {
   for (const ConditionCase& c : kConditions) {
-    const LoadedPolicy when = MustLoad(
-        Rule("a", "permit {}", kLabel, absl::StrCat("when { ", c.condition, " }")));
-    const LoadedPolicy unless = MustLoad(
-        Rule("a", "permit {}", kLabel, absl::StrCat("unless { ", c.condition, " }")));
+    const LoadedPolicy when =
+        MustLoad(Rule("a", "permit {}", kLabel, absl::StrCat("when { ", c.condition, " }")));
+    const LoadedPolicy unless =
+        MustLoad(Rule("a", "permit {}", kLabel, absl::StrCat("unless { ", c.condition, " }")));
     Request request = LabelRequest();
     c.make_true(request);
     EXPECT_TRUE(when.Decide(request).allow) << c.name;
@@ -238,8 +241,8 @@ TEST(Decide, ForbidsOnUnknownConditionsOfForbids) {
     const std::string permit = Rule("a", "permit {}", kLabel);
     const LoadedPolicy when =
         MustLoad(permit + Rule("no", "forbid {}", "", absl::StrCat("when { ", c.condition, " }")));
-    const LoadedPolicy unless =
-        MustLoad(permit + Rule("no", "forbid {}", "", absl::StrCat("unless { ", c.condition, " }")));
+    const LoadedPolicy unless = MustLoad(
+        permit + Rule("no", "forbid {}", "", absl::StrCat("unless { ", c.condition, " }")));
     Request request = LabelRequest();
     c.make_true(request);
     ExpectDenied(when.Decide(request), "forbidden");
@@ -266,13 +269,13 @@ TEST(Decide, LetsForbidWinAndNamesAllOfThemByLine) {
 }
 
 TEST(Decide, ForbidsAClassOnlyWhereAColumnHasIt) {
-  const LoadedPolicy policy =
-      MustLoad(Rule("a", absl::StrCat("permit { ", OnClass("on_class: FREE_TEXT", "DROP"), "}"), kBoth) +
-               Rule("no", "forbid {}", "data_class: FREE_TEXT"));
+  const LoadedPolicy policy = MustLoad(
+      Rule("a", absl::StrCat("permit { ", OnClass("on_class: FREE_TEXT", "DROP"), "}"), kBoth) +
+      Rule("no", "forbid {}", "data_class: FREE_TEXT"));
   EXPECT_TRUE(policy.Decide(LabelRequest()).allow);
   // Even though it would be dropped: a request for the column is forbidden.
-  ExpectDenied(policy.Decide(TrainRequest({MakeColumn("spam", {LABEL}),
-                                           MakeColumn("body", {LABEL, FREE_TEXT})})),
+  ExpectDenied(policy.Decide(TrainRequest(
+                   {MakeColumn("spam", {LABEL}), MakeColumn("body", {LABEL, FREE_TEXT})})),
                "forbidden");
 }
 
@@ -284,10 +287,13 @@ TEST(Decide, IgnoresAForbidOutsideItsScope) {
         "principal: \"any\" action: TRAIN dataset: \"mails\" purpose: \"safety\"",
         "principal: \"any\" action: TRAIN dataset: \"*\" purpose: \"ads\""}) {
     EXPECT_TRUE(MustLoad(permit + "rule { id: \"no\" forbid {} scope { " + scope + " } }")
-                    .Decide(LabelRequest()).allow) << scope;
+                    .Decide(LabelRequest())
+                    .allow)
+        << scope;
   }
   EXPECT_TRUE(MustLoad(permit + Rule("no", "forbid {}", "", "not_after { seconds: 1500 }"))
-                  .Decide(LabelRequest()).allow);
+                  .Decide(LabelRequest())
+                  .allow);
 }
 
 TEST(Decide, NeedsEveryClassOfAColumnCovered) {
@@ -303,9 +309,9 @@ TEST(Decide, NeedsEveryClassOfAColumnCovered) {
   EXPECT_TRUE(two.Decide(request).allow);
   EXPECT_THAT(Ids(two.Decide(request).determining_rules), ElementsAre("a", "b"));
   // A permit that does not match covers nothing.
-  const LoadedPolicy dead = MustLoad(Rule("a", "permit {}", kLabel) +
-                                     Rule("b", "permit {}", "data_class: FEATURE",
-                                          "when { rows_at_least: 1000 }"));
+  const LoadedPolicy dead =
+      MustLoad(Rule("a", "permit {}", kLabel) +
+               Rule("b", "permit {}", "data_class: FEATURE", "when { rows_at_least: 1000 }"));
   ExpectDenied(dead.Decide(request), "uncovered_column");
   EXPECT_EQ(dead.Decide(request).nearest_miss_lacks, "when rows_at_least 1000");
 }
@@ -314,9 +320,8 @@ TEST(Decide, NeedsATransformForEverySensitiveClass) {
   for (int c = 1; c <= DataClass_MAX; ++c) {
     const auto data_class = static_cast<DataClass>(c);
     const std::string covers = absl::StrCat("data_class: ", DataClassName(data_class));
-    const bool harmless = data_class == PUBLIC || data_class == INTERNAL ||
-                          data_class == FEATURE || data_class == LABEL ||
-                          data_class == SUBJECT_KEY;
+    const bool harmless = data_class == PUBLIC || data_class == INTERNAL || data_class == FEATURE ||
+                          data_class == LABEL || data_class == SUBJECT_KEY;
     const Request request = TrainRequest({MakeColumn("x", {data_class})});
     const Decision without = MustLoad(Rule("a", "permit {}", covers)).Decide(request);
     EXPECT_EQ(without.allow, harmless) << covers;
@@ -361,9 +366,9 @@ Decision SealUnder(const std::vector<std::string>& transforms) {
   std::string rules;
   int n = 0;
   for (const std::string& transform : transforms) {
-    rules += Rule(absl::StrCat("r", n++),
-                  "permit { " + OnClass("on_class: FREE_TEXT", transform) + "}",
-                  "data_class: FREE_TEXT", "", "action: SEAL");
+    rules +=
+        Rule(absl::StrCat("r", n++), "permit { " + OnClass("on_class: FREE_TEXT", transform) + "}",
+             "data_class: FREE_TEXT", "", "action: SEAL");
   }
   Request request = TrainRequest({MakeColumn("x", {FREE_TEXT})});
   request.action = SEAL;
@@ -386,10 +391,13 @@ TEST(Decide, MeetsTransformsAtTheStrictest) {
 
 TEST(Decide, TakesTheCoarserParameters) {
   EXPECT_EQ(SealUnder({"BUCKET step: 5", "BUCKET step: 20", "BUCKET step: 7"})
-                .columns[0].transform.step(), 20);
+                .columns[0]
+                .transform.step(),
+            20);
   const Transform ip = SealUnder({"TRUNCATE_IP prefix_v4: 24 prefix_v6: 32",
                                   "TRUNCATE_IP prefix_v4: 16 prefix_v6: 48"})
-                           .columns[0].transform;
+                           .columns[0]
+                           .transform;
   EXPECT_EQ(ip.prefix_v4(), 16u);
   EXPECT_EQ(ip.prefix_v6(), 32u);
 }
@@ -401,15 +409,20 @@ TEST(Decide, DeniesTransformsThatCannotBeCompared) {
                "conflicting_obligations");
   // What both would give way to settles it.
   EXPECT_EQ(SealUnder({"PSEUDONYMIZE domain: \"a\"", "PSEUDONYMIZE domain: \"b\"", "DROP"})
-                .columns[0].transform.kind(), DROP);
+                .columns[0]
+                .transform.kind(),
+            DROP);
 }
 
 TEST(Decide, MeetsPrivacyLeaseAndRetentionAtTheStrictest) {
-  const auto dp = [](const std::string& text) { return "permit { obligation { dp { " + text + " } } }"; };
+  const auto dp = [](const std::string& text) {
+    return "permit { obligation { dp { " + text + " } } }";
+  };
   const LoadedPolicy policy = MustLoad(
       Rule("a", dp("epsilon_max: 3 delta_max: 1e-5 unit: RECORD ledger_epsilon: 9"), kLabel) +
       Rule("b", dp("epsilon_max: 5 delta_max: 1e-6 unit: SUBJECT ledger_epsilon: 20"), kLabel) +
-      Rule("c", "permit { obligation { lease { seconds: 60 } } obligation { lease { seconds: 90 } } }",
+      Rule("c",
+           "permit { obligation { lease { seconds: 60 } } obligation { lease { seconds: 90 } } }",
            kLabel));
   const Decision decision = policy.Decide(LabelRequest());
   ASSERT_TRUE(decision.allow) << decision.reason;
@@ -431,14 +444,16 @@ TEST(Decide, MeetsPrivacyLeaseAndRetentionAtTheStrictest) {
 
 TEST(Decide, DeniesAnObligationThatTheActionCannotCarryOut) {
   const std::string dp =
-      "permit { obligation { dp { epsilon_max: 3 delta_max: 1e-5 unit: RECORD ledger_epsilon: 9 } } }";
+      "permit { obligation { dp { epsilon_max: 3 delta_max: 1e-5 unit: RECORD ledger_epsilon: 9 } "
+      "} }";
   const std::string retention = "permit { obligation { retention { seconds: 9 } } }";
   const std::string lease = "permit { obligation { lease { seconds: 9 } } }";
   const auto decide = [](const std::string& effect, Action action) {
     Request request = LabelRequest();
     request.action = action;
     if (action == EXPORT_MODEL) request.columns.clear();
-    return MustLoad(Rule("a", effect, kLabel, "", "action: " + Action_Name(action))).Decide(request);
+    return MustLoad(Rule("a", effect, kLabel, "", "action: " + Action_Name(action)))
+        .Decide(request);
   };
   for (const Action action : {INGEST, SEAL, EVALUATE, INSPECT, EXPORT_MODEL}) {
     ExpectDenied(decide(dp, action), "cannot_honour");
@@ -474,8 +489,9 @@ TEST(Decide, OpensOnlyWhatTheReviewTreatedStrictlyEnough) {
   EXPECT_EQ(kind_of(OpenUnder(pseudonymize, MakeTransform(REDACT))), KEEP);
   EXPECT_EQ(kind_of(OpenUnder("BUCKET step: 10", MakeTransform(BUCKET))), KEEP);
   EXPECT_EQ(kind_of(OpenUnder("BUCKET step: 5", MakeTransform(BUCKET))), KEEP);
-  EXPECT_EQ(kind_of(OpenUnder("TRUNCATE_IP prefix_v4: 24 prefix_v6: 64",
-                              MakeTransform(TRUNCATE_IP))), KEEP);
+  EXPECT_EQ(
+      kind_of(OpenUnder("TRUNCATE_IP prefix_v4: 24 prefix_v6: 64", MakeTransform(TRUNCATE_IP))),
+      KEEP);
   ExpectDenied(OpenUnder(pseudonymize, MakeTransform(KEEP)), "cannot_honour");
   ExpectDenied(OpenUnder("PSEUDONYMIZE domain: \"other\"", MakeTransform(PSEUDONYMIZE)),
                "cannot_honour");
@@ -504,7 +520,8 @@ TEST(Decide, OpensNothingOfUnknownTreatment) {
 }
 
 TEST(Decide, RefusesMalformedRequests) {
-  const LoadedPolicy policy = MustLoad(Rule("a", "permit {}", kLabel, "", "action: TRAIN action: EXPORT_MODEL"));
+  const LoadedPolicy policy =
+      MustLoad(Rule("a", "permit {}", kLabel, "", "action: TRAIN action: EXPORT_MODEL"));
   const auto with = [&](void (*edit)(Request&)) {
     Request request = LabelRequest();
     edit(request);
@@ -519,7 +536,9 @@ TEST(Decide, RefusesMalformedRequests) {
   ExpectDenied(with([](Request& r) { r.columns[0].classes.clear(); }), "invalid_request");
   ExpectDenied(with([](Request& r) { r.columns[0].classes = {DATA_CLASS_UNSPECIFIED}; }),
                "invalid_request");
-  ExpectDenied(with([](Request& r) { r.columns[0].classes = {LABEL, static_cast<DataClass>(40)}; }),
+  ExpectDenied(with([](Request& r) {
+                 r.columns[0].classes = {LABEL, static_cast<DataClass>(40)};
+               }),
                "invalid_request");
   ExpectDenied(with([](Request& r) { r.columns.push_back(r.columns[0]); }), "invalid_request");
   ExpectDenied(with([](Request& r) { r.action = EXPORT_MODEL; }), "invalid_request");
@@ -527,9 +546,11 @@ TEST(Decide, RefusesMalformedRequests) {
 
 TEST(Explain, ShowsVerdictRulesPlanAndDigest) {
   const LoadedPolicy policy = MustLoad(Rule(
-      "a", "permit { " + OnClass("on_class: FREE_TEXT", "DROP") +
-               "obligation { dp { epsilon_max: 3 delta_max: 1e-5 unit: SUBJECT ledger_epsilon: 9 } } "
-               "obligation { lease { seconds: 90 } } }", kBoth));
+      "a",
+      "permit { " + OnClass("on_class: FREE_TEXT", "DROP") +
+          "obligation { dp { epsilon_max: 3 delta_max: 1e-5 unit: SUBJECT ledger_epsilon: 9 } } "
+          "obligation { lease { seconds: 90 } } }",
+      kBoth));
   const Request request =
       TrainRequest({MakeColumn("spam", {LABEL}), MakeColumn("body", {FREE_TEXT})});
   EXPECT_EQ(ExplainDecision(request, policy.Decide(request)),
@@ -541,7 +562,8 @@ TEST(Explain, ShowsVerdictRulesPlanAndDigest) {
             "  body  FREE_TEXT  DROP  (a)\n"
             "privacy       epsilon at most 3 at delta 1e-05 for one subject; ledger 9\n"
             "lease         keys for 1m30s\n"
-            "policy        p version 1, SHA-256 " + HexEncode(policy.sha256()) + "\n");
+            "policy        p version 1, SHA-256 " +
+                HexEncode(policy.sha256()) + "\n");
 }
 
 TEST(Explain, ShowsWhyNotAndWhatHelps) {

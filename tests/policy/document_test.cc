@@ -41,7 +41,8 @@ TEST(PolicyDocument, HasAnExampleThatHolds) {
   ASSERT_OK_AND_ASSIGN(const LoadedPolicy policy, LoadedPolicy::Load(text, "policy.md"));
   const std::vector<TestResult> results = policy.RunTests();
   EXPECT_EQ(results.size(), 5u);
-  for (const TestResult& result : results) EXPECT_TRUE(result.passed) << result.name << ": " << result.message;
+  for (const TestResult& result : results)
+    EXPECT_TRUE(result.passed) << result.name << ": " << result.message;
 
   Request seal = SealRequestFor(*schema);
   seal.principal = "workload:ward-export";
@@ -66,10 +67,10 @@ TEST(PolicyExamples, HoldOnTheirSchemas) {
   for (const Finding& finding : Check(text, "hospital.textproto", schema.get())) {
     shut.push_back(finding.message);
   }
-  EXPECT_THAT(shut, ::testing::ElementsAre(
-                        ::testing::HasSubstr("\"name\""), ::testing::HasSubstr("\"phone\""),
-                        ::testing::HasSubstr("\"admitted_unix\""),
-                        ::testing::HasSubstr("\"invoice\"")));
+  EXPECT_THAT(shut, ::testing::ElementsAre(::testing::HasSubstr("\"name\""),
+                                           ::testing::HasSubstr("\"phone\""),
+                                           ::testing::HasSubstr("\"admitted_unix\""),
+                                           ::testing::HasSubstr("\"invoice\"")));
   ASSERT_OK_AND_ASSIGN(const LoadedPolicy policy, LoadedPolicy::Load(text, "hospital.textproto"));
   for (const TestResult& result : policy.RunTests()) {
     EXPECT_TRUE(result.passed) << result.name << ": " << result.message;
@@ -88,10 +89,9 @@ TEST(PolicyDocument, NamesEveryWordOfTheLanguage) {
   names(*Trust_descriptor());
   names(*PrivacyUnit_descriptor());
   names(*DataClass_descriptor());
-  for (const auto* message :
-       {PolicySet::descriptor(), Scope::descriptor(), Condition::descriptor(),
-        Obligation::descriptor(), Transform::descriptor(), DifferentialPrivacy::descriptor(),
-        Expect::descriptor()}) {
+  for (const auto* message : {PolicySet::descriptor(), Scope::descriptor(), Condition::descriptor(),
+                              Obligation::descriptor(), Transform::descriptor(),
+                              DifferentialPrivacy::descriptor(), Expect::descriptor()}) {
     for (int i = 0; i < message->field_count(); ++i) {
       EXPECT_NE(document.find(message->field(i)->name()), std::string::npos)
           << message->field(i)->full_name();

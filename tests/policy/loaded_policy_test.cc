@@ -126,8 +126,9 @@ TEST(LoadedPolicy, RefusesWhatIsMissingOrOutOfRange) {
       {"name: \"ada\"", "name: \"eve\"", "only 0 approvers", 1},
       {"name: \"ada\"", "name: \"a da\"", "without spaces", 1},
       {std::string(64, 'a'), std::string(64, 'A'), "64 lower-case hex digits", 1},
-      {"approval {", "approval { approver { name: \"bea\" public_key: \"" + std::string(64, 'a') +
-                         "\" }", "stands for another", 1},
+      {"approval {",
+       "approval { approver { name: \"bea\" public_key: \"" + std::string(64, 'a') + "\" }",
+       "stands for another", 1},
       {"id: \"r\" ", "", "needs an `id`", 2},
       {"id: \"r\" why: \"because\"", "id: \"r\" why: \"\\001\" when {}", "empty condition", 2},
       {"scope {", "not_before {} #", "needs a `scope`", 2},
@@ -182,8 +183,7 @@ TEST(LoadedPolicy, RefusesWhatIsMissingOrOutOfRange) {
     const std::vector<Finding> findings = Check(Edited(c.from, c.to), "p.textproto", nullptr);
     ASSERT_FALSE(findings.empty()) << c.to;
     EXPECT_EQ(findings[0].severity, Finding::Severity::kError) << c.to;
-    EXPECT_THAT(LoadStatus(Edited(c.from, c.to)),
-                StatusIs(absl::StatusCode::kInvalidArgument))
+    EXPECT_THAT(LoadStatus(Edited(c.from, c.to)), StatusIs(absl::StatusCode::kInvalidArgument))
         << c.to;
     bool found = false;
     for (const Finding& finding : findings) {
@@ -232,7 +232,8 @@ TEST(LoadedPolicy, RunsItsTests) {
 
 TEST(LoadedPolicy, SaysHowATestFails) {
   const std::pair<std::string, std::string> edits[] = {
-      {"allow: true determining_rule: \"r\" column_opened: \"body\" epsilon_max: 3", "allow: false"},
+      {"allow: true determining_rule: \"r\" column_opened: \"body\" epsilon_max: 3",
+       "allow: false"},
       {"trust: LOCKED", "trust: PLAIN"},
       {"trust: LOCKED", ""},
       {"column_opened", "column_dropped"},
@@ -256,9 +257,9 @@ TEST(LoadedPolicy, SaysHowATestFails) {
 
 TEST(Check, HasNothingToSayAboutAGoodSet) {
   // "nobody" and "ads" are unused on purpose: PolicyText declares them for all.
-  EXPECT_THAT(Warnings(GoodText()), ::testing::UnorderedElementsAre(
-                                        "no rule speaks of purpose \"ads\"",
-                                        "no rule speaks of group \"nobody\""));
+  EXPECT_THAT(Warnings(GoodText()),
+              ::testing::UnorderedElementsAre("no rule speaks of purpose \"ads\"",
+                                              "no rule speaks of group \"nobody\""));
 }
 
 TEST(Check, WarnsOfWhatIsDoubtful) {

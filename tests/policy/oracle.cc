@@ -122,9 +122,8 @@ bool Permits(const Rule& rule, const Request& request) {
 
 // From the table of strengths.
 int Rank(TransformKind kind) {
-  static const std::map<TransformKind, int> ranks = {{DROP, 4},        {REDACT, 3},
-                                                     {PSEUDONYMIZE, 2}, {TRUNCATE_IP, 1},
-                                                     {BUCKET, 1},       {KEEP, 0}};
+  static const std::map<TransformKind, int> ranks = {
+      {DROP, 4}, {REDACT, 3}, {PSEUDONYMIZE, 2}, {TRUNCATE_IP, 1}, {BUCKET, 1}, {KEEP, 0}};
   return ranks.at(kind);
 }
 
@@ -240,7 +239,8 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
   if (set.has_not_before() && now < UnixSeconds(set.not_before())) return decision;
   if (set.has_not_after() && !(now < UnixSeconds(set.not_after()))) return decision;
   bool declared = false;
-  for (const std::string& purpose : set.purpose()) declared = declared || purpose == request.purpose;
+  for (const std::string& purpose : set.purpose())
+    declared = declared || purpose == request.purpose;
   if (!declared) return decision;
 
   // 2. and 3. Forbids, then permits.

@@ -14,11 +14,11 @@ namespace sealtrain::policy::testing {
 
 struct OracleDecision {
   bool allow = false;
-  std::set<std::string> rules;         // that matched, or that forbade
-  std::vector<std::string> columns;    // "KEEP", "BUCKET 10", ... in the order asked for
-  std::string dp;                      // "3 1e-05 2 8", or empty
-  std::optional<double> lease;         // seconds
-  std::optional<double> retention;     // seconds
+  std::set<std::string> rules;       // that matched, or that forbade
+  std::vector<std::string> columns;  // "KEEP", "BUCKET 10", ... in the order asked for
+  std::string dp;                    // "3 1e-05 2 8", or empty
+  std::optional<double> lease;       // seconds
+  std::optional<double> retention;   // seconds
 };
 
 OracleDecision OracleDecide(const PolicySet& set, const Request& request);

@@ -110,7 +110,8 @@ class World {
     } else {
       rule.mutable_permit();
       const int obligations = Number(0, 5);
-      for (int i = 0; i < obligations; ++i) MakeObligation(*rule.mutable_permit()->add_obligation());
+      for (int i = 0; i < obligations; ++i)
+        MakeObligation(*rule.mutable_permit()->add_obligation());
     }
     if (Chance(0.3)) MakeCondition(*rule.add_when());
     if (Chance(0.2)) MakeCondition(*rule.add_unless());
@@ -207,9 +208,9 @@ OracleDecision InOracleWords(const Decision& decision) {
 }
 
 std::string Show(const PolicySet& set, const Request& request, const Decision& decision) {
-  return absl::StrCat(set.DebugString(), request.principal, " ",
-                      static_cast<int>(request.action), " ", request.dataset, " ", request.purpose,
-                      " at ", absl::FormatTime(request.now), ": ", decision.reason_code, ": ",
+  return absl::StrCat(set.DebugString(), request.principal, " ", static_cast<int>(request.action),
+                      " ", request.dataset, " ", request.purpose, " at ",
+                      absl::FormatTime(request.now), ": ", decision.reason_code, ": ",
                       decision.reason);
 }
 
@@ -229,10 +230,11 @@ TEST(DecisionOracle, AgreesOnAHundredThousandPairs) {
       ++pairs;
       allowed += decision.allow ? 1 : 0;
       codes.insert(decision.reason_code);
-      const bool agree = actual.allow == expected.allow && actual.rules == expected.rules &&
-                         (!actual.allow ||
-                          (actual.columns == expected.columns && actual.dp == expected.dp &&
-                           actual.lease == expected.lease && actual.retention == expected.retention));
+      const bool agree =
+          actual.allow == expected.allow && actual.rules == expected.rules &&
+          (!actual.allow ||
+           (actual.columns == expected.columns && actual.dp == expected.dp &&
+            actual.lease == expected.lease && actual.retention == expected.retention));
       ASSERT_TRUE(agree) << Show(set, request, decision);
       ASSERT_EQ(decision.allow, decision.reason_code == "allowed");
       ASSERT_TRUE(decision.allow || decision.columns.empty());
@@ -244,8 +246,8 @@ TEST(DecisionOracle, AgreesOnAHundredThousandPairs) {
   EXPECT_LT(allowed, pairs / 2);
   EXPECT_THAT(codes, ::testing::UnorderedElementsAre(
                          "allowed", "no_matching_permit", "forbidden", "uncovered_column",
-                         "unknown_fact", "expired", "undeclared_purpose",
-                         "conflicting_obligations", "cannot_honour", "invalid_request"));
+                         "unknown_fact", "expired", "undeclared_purpose", "conflicting_obligations",
+                         "cannot_honour", "invalid_request"));
 }
 
 // Allowed without a fact: then no value of it may take away what allowed it.
@@ -339,9 +341,9 @@ TEST(DecisionOracle, DoesNotDependOnTheOrderOfRules) {
       }
       ASSERT_EQ(a.nearest_miss_lacks, b.nearest_miss_lacks);
       // Rules are named in the order in which they stand.
-      ASSERT_TRUE(std::is_sorted(
-          b.determining_rules.begin(), b.determining_rules.end(),
-          [](const RuleRef& x, const RuleRef& y) { return x.line < y.line; }));
+      ASSERT_TRUE(
+          std::is_sorted(b.determining_rules.begin(), b.determining_rules.end(),
+                         [](const RuleRef& x, const RuleRef& y) { return x.line < y.line; }));
     }
   }
 }

@@ -16,8 +16,9 @@ Optimizer Parse(const std::string& text) {
 }
 
 // Weights after the steps with these gradients, from `weights`.
-std::vector<double> Train(const std::string& spec, const std::vector<std::vector<double>>& gradients,
-                        std::vector<double> weights) {
+std::vector<double> Train(const std::string& spec,
+                          const std::vector<std::vector<double>>& gradients,
+                          std::vector<double> weights) {
   WeightUpdater updater = WeightUpdater::Create(Parse(spec), weights.size()).value();
   for (std::vector<double> gradient : gradients) {
     updater.Step(absl::MakeSpan(gradient), absl::MakeSpan(weights));

@@ -45,9 +45,7 @@ struct Bad {
   std::string place;    // "LINE:COLUMN"; syntax errors point behind the word
   std::string message;  // part of it
 
-  friend void PrintTo(const Bad& bad, std::ostream* os) {
-    *os << bad.from << " -> " << bad.to;
-  }
+  friend void PrintTo(const Bad& bad, std::ostream* os) { *os << bad.from << " -> " << bad.to; }
 };
 
 class BadTrainSpec : public ::testing::TestWithParam<Bad> {};
@@ -85,12 +83,13 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"column: \"body\"", "column: \"\"", "6:23", "is empty"},
         Bad{"buckets: 1024", "buckets: 15", "7:5", "buckets: must lie in [16, "},
         Bad{"buckets: 1024", "", "5:3", "buckets: must be set"},
-        Bad{"tokens: WORDS", "", "5:3", "tokens"}, Bad{"tokens: WORDS", "tokens: 7", "8:5", "tokens"},
+        Bad{"tokens: WORDS", "", "5:3", "tokens"},
+        Bad{"tokens: WORDS", "tokens: 7", "8:5", "tokens"},
         Bad{"max_ngram: 2", "max_ngram: 6", "9:5", "max_ngram"},
         Bad{"max_bytes_a_row: 65536", "", "5:3", "max_bytes_a_row: must be set"},
         // Label and model.
         Bad{"[\"false\", \"true\"]", "\"false\"", "13:24", "exactly two"},
-        Bad{"[\"false\", \"true\"]", "[\"a\", \"a\"]", "13:36", "twice"},
+        Bad{"[\"false\", \"true\"]", "[\"a\", \"a\"]", "13:24", "twice"},
         Bad{"column: \"spam\"", "column: \"age\"", "13:9", "is a feature as well"},
         Bad{"label { column: \"spam\" value: [\"false\", \"true\"] }", "", "1:1",
             "label: must be set"},

@@ -69,11 +69,8 @@ TEST(TrainingData, GathersTheRowsOfASubjectAcrossBatches) {
                             .Bool({true, false, true, true})
                             .Text({"ann", "bob", "ann", ""})
                             .Build()));
-  ASSERT_OK(builder.Add(BatchBuilder()
-                            .Double({1, 1, 1})
-                            .Bool({true, false, true})
-                            .Text({"bob", "cy", std::nullopt})
-                            .Build(4)));
+  ASSERT_OK(builder.Add(
+      BatchBuilder().Double({1, 1, 1}).Bool({true, false, true}).Text({"bob", "cy", ""}).Build(4)));
   ASSERT_OK_AND_ASSIGN(const TrainingData data, std::move(builder).Finish());
   EXPECT_THAT(UnitsOf(data),
               ElementsAre(ElementsAre(0, 2), ElementsAre(1, 4), ElementsAre(3, 6), ElementsAre(5)));

@@ -1,0 +1,113 @@
+// The audit log: durable appends against the bare fdatasync of as many bytes,
+// and verification.
+#include <benchmark/benchmark.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "sealtrain/audit/audit_log.h"
+#include "sealtrain/audit/log_reader.h"
+#include "sealtrain/crypto/signing.h"
+
+namespace sealtrain::audit {
+namespace {
+
+constexpr std::size_t kRecordBytes = 600;  // of one entry in the write-ahead log
+
+// A folder below the working directory: the temporary one may be in memory,
+// where a sync costs nothing.
+class BenchDir {
+ public:
+  BenchDir() : path_(std::filesystem::absolute("audit_bench.tmp").string()) {
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~BenchDir() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::string Join(const char* name) const { return JoinPath(path_, name); }
+
+ private:
+  std::string path_;
+};
+
+Event BenchEvent() {
+  Event event;
+  event.set_type(TRAIN_ACCESS);
+  event.set_phase(INTENT);
+  event.mutable_actor()->set_principal("job:train-ranker");
+  event.set_purpose("safety/abuse-detection");
+  event.mutable_object()->set_dataset("mails");
+  for (const char* column : {"body", "sender", "spam"}) event.mutable_object()->add_column(column);
+  event.mutable_policy()->set_id("production");
+  event.mutable_policy()->set_sha256(std::string(32, 'x'));
+  return event;
+}
+
+std::unique_ptr<AuditLog> MakeLog(const std::string& directory) {
+  const LogOptions options{.directory = directory, .origin = "example.org/bench"};
+  const auto seed = crypto::SecretBytes::CopyFrom(Bytes(32, 7));
+  Env& env = Env::Posix();
+  if (!AuditLog::Create(env, options, *crypto::SigningKey::FromSeed(*seed)).ok()) return nullptr;
+  auto log = AuditLog::Open(env, options, *crypto::SigningKey::FromSeed(*seed));
+  return log.ok() ? *std::move(log) : nullptr;
+}
+
+void BM_BareSync(benchmark::State& state) {
+  const BenchDir dir;
+  auto file = Env::Posix().OpenForWrite(dir.Join("file"), Env::OpenMode::kCreateNew);
+  const Bytes record(kRecordBytes, 'x');
+  for (auto _ : state) {
+    if (!(*file)->Append(record).ok() || !(*file)->Sync().ok()) state.SkipWithError("cannot write");
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_BareSync)->UseRealTime();
+
+std::unique_ptr<BenchDir> shared_dir;
+std::unique_ptr<AuditLog> shared_log;
+
+void BM_DurableAppend(benchmark::State& state) {
+  if (state.thread_index() == 0) {
+    shared_dir = std::make_unique<BenchDir>();
+    shared_log = MakeLog(shared_dir->Join("audit"));
+  }
+  const Event event = BenchEvent();
+  for (auto _ : state) {
+    if (!shared_log->Append(event).ok()) state.SkipWithError("cannot append");
+  }
+  state.SetItemsProcessed(state.iterations());
+  if (state.thread_index() == 0) {
+    shared_log.reset();
+    shared_dir.reset();
+  }
+}
+BENCHMARK(BM_DurableAppend)->Threads(1)->Threads(64)->UseRealTime();
+
+void BM_Verify(benchmark::State& state) {
+  const BenchDir dir;
+  const std::string log_dir = dir.Join("audit");
+  {
+    auto log = MakeLog(log_dir);
+    for (int i = 0; i < 2000; ++i) {
+      if (!log->Append(BenchEvent()).ok()) state.SkipWithError("cannot append");
+    }
+  }
+  std::uint64_t entries = 0;
+  for (auto _ : state) {
+    const auto reader = LogReader::Open(Env::Posix(), log_dir);
+    const auto report = (*reader)->Verify({});
+    if (!report.ok()) {
+      state.SkipWithError("does not verify");
+      break;
+    }
+    entries += report->entries;
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(entries));
+}
+BENCHMARK(BM_Verify)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace sealtrain::audit

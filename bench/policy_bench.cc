@@ -1,0 +1,71 @@
+// What a decision, a policy's loading and an account of privacy cost.
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/policy/rdp_accountant.h"
+
+namespace sealtrain::policy {
+namespace {
+
+// `rules` permits for as many workloads, and one forbid for everybody.
+std::string PolicyOf(std::int64_t rules) {
+  std::string text = absl::StrCat(
+      R"(id: "bench" version: 1 author: "eve" purpose: "safety/abuse"
+approval { required: 1 approver { name: "ada" public_key: ")",
+      std::string(64, 'a'), R"(" } }
+rule { id: "no" forbid {} scope { principal: "any" action: TRAIN dataset: "*" purpose: "safety"
+  data_class: CREDENTIAL } }
+)");
+  for (std::int64_t i = 0; i < rules; ++i) {
+    absl::StrAppend(
+        &text, "rule { id: \"r", i, "\" permit {",
+        " obligation { transform { on_class: FREE_TEXT kind: KEEP } }",
+        " obligation { dp { epsilon_max: 3 delta_max: 1e-6 unit: SUBJECT ",
+        "ledger_epsilon: 8 } } } scope { principal: \"workload:", i,
+        "\" action: TRAIN dataset: \"mails/*\" purpose: \"safety\"",
+        " data_class: FREE_TEXT data_class: LABEL } when { trust_at_least: LOCKED } }\n");
+  }
+  return text;
+}
+
+void BM_Decide(benchmark::State& state) {
+  const auto policy = LoadedPolicy::Load(PolicyOf(state.range(0)), "bench");
+  Transform keep;
+  keep.set_kind(KEEP);
+  const Request request{.principal = absl::StrCat("workload:", state.range(0) - 1),
+                        .action = TRAIN,
+                        .dataset = "mails/2026",
+                        .purpose = "safety/abuse",
+                        .columns = {{.name = "body", .classes = {FREE_TEXT}, .applied = keep},
+                                    {.name = "spam", .classes = {LABEL}, .applied = keep}},
+                        .trust = SANDBOXED,
+                        .rows = 1000,
+                        .dataset_age = absl::Hours(1),
+                        .now = absl::FromUnixSeconds(1700000000)};
+  if (!policy.ok() || !policy->Decide(request).allow) return state.SkipWithError("denied");
+  for (auto _ : state) benchmark::DoNotOptimize(policy->Decide(request));
+}
+BENCHMARK(BM_Decide)->Arg(7)->Arg(1000)->Unit(benchmark::kMicrosecond);
+
+void BM_Load(benchmark::State& state) {
+  const std::string text = PolicyOf(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(LoadedPolicy::Load(text, "bench"));
+}
+BENCHMARK(BM_Load)->Arg(7)->Arg(1000)->Unit(benchmark::kMillisecond);
+
+void BM_RdpEpsilon(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(RdpEpsilon({{0.01, 1.1, 10000}}, 1e-6));
+}
+BENCHMARK(BM_RdpEpsilon)->Unit(benchmark::kMillisecond);
+
+void BM_CalibrateNoise(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(CalibrateNoise(3, 1e-6, 0.01, 10000));
+}
+BENCHMARK(BM_CalibrateNoise)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace sealtrain::policy
