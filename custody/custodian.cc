@@ -87,6 +87,7 @@ absl::Status Custodian::Create(const CustodianOptions& options, const InitOption
   // A failed init takes back what it made, so that it can simply be tried again.
   auto take_back = absl::MakeCleanup([&home] {
     std::error_code ignored;
+    std::filesystem::remove(ConfigPath(home), ignored);  // first: it makes the folder a home
     for (const std::string& path : MadeBeforeConfig(home)) {
       std::filesystem::remove_all(path, ignored);
     }

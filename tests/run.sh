@@ -9,7 +9,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 quick=${1:-}
 jobs=$(nproc)
-fuzz_seconds=${SEALTRAIN_FUZZ_SECONDS:-8}
+fuzz_seconds=${SEALTRAIN_FUZZ_SECONDS:-4}
 
 # Lets another checkout on this machine use what this one has compiled.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
@@ -17,7 +17,10 @@ export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 say() { printf '\n== %s [%s s]\n' "$*" "$SECONDS"; }
 
 build() {
-  cmake --preset "$1" -DSEALTRAIN_WERROR=ON >"build/configure-$1.log" 2>&1 ||
+  # Warnings are errors with the compiler we build with; clang only fuzzes.
+  local werror=ON
+  [ "$1" != fuzz ] || werror=OFF
+  cmake --preset "$1" -DSEALTRAIN_WERROR=$werror >"build/configure-$1.log" 2>&1 ||
     { cat "build/configure-$1.log"; exit 1; }
   cmake --build --preset "$1" --parallel "$jobs" "${@:2}" >"build/build-$1.log" 2>&1 ||
     { grep -E -A 12 'error|warning|FAILED' "build/build-$1.log" | head -n 120; exit 1; }

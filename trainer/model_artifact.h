@@ -52,7 +52,7 @@ absl::StatusOr<ParsedModel> VerifyModel(ByteSpan file, const custody::ModelInfo&
 absl::StatusOr<SecretVector<float>> OpenWeights(ByteSpan file, const ParsedModel& parsed,
                                                 const crypto::Dek& key);
 
-// Reads the file of a registered model and verifies it. NotFound: no file.
+// Reads the file of a registered model and verifies it. DataLoss: changed or gone.
 struct StoredModel {
   std::string file;
   ParsedModel parsed;

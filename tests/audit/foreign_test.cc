@@ -22,10 +22,11 @@ class ForeignVerifierTest : public ::testing::Test {
       GTEST_SKIP() << "no golang.org/x/mod below " << kGoPath;
     }
     // The build cache outlives the test: compiling Go's library takes long.
-    const std::string build = absl::StrCat(
-        "cd " SEALTRAIN_SOURCE_DIR "/tests/audit/foreign && env GO111MODULE=off GOFLAGS= GOPATH=",
-        kGoPath, " GOCACHE=" SEALTRAIN_BIN_DIR "/../go-cache ", kGo, " build -o ", verifier_,
-        " main.go");
+    const std::string build =
+        absl::StrCat("GOCACHE=$PWD/" SEALTRAIN_BIN_DIR
+                     "/../go-cache && export GOCACHE && cd " SEALTRAIN_SOURCE_DIR
+                     "/tests/audit/foreign && env GO111MODULE=off GOFLAGS= GOPATH=",
+                     kGoPath, " ", kGo, " build -o ", verifier_, " main.go");
     ASSERT_EQ(std::system(build.c_str()), 0);
   }
 

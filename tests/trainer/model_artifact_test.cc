@@ -247,7 +247,7 @@ TEST(ModelArtifact, ReadsTheFileOfARegisteredModel) {
   const std::string path = ModelPath(dir.path(), "spam");
   EXPECT_EQ(path, dir.Join("models/spam.seal"));
   EXPECT_THAT(ReadModel(Env::Posix(), dir.path(), InfoFor(file)).status(),
-              StatusIs(absl::StatusCode::kNotFound));
+              StatusIs(absl::StatusCode::kDataLoss));
   ASSERT_OK(Env::Posix().CreateDirs(DirName(path)));
   ASSERT_OK(WriteFileDurably(Env::Posix(), path, file));
   ASSERT_OK_AND_ASSIGN(const StoredModel stored,
