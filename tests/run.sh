@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Sealtrain and passes all its tests, on a fresh Debian 12 machine: format,
-# the normal build, the fuzzers for some seconds each, ThreadSanitizer for what is
-# concurrent, then AddressSanitizer and UndefinedBehaviorSanitizer for everything.
+# the normal build, the fuzzers for some seconds each, then AddressSanitizer and
+# UndefinedBehaviorSanitizer for everything.
 #
 # usage: tests/run.sh [--quick]     --quick: only the normal build and its tests
 set -euo pipefail
@@ -42,10 +42,6 @@ ctest --preset release --parallel "$jobs"
 say "Fuzzers"
 build fuzz
 tests/fuzz/run.sh build/fuzz "$fuzz_seconds"
-
-say "ThreadSanitizer"
-build tsan --target tsan_tests
-ctest --preset tsan --label-regex concurrent --parallel "$jobs"
 
 say "AddressSanitizer and UndefinedBehaviorSanitizer"
 build asan
