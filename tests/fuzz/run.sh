@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Runs every fuzzer from its seed corpus for some seconds; a crash fails.
-# usage: tests/fuzz/run.sh BUILD_FOLDER SECONDS
+#
+# usage: cmake --preset fuzz && cmake --build --preset fuzz
+#        tests/fuzz/run.sh build/fuzz SECONDS
 set -euo pipefail
 build=$(cd "$1" && pwd)
 corpora=$(cd "$(dirname "${BASH_SOURCE[0]}")/corpus" && pwd)
