@@ -9,9 +9,9 @@
 namespace sealtrain::audit {
 namespace {
 
-constexpr std::uint64_t kLengthBytes = 2;
+constexpr std::uint64_t kEntryLengthBytes = 2;
 // A foreign log may hold the longest entries that a bundle can.
-constexpr std::uint64_t kMaxFileBytes = kTileWidth * (kLengthBytes + 0xFFFF);
+constexpr std::uint64_t kMaxFileBytes = kTileWidth * (kEntryLengthBytes + 0xFFFF);
 
 struct File {
   std::string path;
@@ -81,7 +81,7 @@ absl::StatusOr<Bundle> Bundle::Read(Env& env, const std::string& log_directory, 
     const auto offset = static_cast<std::size_t>(entry.data() - bundle.bytes_.data());
     if (crypto::MerkleLeafHash(AsBytes(entry)) != leaf_hashes[i]) {
       return absl::DataLossError(absl::StrCat(file.path, ": entry ", index * kTileWidth + i,
-                                              " at byte ", offset - kLengthBytes,
+                                              " at byte ", offset - kEntryLengthBytes,
                                               " is not the one that was logged"));
     }
     bundle.entries_.push_back({offset, entry.size()});

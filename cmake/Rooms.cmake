@@ -10,6 +10,16 @@ endif()
 set(SEALTRAIN_GENERATED_DIR ${PROJECT_BINARY_DIR}/generated)
 file(MAKE_DIRECTORY ${SEALTRAIN_GENERATED_DIR})
 
+# Most of the time a file takes goes into headers and templates that its
+# neighbours use as well. What this hides, a missing include, the dev preset shows.
+function(sealtrain_batched target)
+  if(SEALTRAIN_BATCHED)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+    # In a batch no file is the main one.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
+
 # sealtrain_room(<name> SOURCES ... [PROTOS ...] [PUBLIC ...] [PRIVATE ...])
 # PUBLIC and PRIVATE name the libraries to link. PROTOS are relative to the room.
 function(sealtrain_room name)
@@ -25,6 +35,7 @@ function(sealtrain_room name)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PUBLIC ${ROOM_PUBLIC}
     PRIVATE ${ROOM_PRIVATE} $<BUILD_INTERFACE:sealtrain_flags>)
+  sealtrain_batched(${target})
   foreach(proto IN LISTS ROOM_PROTOS)
     sealtrain_proto(${target} ${SEALTRAIN_INCLUDE_DIR} sealtrain/${name}/${proto})
   endforeach()

@@ -14,7 +14,7 @@ namespace {
 
 using google::protobuf::util::MessageDifferencer;
 
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kManifestFormat = 1;
 constexpr std::size_t kMaxManifestBytes = 64u << 20;
 constexpr absl::Duration kMaxClockSkew = absl::Minutes(5);
 
@@ -168,7 +168,7 @@ absl::StatusOr<Manifest> ParseManifest(absl::string_view bytes) {
   if (!manifest.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return Wrong("not a manifest");
   }
-  if (manifest.format() != kFormat) {
+  if (manifest.format() != kManifestFormat) {
     return Wrong(absl::StrCat("format ", manifest.format(), " is unknown"));
   }
   // What we cannot read we do not sign. Writing the message again without its

@@ -10,7 +10,7 @@ namespace {
 
 namespace pb = ::google::protobuf;
 
-constexpr int kMaxNesting = 32;
+constexpr int kMaxTextNesting = 32;
 
 class SyntaxErrors final : public pb::io::ErrorCollector {
  public:
@@ -77,7 +77,7 @@ PolicyDocument::PolicyDocument(absl::string_view text) {
   pb::TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
   parser.WriteLocationsTo(&tree_);
-  parser.SetRecursionLimit(kMaxNesting);
+  parser.SetRecursionLimit(kMaxTextNesting);
   pb::io::ArrayInputStream input(text.data(), static_cast<int>(text.size()));
   if (!parser.Parse(&input, &set_)) {
     if (syntax_errors_.empty()) errors.AddError(-1, 0, "not a policy set in text format");

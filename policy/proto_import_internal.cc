@@ -21,7 +21,7 @@ namespace {
 namespace pb = ::google::protobuf;
 
 // Protobuf's parser follows nesting on the call stack.
-constexpr int kMaxNesting = 100;
+constexpr int kMaxSourceNesting = 100;
 
 constexpr char kDataClassFile[] = "sealtrain/data_class.proto";
 
@@ -30,7 +30,7 @@ bool NestsTooDeeply(absl::string_view text) {
   for (const char c : text) {
     if (c == '{' || c == '<' || c == '[') ++depth;
     if ((c == '}' || c == '>' || c == ']') && depth > 0) --depth;
-    if (depth > kMaxNesting) return true;
+    if (depth > kMaxSourceNesting) return true;
   }
   return false;
 }
@@ -71,7 +71,7 @@ class FolderSourceTree final : public pb::compiler::SourceTree {
       return nullptr;
     }
     if (NestsTooDeeply(*text)) {
-      error_ = absl::StrCat("Nested deeper than ", kMaxNesting, " levels.");
+      error_ = absl::StrCat("Nested deeper than ", kMaxSourceNesting, " levels.");
       return nullptr;
     }
     texts_.push_back(*std::move(text));

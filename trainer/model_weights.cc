@@ -12,7 +12,7 @@
 namespace sealtrain::trainer {
 namespace {
 
-constexpr std::size_t kLengthBytes = 8;
+constexpr std::size_t kJsonLengthBytes = 8;
 
 // Length and JSON of the file with so many weights. There is exactly one, so
 // that a reader compares and does not parse.
@@ -28,8 +28,8 @@ std::string FileHeader(std::uint32_t dimension) {
           .dump();
   // Spaces, so that the tensors start at a multiple of 8.
   json.resize((json.size() + 7) / 8 * 8, ' ');
-  std::string header(kLengthBytes, '\0');
-  for (std::size_t i = 0; i < kLengthBytes; ++i) {  // little-endian
+  std::string header(kJsonLengthBytes, '\0');
+  for (std::size_t i = 0; i < kJsonLengthBytes; ++i) {  // little-endian
     header[i] = static_cast<char>(json.size() >> (8 * i) & 0xff);
   }
   return header + json;

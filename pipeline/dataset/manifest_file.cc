@@ -15,7 +15,7 @@ namespace sealtrain::pipeline {
 namespace {
 
 // Custody signs no manifest of more than 64 MiB.
-constexpr std::uint64_t kMaxFileBytes = (64 << 20) + 4096;
+constexpr std::uint64_t kMaxManifestFileBytes = (64 << 20) + 4096;
 
 absl::Status Malformed(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("the manifest is malformed: ", what));
@@ -100,7 +100,7 @@ absl::StatusOr<custody::Manifest> ReadManifestFile(Env& env, const std::string& 
                                                    const SnapshotRef& ref,
                                                    const crypto::PublicKey& custodian_key) {
   absl::StatusOr<std::string> file = env.ReadFile(
-      ManifestPath(store, ref.dataset, ref.generation, ref.manifest_sha256), kMaxFileBytes);
+      ManifestPath(store, ref.dataset, ref.generation, ref.manifest_sha256), kMaxManifestFileBytes);
   if (absl::IsNotFound(file.status())) {
     return At(Describe(ref), absl::DataLossError("its manifest is missing from the store"));
   }

@@ -12,7 +12,7 @@
 namespace sealtrain::pipeline {
 namespace {
 
-constexpr std::uint64_t kMaxFileBytes = 16 << 20;
+constexpr std::uint64_t kMaxReviewFileBytes = 16 << 20;
 
 Bytes ReviewMessage(absl::string_view report) {
   constexpr absl::string_view kLabel("sealtrain/review/1\0", 19);
@@ -69,7 +69,7 @@ absl::Status VerifyReviewFile(Env& env, const std::string& store, const std::str
   std::copy(digest.begin(), digest.end(), sha256.begin());
   const std::string where = absl::StrCat("review ", HexEncode(sha256), " of ", dataset);
   const absl::StatusOr<std::string> file =
-      env.ReadFile(ReviewPath(store, dataset, sha256), kMaxFileBytes);
+      env.ReadFile(ReviewPath(store, dataset, sha256), kMaxReviewFileBytes);
   if (absl::IsNotFound(file.status())) return At(where, absl::DataLossError("it is missing"));
   if (absl::IsOutOfRange(file.status())) return At(where, absl::DataLossError("it is too long"));
   ST_RETURN_IF_ERROR(file.status());

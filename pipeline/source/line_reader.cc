@@ -10,7 +10,7 @@
 namespace sealtrain::pipeline {
 namespace {
 
-constexpr std::size_t kBlockBytes = 256 * 1024;
+constexpr std::size_t kLineBlockBytes = 256 * 1024;
 constexpr absl::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 }  // namespace
@@ -55,8 +55,8 @@ absl::StatusOr<bool> LineReader::Fill() {
             buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
   end_ -= begin_;
   begin_ = 0;
-  if (buffer_.size() < end_ + kBlockBytes + kReadableBehind) {
-    buffer_.resize(std::max(buffer_.size() * 2, end_ + kBlockBytes + kReadableBehind));
+  if (buffer_.size() < end_ + kLineBlockBytes + kReadableBehind) {
+    buffer_.resize(std::max(buffer_.size() * 2, end_ + kLineBlockBytes + kReadableBehind));
   }
   input_.read(buffer_.data() + end_,
               static_cast<std::streamsize>(buffer_.size() - kReadableBehind - end_));
