@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/escaping.h"
+#include "sealtrain/base/unicode.h"
 
 namespace sealtrain::audit {
 namespace {
@@ -48,29 +49,6 @@ std::optional<std::uint64_t> DecodeDecimal(absl::string_view text, std::uint64_t
     value = 10 * value + digit;
   }
   return value;
-}
-
-std::optional<char32_t> TakeCodePoint(absl::string_view& text) {
-  if (text.empty()) return std::nullopt;
-  const auto lead = static_cast<std::uint8_t>(text[0]);
-  if (lead < 0x80) {
-    text.remove_prefix(1);
-    return lead;
-  }
-  // The smallest code point of each length; anything below it is overlong.
-  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC0 || lead >= 0xF8 || text.size() < length) return std::nullopt;
-  char32_t code_point = lead & (0xFFu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    const auto byte = static_cast<std::uint8_t>(text[i]);
-    if ((byte & 0xC0) != 0x80) return std::nullopt;
-    code_point = (code_point << 6) | (byte & 0x3F);
-  }
-  const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
-  if (code_point < kSmallest[length] || surrogate || code_point > 0x10FFFF) return std::nullopt;
-  text.remove_prefix(length);
-  return code_point;
 }
 
 bool IsNoteText(absl::string_view text) {

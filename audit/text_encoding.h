@@ -26,11 +26,6 @@ inline constexpr std::uint64_t kMaxDecimal = std::numeric_limits<std::int64_t>::
 // A decimal number of at most `max` without sign or leading zeroes.
 std::optional<std::uint64_t> DecodeDecimal(absl::string_view text, std::uint64_t max = kMaxDecimal);
 
-// Takes the first code point off `text`. Nothing, with `text` untouched, if it
-// is empty or does not start with well-formed UTF-8 (no overlong forms, no
-// surrogates, at most U+10FFFF).
-std::optional<char32_t> TakeCodePoint(absl::string_view& text);
-
 // Well-formed UTF-8 whose only control character below U+0020 is the newline.
 bool IsNoteText(absl::string_view text);
 

@@ -1,7 +1,7 @@
 #include "sealtrain/audit/note.h"
 #include "sealtrain/base/env.h"
+#include "sealtrain/base/exit_code.h"
 #include "sealtrain/cli/audit_commands.h"
-#include "sealtrain/cli/exit_code.h"
 
 namespace sealtrain::cli {
 

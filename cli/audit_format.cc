@@ -10,6 +10,7 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "sealtrain/audit/text_encoding.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_filter.h"
 #include "sealtrain/cli/audit_time.h"
 #include "sealtrain/crypto/hash.h"
@@ -21,17 +22,6 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 using Json = nlohmann::ordered_json;
-
-bool IsUnsafe(char32_t c) {
-  const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
-  return c < 0x20 || within(0x7F, 0x9F) ||         // control characters, C0 and C1
-         c == 0x00AD || c == 0x061C ||             // soft hyphen, Arabic letter mark
-         c == 0x180E || within(0x200B, 0x200F) ||  // invisible, direction marks
-         within(0x2028, 0x202E) ||                 // line separators, direction overrides
-         within(0x2060, 0x206F) || c == 0xFEFF ||  // invisible, direction isolates
-         within(0xFFF0, 0xFFFB) ||                 // interlinear annotation
-         within(0xE0000, 0xE0FFF);                 // tags
-}
 
 std::size_t CodePoints(absl::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
@@ -57,7 +47,7 @@ std::string Coloured(std::string text, audit::Phase phase) {
   }
 }
 
-std::string OrDash(const std::string& text) { return text.empty() ? "-" : EscapeForTerminal(text); }
+std::string OrDash(const std::string& text) { return text.empty() ? "-" : Printable(text); }
 
 std::string WhatTo(const audit::Object& object) {
   std::vector<std::string> parts;
@@ -75,7 +65,7 @@ std::string WhatTo(const audit::Object& object) {
 
 std::string Remark(const audit::Event& event) {
   std::vector<std::string> parts;
-  if (!event.reason_code().empty()) parts.push_back(EscapeForTerminal(event.reason_code()));
+  if (!event.reason_code().empty()) parts.push_back(Printable(event.reason_code()));
   if (event.has_privacy()) {
     parts.push_back(absl::StrFormat("epsilon=%.4g delta=%.4g", event.privacy().epsilon(),
                                     event.privacy().delta()));
@@ -142,7 +132,7 @@ Json FieldsOf(const Message& message) {
 }
 
 std::string ScalarText(const Json& value) {
-  if (value.is_string()) return EscapeForTerminal(value.get<std::string>());
+  if (value.is_string()) return Printable(value.get<std::string>());
   return value.dump();
 }
 
@@ -161,27 +151,6 @@ void AppendFields(const Json& fields, const std::string& prefix, std::string& ou
 }
 
 }  // namespace
-
-std::string EscapeForTerminal(absl::string_view text) {
-  std::string safe;
-  while (!text.empty()) {
-    const absl::string_view before = text;
-    const std::optional<char32_t> c = audit::TakeCodePoint(text);
-    if (!c) {
-      absl::StrAppendFormat(&safe, "\\x%02x", static_cast<unsigned char>(text[0]));
-      text.remove_prefix(1);
-    } else if (*c == '\\') {
-      safe += "\\\\";
-    } else if (*c == '\n') {
-      safe += "\\n";
-    } else if (IsUnsafe(*c)) {
-      absl::StrAppendFormat(&safe, "\\u{%x}", static_cast<std::uint32_t>(*c));
-    } else {
-      absl::StrAppend(&safe, before.substr(0, before.size() - text.size()));
-    }
-  }
-  return safe;
-}
 
 std::string FormatLine(const audit::Entry& entry, const LineStyle& style) {
   const audit::Event& event = entry.event;

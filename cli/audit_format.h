@@ -1,7 +1,7 @@
 // How `sealtrain-audit` shows entries: a line, all fields, JSON.
 //
 // Names in entries come from whoever asked for something. They reach a terminal
-// only through EscapeForTerminal().
+// only through Printable().
 #ifndef SEALTRAIN_CLI_AUDIT_FORMAT_H_
 #define SEALTRAIN_CLI_AUDIT_FORMAT_H_
 
@@ -13,10 +13,6 @@
 #include "sealtrain/audit/log_reader.h"
 
 namespace sealtrain::cli {
-
-// `text` with every character escaped that could move the cursor, change the
-// reading direction, hide, or break the line; a backslash is doubled.
-std::string EscapeForTerminal(absl::string_view text);
 
 struct LineStyle {
   int index_width = 1;  // digits

@@ -13,11 +13,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "sealtrain/audit/text_encoding.h"
+#include "sealtrain/base/exit_code.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/audit_filter.h"
 #include "sealtrain/cli/audit_format.h"
-#include "sealtrain/cli/exit_code.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -113,7 +114,7 @@ void PrintFooter(const AuditContext& context, const LogReader& reader, std::uint
   std::cerr << shown << " shown; scanned " << range << " of " << checkpoint.size << " ("
             << (complete ? "complete" : "stopped at the limit") << ")\n"
             << "all proven under root " << audit::EncodeBase64(checkpoint.root) << " of "
-            << EscapeForTerminal(checkpoint.origin) << ", signed by " << context.WhoseKey() << "\n";
+            << Printable(checkpoint.origin) << ", signed by " << context.WhoseKey() << "\n";
 }
 
 absl::Status RunQuery(AuditContext& context, const QueryFlags& flags, bool must_find) {

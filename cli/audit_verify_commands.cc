@@ -10,6 +10,7 @@
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/audit_format.h"
 
@@ -47,7 +48,7 @@ absl::Status RunVerify(AuditContext& context, const std::vector<std::string>& ol
     return absl::OkStatus();
   }
   std::cout << "OK\n"
-            << "origin              " << EscapeForTerminal(checkpoint.origin) << "\n"
+            << "origin              " << Printable(checkpoint.origin) << "\n"
             << "size                " << checkpoint.size << "\n"
             << "root                " << root << "\n"
             << "entries rehashed    " << report.entries << "\n"
@@ -128,7 +129,7 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
   }
   std::cout << "OK\n"
             << "entry               " << proven.index << "\n"
-            << "origin              " << EscapeForTerminal(checkpoint.origin) << "\n"
+            << "origin              " << Printable(checkpoint.origin) << "\n"
             << "size                " << checkpoint.size << "\n"
             << "root                " << root << "\n"
             << "against             " << context.WhoseKey() << "\n";

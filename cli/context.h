@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "sealtrain/cli/exit_code.h"
+#include "sealtrain/base/exit_code.h"
 #include "sealtrain/crypto/secret_bytes.h"
 #include "sealtrain/custody/custodian.h"
 

@@ -19,15 +19,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
 
 namespace sealtrain::cli {
 namespace {
 
 using nlohmann::json;
-
-// Names come from data and callers; nothing in them may steer a terminal.
-std::string Shown(absl::string_view text) { return absl::CHexEscape(text); }
 
 // --- init ------------------------------------------------------------------
 
@@ -69,8 +67,8 @@ absl::Status RunInit(Context& context, const InitFlags& flags) {
   while (!vkey.empty() && vkey.back() == '\n') vkey.pop_back();
   context.Print(
       {{"home", home}, {"root", flags.root}, {"origin", origin}, {"log_vkey", vkey}},
-      absl::StrCat("Home       ", Shown(home), "\nRoot key   ", flags.root, "\nAudit log  ",
-                   Shown(vkey),
+      absl::StrCat("Home       ", Printable(home), "\nRoot key   ", flags.root, "\nAudit log  ",
+                   Printable(vkey),
                    "\n\nGive the audit log's key to those who will check you; with it\n"
                    "`sealtrain-audit verify` needs to trust nothing here.\n\n"
                    "Next:\n"
@@ -116,8 +114,8 @@ absl::Status RunLeaseList(Context& context) {
                     {"revoked", lease.revoked}});
     absl::StrAppendFormat(&text, "%s  %-8s  %s  %s  %s  %s%s\n", HexEncode(lease.permit_id),
                           policy::Action_Name(lease.action), FormatUtc(lease.expires_at),
-                          Shown(lease.principal), Shown(lease.dataset), Shown(lease.purpose),
-                          lease.revoked ? "  revoked" : "");
+                          Printable(lease.principal), Printable(lease.dataset),
+                          Printable(lease.purpose), lease.revoked ? "  revoked" : "");
   }
   context.Print({{"leases", list}}, text.empty() ? "No live leases.\n" : text);
   return absl::OkStatus();
@@ -182,8 +180,8 @@ std::string BudgetText(const custody::Budget& budget) {
     for (const custody::BudgetEntry& entry : budget.entries) {
       absl::StrAppendFormat(&text, "  %s  epsilon %-8s  %s steps  %s  by %s%s\n",
                             FormatUtc(entry.reserved_at), FormatEpsilon(entry.epsilon),
-                            WithCommas(entry.plan.phase.steps), Shown(entry.model),
-                            Shown(entry.principal), entry.settled ? "" : "  (not settled)");
+                            WithCommas(entry.plan.phase.steps), Printable(entry.model),
+                            Printable(entry.principal), entry.settled ? "" : "  (not settled)");
     }
   }
   return text;
@@ -206,7 +204,7 @@ absl::Status RunBudgetShow(Context& context, const std::string& dataset) {
                     {"entries", entries}});
     text += BudgetText(budget);
   }
-  if (text.empty()) text = absl::StrCat("No private run on ", Shown(dataset), " yet.\n");
+  if (text.empty()) text = absl::StrCat("No private run on ", Printable(dataset), " yet.\n");
   absl::StrAppend(&text, "Runs without privacy: ", WithCommas(without_privacy), "\n");
   context.Print(
       {{"dataset", dataset}, {"budgets", list}, {"runs_without_privacy", without_privacy}}, text);
@@ -241,21 +239,21 @@ using Result = Check::Result;
 Check CheckHome(const std::string& home) {
   struct stat st;
   if (::stat(home.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) {
-    return {"home", Result::kFinding, absl::StrCat(Shown(home), " is not there: run init")};
+    return {"home", Result::kFinding, absl::StrCat(Printable(home), " is not there: run init")};
   }
   if (!Env::Posix().Exists(JoinPath(home, "config.textproto"))) {
     return {"home", Result::kFinding,
-            absl::StrCat(Shown(home), " has no config.textproto: run init")};
+            absl::StrCat(Printable(home), " has no config.textproto: run init")};
   }
   if ((st.st_mode & 0077) != 0) {
     return {"home", Result::kFinding,
-            absl::StrFormat("%s has mode %04o, others can look in: chmod 700", Shown(home),
+            absl::StrFormat("%s has mode %04o, others can look in: chmod 700", Printable(home),
                             st.st_mode & 07777)};
   }
   if (st.st_uid != ::geteuid()) {
-    return {"home", Result::kFinding, absl::StrCat(Shown(home), " belongs to another user")};
+    return {"home", Result::kFinding, absl::StrCat(Printable(home), " belongs to another user")};
   }
-  return {"home", Result::kGood, Shown(home)};
+  return {"home", Result::kGood, Printable(home)};
 }
 
 Check CheckLock(const std::string& home) {

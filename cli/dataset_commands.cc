@@ -1,6 +1,4 @@
 // sealtrain dataset: create, list, show, verify, columns; sealtrain ingest.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
@@ -11,13 +9,14 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/progress.h"
+#include "sealtrain/cli/table.h"
 #include "sealtrain/pipeline/dataset.h"
 #include "sealtrain/pipeline/ingestion.h"
 #include "sealtrain/pipeline/source.h"
@@ -29,32 +28,6 @@ using nlohmann::json;
 
 // --- how things are printed --------------------------------------------------
 
-// Rows of cells, the first one the head, as aligned text. Columns named in
-// `right` are numbers.
-std::string Table(const std::vector<std::vector<std::string>>& rows,
-                  const std::vector<std::size_t>& right = {}) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string fill(widths[i] - row[i].size(), ' ');
-      const bool is_right = std::find(right.begin(), right.end(), i) != right.end();
-      absl::StrAppend(&line, i == 0 ? "" : "  ", is_right ? fill : "", row[i],
-                      is_right ? "" : fill);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    absl::StrAppend(&text, line, "\n");
-  }
-  return text;
-}
-
-// A name that came from a file, made safe for a terminal.
-std::string Safe(absl::string_view name) { return absl::Utf8SafeCEscape(name); }
-
 std::string FormatUnixNs(std::uint64_t ns) {
   return FormatUtc(absl::FromUnixNanos(static_cast<std::int64_t>(ns)));
 }
@@ -64,7 +37,7 @@ std::string FormatTransform(const policy::Transform& transform) {
   if (transform.has_step()) absl::StrAppend(&text, " ", transform.step());
   if (transform.has_prefix_v4()) absl::StrAppend(&text, " /", transform.prefix_v4());
   if (transform.has_prefix_v6()) absl::StrAppend(&text, " /", transform.prefix_v6());
-  if (transform.has_domain()) absl::StrAppend(&text, " \"", Safe(transform.domain()), "\"");
+  if (transform.has_domain()) absl::StrAppend(&text, " \"", Printable(transform.domain()), "\"");
   return text;
 }
 
@@ -122,7 +95,7 @@ absl::Status RunList(Context& context) {
   ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
   ST_ASSIGN_OR_RETURN(const std::vector<custody::DatasetInfo> datasets, custodian->ListDatasets());
   json list = json::array();
-  std::vector<std::vector<std::string>> rows = {{"DATA SET", "GENERATION", "ROWS", "LAST COMMIT"}};
+  Rows rows = {{"DATA SET", "GENERATION", "ROWS", "LAST COMMIT"}};
   for (const custody::DatasetInfo& info : datasets) {
     json item = {{"dataset", info.name},
                  {"generation", info.generation},
@@ -188,12 +161,12 @@ std::string PlansText(const custody::Manifest& manifest) {
         manifest.plan(i + 1).policy_sha256() == plan.policy_sha256()) {
       continue;
     }
-    std::vector<std::vector<std::string>> table = {{"  COLUMN", "CLASSES", "SEALED AS"}};
+    Rows table = {{"  COLUMN", "CLASSES", "SEALED AS"}};
     for (const custody::SealedColumn& column : plan.column()) {
-      table.push_back({absl::StrCat("  ", Safe(column.name())), FormatClasses(column.data_class()),
-                       FormatTransform(column.applied())});
+      table.push_back({absl::StrCat("  ", Printable(column.name())),
+                       FormatClasses(column.data_class()), FormatTransform(column.applied())});
     }
-    absl::StrAppend(&text, "\nSealed under policy ", Safe(plan.policy_id()), " version ",
+    absl::StrAppend(&text, "\nSealed under policy ", Printable(plan.policy_id()), " version ",
                     plan.policy_version(), ": ", WithCommas(size.rows), " rows in ",
                     WithCommas(size.shards), size.shards == 1 ? " shard\n" : " shards\n",
                     Table(table));
@@ -213,12 +186,11 @@ absl::Status RunShow(Context& context, const std::string& name) {
                  {"created", FormatUtc(info.created)},
                  {"generation", info.generation},
                  {"rows", info.rows}};
-  std::vector<std::vector<std::string>> facts = {
-      {"Data set", info.name},
-      {"Record",
-       absl::StrCat(info.schema->message_name(), ", ", info.schema->columns().size(), " columns")},
-      {"Created", FormatUtc(info.created)},
-      {"Generation", WithCommas(info.generation)}};
+  Rows facts = {{"Data set", info.name},
+                {"Record", absl::StrCat(info.schema->message_name(), ", ",
+                                        info.schema->columns().size(), " columns")},
+                {"Created", FormatUtc(info.created)},
+                {"Generation", WithCommas(info.generation)}};
   if (info.generation == 0) {
     context.Print(object, absl::StrCat(Table(facts), "Nothing committed yet."));
     return absl::OkStatus();
@@ -244,8 +216,8 @@ absl::Status RunShow(Context& context, const std::string& name) {
   object["sources"] = json::array();
   for (const custody::SourcePosition& source : manifest.source()) {
     object["sources"].push_back({{"name", source.name()}, {"records", source.records()}});
-    facts.push_back({"Source", absl::StrCat(Safe(source.name()), ", ", WithCommas(source.records()),
-                                            " records taken")});
+    facts.push_back({"Source", absl::StrCat(Printable(source.name()), ", ",
+                                            WithCommas(source.records()), " records taken")});
   }
   object["plans"] = PlansJson(manifest);
   context.Print(object, absl::StrCat(Table(facts), PlansText(manifest)));
@@ -282,7 +254,7 @@ absl::Status RunColumns(Context& context, const std::string& name) {
   ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
   ST_ASSIGN_OR_RETURN(const custody::DatasetInfo info, custodian->GetDataset(name));
   json list = json::array();
-  std::vector<std::vector<std::string>> rows = {{"COLUMN", "ID", "TYPE", "CLASSES"}};
+  Rows rows = {{"COLUMN", "ID", "TYPE", "CLASSES"}};
   for (const policy::Column& column : info.schema->columns()) {
     list.push_back({{"column", column.name},
                     {"id", column.id},
@@ -315,38 +287,11 @@ const std::map<std::string, pipeline::Format>& Formats() {
   return formats;
 }
 
-// Tells how far the job is: in place on a terminal, else a line now and then.
-class Progress {
- public:
-  ~Progress() {
-    if (on_terminal_ && shown_) std::cerr << "\r\033[K" << std::flush;
-  }
-
-  void Show(std::uint64_t records) {
-    if (records % kRecordsBetweenLooks != 0) return;
-    const absl::Time now = absl::Now();
-    if (now < next_) return;
-    next_ = now + (on_terminal_ ? absl::Milliseconds(200) : absl::Seconds(10));
-    const double seconds = std::max(absl::ToDoubleSeconds(now - start_), 1e-3);
-    const auto rate = static_cast<std::uint64_t>(static_cast<double>(records) / seconds);
-    std::cerr << (on_terminal_ ? "\r\033[K" : "") << WithCommas(records) << " records, "
-              << WithCommas(rate) << " a second" << (on_terminal_ ? "" : "\n") << std::flush;
-    shown_ = true;
-  }
-
- private:
-  static constexpr std::uint64_t kRecordsBetweenLooks = 64;  // at the clock
-  const bool on_terminal_ = ::isatty(STDERR_FILENO) != 0;
-  const absl::Time start_ = absl::Now();
-  absl::Time next_ = start_ + (on_terminal_ ? absl::Milliseconds(200) : absl::Seconds(10));
-  bool shown_ = false;
-};
-
 // Tells of skipped records: the first ones each, the rest as a number.
 class SkipPrinter {
  public:
   void Add(const absl::Status& status) {
-    if (++count_ <= kShown) std::cerr << "skipped " << Safe(status.message()) << "\n";
+    if (++count_ <= kShown) std::cerr << "skipped " << Printable(status.message()) << "\n";
   }
   void Finish() const {
     if (count_ > kShown) {
@@ -378,10 +323,9 @@ json ReviewJson(const pipeline::ReviewReport& review) {
 }
 
 std::string ReviewText(const pipeline::ReviewReport& review) {
-  std::vector<std::vector<std::string>> rows = {
-      {"COLUMN", "CLASSES", "SEALED AS", "VALUES", "NULLS", "CHANGED"}};
+  Rows rows = {{"COLUMN", "CLASSES", "SEALED AS", "VALUES", "NULLS", "CHANGED"}};
   for (const pipeline::ReviewedColumn& column : review.column()) {
-    rows.push_back({Safe(column.name()), FormatClasses(column.data_class()),
+    rows.push_back({Printable(column.name()), FormatClasses(column.data_class()),
                     FormatTransform(column.applied()), WithCommas(column.values()),
                     WithCommas(column.nulls()), WithCommas(column.changed())});
   }
@@ -465,7 +409,12 @@ absl::Status RunIngest(Context& context, const IngestArgs& args) {
     appended = job->AppendAll(
         *source, [&](const absl::Status& status) { skipped.Add(status); },
         [&] {
-          progress.Show(source->position());
+          progress.Show([&] {
+            const double seconds = absl::ToDoubleSeconds(progress.elapsed());
+            const double rate = static_cast<double>(source->position()) / seconds;
+            return absl::StrCat(WithCommas(source->position()), " records, ",
+                                WithCommas(static_cast<std::uint64_t>(rate)), " a second");
+          });
           return StopRequested();
         });
   }

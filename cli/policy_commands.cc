@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -17,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/custody/policy_approval.h"
@@ -70,7 +70,7 @@ absl::Status RunCheck(Context& context, const CheckArgs& args) {
     if (finding.line > 0) absl::StrAppend(&page, finding.line, ":", finding.column, ":");
     absl::StrAppend(&page, " ", severity, ": ");
     if (!finding.rule_id.empty()) {
-      absl::StrAppend(&page, "rule \"", absl::Utf8SafeCEscape(finding.rule_id), "\": ");
+      absl::StrAppend(&page, "rule \"", Printable(finding.rule_id), "\": ");
     }
     absl::StrAppend(&page, finding.message, "\n");
     list.push_back({{"severity", severity},
@@ -97,8 +97,7 @@ absl::Status RunTests(Context& context, const std::string& file) {
   json list = json::array();
   for (const policy::TestResult& result : results) {
     failed += result.passed ? 0 : 1;
-    absl::StrAppend(&page, result.passed ? "pass  " : "FAIL  ", absl::Utf8SafeCEscape(result.name),
-                    "\n");
+    absl::StrAppend(&page, result.passed ? "pass  " : "FAIL  ", Printable(result.name), "\n");
     if (!result.passed) {
       absl::StrAppend(&page, "      ", file, ":", result.line, ": ", result.message, "\n");
     }
@@ -171,11 +170,11 @@ bool TakesColumns(policy::Action action) {
 absl::Status RunExplain(Context& context, const ExplainArgs& args) {
   policy::Action action;
   if (!policy::Action_Parse(args.action, &action) || action == policy::ACTION_UNSPECIFIED) {
-    return context.UsageError(absl::StrCat("no such action: ", absl::Utf8SafeCEscape(args.action)));
+    return context.UsageError(absl::StrCat("no such action: ", Printable(args.action)));
   }
   policy::Trust trust = policy::TRUST_UNSPECIFIED;
   if (!args.trust.empty() && !policy::Trust_Parse(args.trust, &trust)) {
-    return context.UsageError(absl::StrCat("no such trust: ", absl::Utf8SafeCEscape(args.trust)));
+    return context.UsageError(absl::StrCat("no such trust: ", Printable(args.trust)));
   }
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
   ST_ASSIGN_OR_RETURN(
@@ -278,9 +277,9 @@ absl::Status RunApprove(Context& context, const ApproveArgs& args) {
   if (loaded.proto().version() == 1) {
     absl::Status known = custody::VerifyApprovals(text, line, loaded.proto().approval()).status();
     if (!known.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(args.file, ": no approver has the name ", absl::Utf8SafeCEscape(args.name),
-                       " and the public key ", HexEncode(key.public_key())));
+      return absl::InvalidArgumentError(absl::StrCat(args.file, ": no approver has the name ",
+                                                     Printable(args.name), " and the public key ",
+                                                     HexEncode(key.public_key())));
     }
   }
 
@@ -316,7 +315,7 @@ absl::Status RunApply(Context& context, const std::string& file) {
   const std::uint64_t version = loaded.proto().version();
   context.Print(
       {{"id", loaded.proto().id()}, {"version", version}, {"sha256", digest}},
-      absl::StrCat("In force: ", absl::Utf8SafeCEscape(loaded.proto().id()), " version ", version,
+      absl::StrCat("In force: ", Printable(loaded.proto().id()), " version ", version,
                    "\nSHA-256   ", digest, "  (previous_sha256 of version ", version + 1, ")"));
   return absl::OkStatus();
 }
@@ -329,10 +328,9 @@ absl::Status RunHistory(Context& context) {
   for (const custody::PolicyRecord& record : history) {
     const std::string approvers = absl::StrJoin(record.approvers, ", ");
     absl::StrAppendFormat(&page, "version %d  %s\n  SHA-256   %s\n  applied   %s by %s\n",
-                          record.version, absl::Utf8SafeCEscape(record.id),
-                          HexEncode(record.sha256), FormatUtc(record.applied_at),
-                          absl::Utf8SafeCEscape(record.applied_by));
-    absl::StrAppendFormat(&page, "  approved  by %s\n", absl::Utf8SafeCEscape(approvers));
+                          record.version, Printable(record.id), HexEncode(record.sha256),
+                          FormatUtc(record.applied_at), Printable(record.applied_by));
+    absl::StrAppendFormat(&page, "  approved  by %s\n", Printable(approvers));
     list.push_back({{"version", record.version},
                     {"id", record.id},
                     {"sha256", HexEncode(record.sha256)},

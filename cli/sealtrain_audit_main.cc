@@ -2,9 +2,10 @@
 // links the audit room alone, so it can hold no data key.
 #include <iostream>
 
+#include "sealtrain/base/exit_code.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/audit_format.h"
-#include "sealtrain/cli/exit_code.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -37,7 +38,7 @@ int Run(int argc, char** argv) {
   }
   const absl::Status status = context.run();
   if (!status.ok()) {
-    std::cerr << "sealtrain-audit: " << EscapeForTerminal(std::string(status.message())) << "\n";
+    std::cerr << "sealtrain-audit: " << Printable(std::string(status.message())) << "\n";
   }
   if (!std::cout.flush()) {
     std::cerr << "sealtrain-audit: cannot write the output\n";

@@ -3,13 +3,13 @@
 
 #include <iostream>
 
+#include "sealtrain/base/lockdown.h"
 #include "sealtrain/cli/context.h"
-#include "sealtrain/trainer/lockdown.h"
 
 namespace sealtrain::cli {
 namespace {
 
-constexpr char kExamples[] = R"(Examples:
+constexpr char kProgramExamples[] = R"(Examples:
   sealtrain --home H --passphrase-file P init
   sealtrain --home H dataset create mails --schema mail.proto --message Mail
   sealtrain --home H policy check policy.textproto
@@ -21,8 +21,9 @@ Exit codes: 0 ok, 1 check failed or findings, 2 usage, 3 denied by policy, 4 int
 75 try again.)";
 
 int Main(int argc, char** argv) {
-  CLI::App app{"Train models on production data that stays sealed.\n\n" + std::string(kExamples),
-               "sealtrain"};
+  CLI::App app{
+      "Train models on production data that stays sealed.\n\n" + std::string(kProgramExamples),
+      "sealtrain"};
   app.set_version_flag("--version", SEALTRAIN_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
@@ -41,7 +42,7 @@ int Main(int argc, char** argv) {
   }
   CatchStopSignals();
   // Every command may come to hold keys or records; custody measures this.
-  absl::Status status = trainer::LockDown();
+  absl::Status status = LockDown();
   if (status.ok()) status = context.run ? context.run() : context.UsageError("no command");
   if (!status.ok()) {
     std::cerr << "sealtrain: " << status.message() << "\n";

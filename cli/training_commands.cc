@@ -1,6 +1,4 @@
 // sealtrain train, sealtrain model.
-#include <unistd.h>
-
 #include <cmath>
 #include <iostream>
 #include <memory>
@@ -8,14 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/progress.h"
+#include "sealtrain/cli/table.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/trainer/features.h"
 #include "sealtrain/trainer/model_artifact.h"
@@ -29,21 +27,6 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMaxSpecBytes = 1 << 20;
 constexpr char kNoGuarantee[] = "no differential privacy guarantee";
-
-// Collects "name  value" lines, aligned.
-class Table {
- public:
-  void Add(absl::string_view name, absl::string_view value) {
-    absl::StrAppendFormat(&text_, "%-17s %s\n", name, value);
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
-
-// Names come from files and other people: nothing in them may steer a terminal.
-std::string Printable(const std::string& name) { return absl::Utf8SafeCEscape(name); }
 
 std::string UnitName(policy::PrivacyUnit unit) { return policy::PrivacyUnit_Name(unit); }
 
@@ -59,16 +42,16 @@ json PrivacyJson(const ModelInfo& info) {
           {"steps", info.dp->phase.steps}};
 }
 
-void AddPrivacy(const ModelInfo& info, Table& table) {
+void AddPrivacy(const ModelInfo& info, Rows& table) {
   if (!info.dp.has_value()) {
-    table.Add("privacy", kNoGuarantee);
+    table.push_back({"privacy", kNoGuarantee});
     return;
   }
-  table.Add("epsilon",
-            absl::StrCat("at most ", FormatEpsilon(info.epsilon), " at delta ", info.dp->delta));
-  table.Add("unit", absl::StrCat(UnitName(info.dp->unit), ", one added or removed"));
-  table.Add("noise multiplier", absl::StrFormat("%.6g", info.dp->phase.noise_multiplier));
-  table.Add("sampling rate", absl::StrFormat("%.6g", info.dp->phase.sampling_rate));
+  table.push_back({"epsilon", absl::StrCat("at most ", FormatEpsilon(info.epsilon), " at delta ",
+                                           info.dp->delta)});
+  table.push_back({"unit", absl::StrCat(UnitName(info.dp->unit), ", one added or removed")});
+  table.push_back({"noise multiplier", absl::StrFormat("%.6g", info.dp->phase.noise_multiplier)});
+  table.push_back({"sampling rate", absl::StrFormat("%.6g", info.dp->phase.sampling_rate)});
 }
 
 json ModelJson(const ModelInfo& info) {
@@ -85,28 +68,6 @@ json ModelJson(const ModelInfo& info) {
           {"privacy", PrivacyJson(info)}};
 }
 
-// Shows steps on a terminal as they happen, elsewhere a line every ten seconds.
-// Not for a private run: how long a step takes tells how many units it drew.
-class Progress {
- public:
-  void operator()(std::uint64_t done, std::uint64_t all) {
-    const absl::Time now = absl::Now();
-    const bool last = done == all;
-    if (!last && now - shown_ < (terminal_ ? absl::Milliseconds(200) : absl::Seconds(10))) return;
-    shown_ = now;
-    if (terminal_) {
-      std::cerr << "\rstep " << WithCommas(done) << " of " << WithCommas(all) << (last ? "\n" : "")
-                << std::flush;
-    } else {
-      std::cerr << "step " << WithCommas(done) << " of " << WithCommas(all) << "\n";
-    }
-  }
-
- private:
-  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
-  absl::Time shown_ = absl::Now();
-};
-
 struct TrainArguments {
   std::string dataset;
   std::string purpose;
@@ -120,11 +81,16 @@ absl::Status RunTrain(Context& context, const TrainArguments& arguments) {
   ST_ASSIGN_OR_RETURN(const std::string text, env.ReadFile(arguments.spec_file, kMaxSpecBytes));
   ST_ASSIGN_OR_RETURN(trainer::TrainSpec spec, trainer::ParseTrainSpec(text, arguments.spec_file));
   ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
-  std::function<void(std::uint64_t, std::uint64_t)> progress;
+  Progress progress;
+  std::function<void(std::uint64_t, std::uint64_t)> on_step;
   if (spec.has_privacy()) {
+    // No more than this: how long a step takes tells how many units it drew.
     std::cerr << "training privately: " << WithCommas(spec.optimizer().steps()) << " steps\n";
   } else {
-    progress = Progress();
+    on_step = [&progress](std::uint64_t done, std::uint64_t all) {
+      progress.Show(
+          [&] { return absl::StrCat("step ", WithCommas(done), " of ", WithCommas(all)); });
+    };
   }
   ST_ASSIGN_OR_RETURN(const trainer::TrainResult result,
                       trainer::Train(*custodian, {.store = store,
@@ -134,7 +100,7 @@ absl::Status RunTrain(Context& context, const TrainArguments& arguments) {
                                                   .model = arguments.model,
                                                   .spec = std::move(spec),
                                                   .spec_sha256 = crypto::Sha256(AsBytes(text)),
-                                                  .progress = progress,
+                                                  .progress = on_step,
                                                   .stop = StopRequested}));
   json object = ModelJson(result.model);
   object["parameters"] = result.parameters;
@@ -142,16 +108,16 @@ absl::Status RunTrain(Context& context, const TrainArguments& arguments) {
   object["artifact_bytes"] = result.artifact_bytes;
   object["locked_memory"] = result.locked_memory;
 
-  Table table;
-  table.Add("model", Printable(result.model.name));
-  table.Add("data set", absl::StrCat(Printable(result.model.dataset), ", generation ",
-                                     WithCommas(result.model.generation)));
-  table.Add("parameters", WithCommas(result.parameters));
-  table.Add("steps", WithCommas(result.steps));
+  Rows table;
+  table.push_back({"model", Printable(result.model.name)});
+  table.push_back({"data set", absl::StrCat(Printable(result.model.dataset), ", generation ",
+                                            WithCommas(result.model.generation))});
+  table.push_back({"parameters", WithCommas(result.parameters)});
+  table.push_back({"steps", WithCommas(result.steps)});
   AddPrivacy(result.model, table);
-  table.Add("artifact", absl::StrCat(WithCommas(result.artifact_bytes), " bytes, sealed"));
-  table.Add("locked memory", result.locked_memory ? "yes" : "no: raise the memlock limit");
-  context.Print(object, table.text());
+  table.push_back({"artifact", absl::StrCat(WithCommas(result.artifact_bytes), " bytes, sealed")});
+  table.push_back({"locked memory", result.locked_memory ? "yes" : "no: raise the memlock limit"});
+  context.Print(object, Table(table));
   return absl::OkStatus();
 }
 
@@ -159,19 +125,17 @@ absl::Status RunModelList(Context& context) {
   ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
   ST_ASSIGN_OR_RETURN(const std::vector<ModelInfo> models, custodian->ListModels());
   json list = json::array();
-  std::string text = absl::StrFormat("%-24s %-24s %-10s %-20s %s\n", "MODEL", "DATA SET",
-                                     "GENERATION", "CREATED", "PRIVACY");
+  Rows rows = {{"MODEL", "DATA SET", "GENERATION", "CREATED", "PRIVACY"}};
   for (const ModelInfo& info : models) {
     list.push_back(ModelJson(info));
     const std::string privacy =
         info.dp.has_value() ? absl::StrCat("epsilon ", FormatEpsilon(info.epsilon), ", delta ",
                                            info.dp->delta, ", ", UnitName(info.dp->unit))
                             : std::string(kNoGuarantee);
-    absl::StrAppendFormat(&text, "%-24s %-24s %-10s %-20s %s\n", Printable(info.name),
-                          Printable(info.dataset), WithCommas(info.generation),
-                          FormatUtc(info.created), privacy);
+    rows.push_back({Printable(info.name), Printable(info.dataset), WithCommas(info.generation),
+                    FormatUtc(info.created), privacy});
   }
-  context.Print({{"models", std::move(list)}}, models.empty() ? "no models" : text);
+  context.Print({{"models", std::move(list)}}, models.empty() ? "no models" : Table(rows, {2}));
   return absl::OkStatus();
 }
 
@@ -192,27 +156,27 @@ absl::Status RunModelShow(Context& context, const std::string& name) {
   object["manifest_sha256"] = HexEncode(AsBytes(header.manifest_sha256()));
   object["inputs"] = json::array();
 
-  Table table;
-  table.Add("model", Printable(info.name));
-  table.Add("object id", HexEncode(info.object_id));
-  table.Add("data set",
-            absl::StrCat(Printable(info.dataset), ", generation ", WithCommas(info.generation)));
-  table.Add("purpose", Printable(info.purpose));
-  table.Add("trained by", Printable(info.principal));
-  table.Add("created", FormatUtc(info.created));
-  table.Add("parameters", WithCommas(features.dimension()));
-  table.Add("steps", WithCommas(header.spec().optimizer().steps()));
+  Rows table;
+  table.push_back({"model", Printable(info.name)});
+  table.push_back({"object id", HexEncode(info.object_id)});
+  table.push_back({"data set", absl::StrCat(Printable(info.dataset), ", generation ",
+                                            WithCommas(info.generation))});
+  table.push_back({"purpose", Printable(info.purpose)});
+  table.push_back({"trained by", Printable(info.principal)});
+  table.push_back({"created", FormatUtc(info.created)});
+  table.push_back({"parameters", WithCommas(features.dimension())});
+  table.push_back({"steps", WithCommas(header.spec().optimizer().steps())});
   AddPrivacy(info, table);
-  table.Add("artifact",
-            absl::StrCat(WithCommas(stored.file.size()), " bytes, sealed, as registered"));
-  table.Add("artifact sha256", HexEncode(info.artifact_sha256));
-  table.Add("policy sha256", HexEncode(info.policy_sha256));
+  table.push_back(
+      {"artifact", absl::StrCat(WithCommas(stored.file.size()), " bytes, sealed, as registered")});
+  table.push_back({"artifact sha256", HexEncode(info.artifact_sha256)});
+  table.push_back({"policy sha256", HexEncode(info.policy_sha256)});
   for (const trainer::FeatureBlock& block : features.blocks()) {
     object["inputs"].push_back({{"feature", block.name}, {"inputs", block.size}});
-    table.Add("inputs", absl::StrCat(Printable(block.name), ": ", WithCommas(block.size)));
+    table.push_back({"inputs", absl::StrCat(Printable(block.name), ": ", WithCommas(block.size))});
   }
-  table.Add("inputs", "bias: 1");
-  context.Print(object, table.text());
+  table.push_back({"inputs", "bias: 1"});
+  context.Print(object, Table(table));
   return absl::OkStatus();
 }
 
@@ -232,20 +196,21 @@ absl::Status RunModelEvaluate(Context& context, const EvaluateArguments& argumen
                                                      .purpose = arguments.purpose,
                                                      .model = arguments.model}));
   const bool both_classes = !std::isnan(result.auc);
-  Table table;
-  table.Add("model", Printable(arguments.model));
-  table.Add("data set", Printable(arguments.dataset));
-  table.Add("rows", WithCommas(result.rows));
-  table.Add("accuracy", absl::StrFormat("%.4f", result.accuracy));
-  table.Add("auc", both_classes ? absl::StrFormat("%.4f", result.auc) : "none: one class only");
-  table.Add("majority", absl::StrFormat("%.4f", result.majority));
+  Rows table;
+  table.push_back({"model", Printable(arguments.model)});
+  table.push_back({"data set", Printable(arguments.dataset)});
+  table.push_back({"rows", WithCommas(result.rows)});
+  table.push_back({"accuracy", absl::StrFormat("%.4f", result.accuracy)});
+  table.push_back(
+      {"auc", both_classes ? absl::StrFormat("%.4f", result.auc) : "none: one class only"});
+  table.push_back({"majority", absl::StrFormat("%.4f", result.majority)});
   context.Print({{"model", arguments.model},
                  {"dataset", arguments.dataset},
                  {"rows", result.rows},
                  {"accuracy", result.accuracy},
                  {"auc", both_classes ? json(result.auc) : json(nullptr)},
                  {"majority", result.majority}},
-                table.text());
+                Table(table));
   return absl::OkStatus();
 }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "sealtrain/base/unicode.h"
 
 namespace sealtrain::custody {
 namespace {
@@ -31,7 +31,7 @@ bool IsSegment(absl::string_view segment) {
 }
 
 std::string Shown(absl::string_view text) {
-  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMaxShownBytes)),
+  return absl::StrCat("\"", Printable(text.substr(0, kMaxShownBytes)),
                       text.size() > kMaxShownBytes ? "..." : "", "\"");
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
 
@@ -168,7 +169,7 @@ Decision DecisionEngine::Decide(const Request& request) const {
     if (forbidden.forbids.empty()) {
       forbidden.reason = absl::StrCat("rule ", Quoted(rule->ref.id), " forbids it");
       if (!rule->rule->why().empty()) {
-        absl::StrAppend(&forbidden.reason, ": ", Readable(rule->rule->why()));
+        absl::StrAppend(&forbidden.reason, ": ", Printable(rule->rule->why()));
       }
       forbidden.fix_hint = rule->rule->forbid().fix_hint();
     }
@@ -427,7 +428,7 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
           .code = "conflicting_obligations",
           .reason = absl::StrCat("the strictest transforms for column ", Quoted(column.name),
                                  " cannot be compared; they come from rules: ",
-                                 Readable(absl::StrJoin(from_rules, ", ")))};
+                                 Printable(absl::StrJoin(from_rules, ", ")))};
     }
     plan.transform = *met;
     plan.from_rules.assign(from_rules.begin(), from_rules.end());

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/schema.h"
 
@@ -15,7 +16,6 @@ namespace sealtrain::policy {
 namespace {
 
 using internal::Quoted;
-using internal::Readable;
 
 std::string ActionName(Action action) {
   return Action_IsValid(action) ? Action_Name(action)
@@ -24,7 +24,7 @@ std::string ActionName(Action action) {
 
 std::string RuleList(const std::vector<RuleRef>& rules) {
   return absl::StrJoin(rules, ", ", [](std::string* out, const RuleRef& rule) {
-    absl::StrAppend(out, Readable(rule.id), " (line ", rule.line, ")");
+    absl::StrAppend(out, Printable(rule.id), " (line ", rule.line, ")");
   });
 }
 
@@ -50,17 +50,17 @@ void AppendColumns(std::string& page, const std::vector<ColumnPlan>& columns) {
   std::size_t name_width = 0;
   std::size_t class_width = 0;
   for (const ColumnPlan& column : columns) {
-    name_width = std::max(name_width, Readable(column.name).size());
+    name_width = std::max(name_width, Printable(column.name).size());
     class_width = std::max(class_width, ClassList(column.classes).size());
   }
   absl::StrAppend(&page, "columns\n");
   for (const ColumnPlan& column : columns) {
     std::string line =
-        absl::StrFormat("  %-*s  %-*s  %s", static_cast<int>(name_width), Readable(column.name),
+        absl::StrFormat("  %-*s  %-*s  %s", static_cast<int>(name_width), Printable(column.name),
                         static_cast<int>(class_width), ClassList(column.classes),
                         DescribeTransform(column.transform));
     if (!column.from_rules.empty()) {
-      absl::StrAppend(&line, "  (", Readable(absl::StrJoin(column.from_rules, ", ")), ")");
+      absl::StrAppend(&line, "  (", Printable(absl::StrJoin(column.from_rules, ", ")), ")");
     }
     absl::StrAppend(&page, line, "\n");
   }
@@ -110,11 +110,11 @@ std::string ExplainDecision(const Request& request, const Decision& decision) {
     AppendLine(page, "nearest rule", RuleList({*decision.nearest_miss}));
     AppendLine(page, "which lacks", decision.nearest_miss_lacks);
   }
-  AppendLine(page, "what helps", Readable(decision.fix_hint));
+  AppendLine(page, "what helps", Printable(decision.fix_hint));
   AppendColumns(page, decision.columns);
   AppendObligations(page, decision);
   AppendLine(page, "policy",
-             absl::StrCat(Readable(decision.policy_id), " version ", decision.policy_version,
+             absl::StrCat(Printable(decision.policy_id), " version ", decision.policy_version,
                           ", SHA-256 ", HexEncode(decision.policy_sha256)));
   return page;
 }

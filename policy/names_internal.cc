@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "sealtrain/base/unicode.h"
 
 namespace sealtrain::policy::internal {
 
@@ -57,12 +57,8 @@ bool PurposeLiesUnder(absl::string_view purpose, absl::string_view scope) {
   return purpose.empty() || purpose.front() == '/';
 }
 
-std::string Readable(absl::string_view text) {
-  return absl::StrReplaceAll(absl::Utf8SafeCEscape(text), {{"\\\"", "\""}, {"\\'", "'"}});
-}
-
 std::string Quoted(absl::string_view name) {
-  return absl::StrCat("\"", absl::Utf8SafeCEscape(name), "\"");
+  return absl::StrCat("\"", absl::StrReplaceAll(Printable(name), {{"\"", "\\\""}}), "\"");
 }
 
 }  // namespace sealtrain::policy::internal

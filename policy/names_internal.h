@@ -28,9 +28,7 @@ bool DatasetMatches(absl::string_view pattern, absl::string_view dataset);
 // Whether `purpose` is `scope` or lies under it, by whole segments.
 bool PurposeLiesUnder(absl::string_view purpose, absl::string_view scope);
 
-// For messages and terminals: control characters escaped, quotes left alone.
-std::string Readable(absl::string_view text);
-// The same in quotes, with quotes escaped.
+// Printable() in quotes, with quotes escaped.
 std::string Quoted(absl::string_view name);
 
 }  // namespace sealtrain::policy::internal

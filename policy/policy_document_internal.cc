@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/policy/names_internal.h"
 
 namespace sealtrain::policy::internal {
@@ -20,7 +21,7 @@ class SyntaxErrors final : public pb::io::ErrorCollector {
                          .line = line < 0 ? 0 : line + 1,
                          .column = line < 0 ? 0 : column + 1,
                          .rule_id = "",
-                         .message = Readable(message)});
+                         .message = Printable(message)});
   }
 
  private:

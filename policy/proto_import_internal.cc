@@ -12,6 +12,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/data_class.pb.h"
 #include "sealtrain/policy/names_internal.h"
 
@@ -98,7 +99,7 @@ class FirstError final : public pb::compiler::MultiFileErrorCollector {
     if (has_line_) return;
     std::string text = JoinPath(folder_, file);
     if (line >= 0) absl::StrAppend(&text, ":", line + 1, ":", column + 1);
-    absl::StrAppend(&text, ": ", Readable(message));
+    absl::StrAppend(&text, ": ", Printable(message));
     if (message_.empty()) {
       message_ = text;
     } else if (line >= 0) {

@@ -10,6 +10,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/policy/columns_internal.h"
 #include "sealtrain/policy/names_internal.h"
@@ -83,7 +84,7 @@ class BuildErrors final : public pb::DescriptorPool::ErrorCollector {
   void AddError(const std::string& file, const std::string& element, const pb::Message*,
                 ErrorLocation, const std::string& message) override {
     if (first_.empty()) {
-      first_ = internal::Readable(absl::StrCat(file, ": ", element, ": ", message));
+      first_ = Printable(absl::StrCat(file, ": ", element, ": ", message));
     }
   }
   const std::string& first() const { return first_; }

@@ -1,7 +1,7 @@
 // A training run from permit to sealed model, and the evaluation of a model.
 //
 // Plaintext stays in this process's secret memory; what is written is the sealed
-// model. Callers that open real data call LockDown() (lockdown.h) first.
+// model. Callers that open real data call LockDown() (base/lockdown.h) first.
 #ifndef SEALTRAIN_TRAINER_TRAINING_H_
 #define SEALTRAIN_TRAINER_TRAINING_H_
 

@@ -11,7 +11,6 @@
 // the others to mails/train.
 #include <fcntl.h>
 #include <gmime/gmime.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -27,6 +26,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "mail_parser.h"
+#include "sealtrain/base/exit_code.h"
+#include "sealtrain/base/lockdown.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/custody/custodian.h"
 #include "sealtrain/pipeline/ingestion.h"
@@ -147,25 +148,6 @@ absl::Status Run(const Options& options) {
   return absl::OkStatus();
 }
 
-// The same codes as `sealtrain`.
-int ExitCode(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kPermissionDenied:
-      return 3;
-    case absl::StatusCode::kDataLoss:
-      return 4;
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kUnauthenticated:
-      return 6;
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kCancelled:
-      return 75;
-    default:
-      return 1;
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -185,15 +167,15 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (options.store.empty()) options.store = sealtrain::JoinPath(options.home, "store");
 
-  // This process holds records and keys: no core file, no look from outside.
-  ::prctl(PR_SET_DUMPABLE, 0);
-  g_mime_init();
   std::signal(SIGINT, [](int) { stop_requested = 1; });
-  const absl::Status status = Run(options);
+  g_mime_init();
+  // This process holds records and keys: no core file, no look from outside.
+  absl::Status status = sealtrain::LockDown();
+  if (status.ok()) status = Run(options);
   g_mime_shutdown();
   if (!status.ok()) {
     std::cerr << "ingest_mails: " << status.message() << "\n";
-    return ExitCode(status);
+    return sealtrain::ExitCodeFor(status);
   }
   return 0;
 }

@@ -25,26 +25,6 @@ using ::testing::Not;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
-TEST(EscapeForTerminal, LeavesOrdinaryTextAlone) {
-  for (const char* text : {"", "job:a", "a b", "na\xC3\xAFve", "\xE6\x97\xA5\xE6\x9C\xAC"}) {
-    EXPECT_EQ(EscapeForTerminal(text), text);
-  }
-}
-
-TEST(EscapeForTerminal, EscapesWhatATerminalObeys) {
-  EXPECT_EQ(EscapeForTerminal("\x1B[31m"), "\\u{1b}[31m");
-  EXPECT_EQ(EscapeForTerminal("a\nb\rc\td"), "a\\nb\\u{d}c\\u{9}d");
-  EXPECT_EQ(EscapeForTerminal(absl::string_view("\0", 1)), "\\u{0}");
-  EXPECT_EQ(EscapeForTerminal("\x7F"), "\\u{7f}");
-  EXPECT_EQ(EscapeForTerminal("\xC2\x9B"), "\\u{9b}");        // C1: CSI in one
-  EXPECT_EQ(EscapeForTerminal("\xE2\x80\xAE"), "\\u{202e}");  // right-to-left override
-  EXPECT_EQ(EscapeForTerminal("\xE2\x81\xA6"), "\\u{2066}");  // isolate
-  EXPECT_EQ(EscapeForTerminal("\xE2\x80\x8B"), "\\u{200b}");  // zero width space
-  EXPECT_EQ(EscapeForTerminal("\xEF\xBB\xBF"), "\\u{feff}");
-  EXPECT_EQ(EscapeForTerminal("\xFF\xC3"), "\\xff\\xc3");
-  EXPECT_EQ(EscapeForTerminal("a\\nb"), "a\\\\nb");
-}
-
 TEST(ParseTime, TakesRfc3339AndAges) {
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   EXPECT_EQ(*ParseTime("2026-11-23T01:28:01Z", now), absl::FromUnixSeconds(1'795'397'281));

@@ -188,25 +188,5 @@ TEST(TextEncoding, HasOneSpellingForEachNumber) {
   EXPECT_EQ(DecodeDecimal("4", 3), std::nullopt);
 }
 
-TEST(TextEncoding, TakesEveryCodePointAndNothingElse) {
-  const std::pair<const char*, char32_t> good[] = {{"A", 'A'},
-                                                   {"\xC2\x80", 0x80},
-                                                   {"\xE0\xA0\x80", 0x800},
-                                                   {"\xED\x9F\xBF", 0xD7FF},
-                                                   {"\xF0\x90\x80\x80", 0x10000},
-                                                   {"\xF4\x8F\xBF\xBF", 0x10FFFF}};
-  for (const auto& [text, expected] : good) {
-    absl::string_view rest = text;
-    EXPECT_EQ(TakeCodePoint(rest), expected);
-    EXPECT_TRUE(rest.empty());
-  }
-  for (const char* bad : {"\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF",
-                          "\xF8\x88\x80\x80", "\xC2", "\xE2\x80", "\xC2\x41"}) {
-    absl::string_view rest = bad;
-    EXPECT_EQ(TakeCodePoint(rest), std::nullopt) << bad;
-    EXPECT_EQ(rest, bad);
-  }
-}
-
 }  // namespace
 }  // namespace sealtrain::audit

@@ -590,7 +590,7 @@ TEST(Explain, EscapesControlCharacters) {
   request.purpose = "\r";
   const std::string page = ExplainDecision(request, policy.Decide(request));
   for (const char c : page) EXPECT_TRUE(c == '\n' || (c >= 0x20 && c < 0x7f)) << page;
-  EXPECT_THAT(page, HasSubstr("x\\033[2J\\n"));
+  EXPECT_THAT(page, HasSubstr("x\\u{1b}[2J\\n"));
 }
 
 }  // namespace

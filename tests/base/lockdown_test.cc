@@ -1,5 +1,5 @@
 // Each check runs in a child: what LockDown() does cannot be undone.
-#include "sealtrain/trainer/lockdown.h"
+#include "sealtrain/base/lockdown.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -7,7 +7,7 @@
 
 #include "sealtrain/tests/util/status_matchers.h"
 
-namespace sealtrain::trainer {
+namespace sealtrain {
 namespace {
 
 bool Dumpable() { return ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1; }
@@ -45,4 +45,4 @@ TEST(LockDown, CannotBeTakenBack) {
 }
 
 }  // namespace
-}  // namespace sealtrain::trainer
+}  // namespace sealtrain

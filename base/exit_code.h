@@ -1,10 +1,11 @@
-// What the programs answer to the shell. The same for all of them.
-#ifndef SEALTRAIN_CLI_EXIT_CODE_H_
-#define SEALTRAIN_CLI_EXIT_CODE_H_
+// What the programs answer to the shell: the same for all of them, and for jobs
+// that want to be understood alike.
+#ifndef SEALTRAIN_BASE_EXIT_CODE_H_
+#define SEALTRAIN_BASE_EXIT_CODE_H_
 
 #include "absl/status/status.h"
 
-namespace sealtrain::cli {
+namespace sealtrain {
 
 enum ExitCode : int {
   kOk = 0,
@@ -43,6 +44,6 @@ inline ExitCode ExitCodeFor(const absl::Status& status) {
   }
 }
 
-}  // namespace sealtrain::cli
+}  // namespace sealtrain
 
-#endif  // SEALTRAIN_CLI_EXIT_CODE_H_
+#endif  // SEALTRAIN_BASE_EXIT_CODE_H_

@@ -1,4 +1,4 @@
-#include "sealtrain/trainer/lockdown.h"
+#include "sealtrain/base/lockdown.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -8,11 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace sealtrain::trainer {
+namespace sealtrain {
 namespace {
 
 absl::Status Refused(absl::string_view what, int error) {
-  return absl::UnimplementedError(absl::StrCat("this machine cannot lock down the trainer: ", what,
+  return absl::UnimplementedError(absl::StrCat("this machine cannot lock down the process: ", what,
                                                ": ", std::strerror(error)));
 }
 
@@ -30,4 +30,4 @@ absl::Status LockDown() {
   return absl::OkStatus();
 }
 
-}  // namespace sealtrain::trainer
+}  // namespace sealtrain

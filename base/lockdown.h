@@ -1,10 +1,10 @@
-// The enclosure of the process that opens records.
-#ifndef SEALTRAIN_TRAINER_LOCKDOWN_H_
-#define SEALTRAIN_TRAINER_LOCKDOWN_H_
+// The first wall around a process that holds records or keys.
+#ifndef SEALTRAIN_BASE_LOCKDOWN_H_
+#define SEALTRAIN_BASE_LOCKDOWN_H_
 
 #include "absl/status/status.h"
 
-namespace sealtrain::trainer {
+namespace sealtrain {
 
 // Makes this process non-dumpable (no core file, no ptrace and no
 // /proc/PID/mem for other processes of the same user), with a core size limit
@@ -15,6 +15,6 @@ namespace sealtrain::trainer {
 // Unimplemented: this kernel refuses a part of it; nothing may be opened then.
 absl::Status LockDown();
 
-}  // namespace sealtrain::trainer
+}  // namespace sealtrain
 
-#endif  // SEALTRAIN_TRAINER_LOCKDOWN_H_
+#endif  // SEALTRAIN_BASE_LOCKDOWN_H_

@@ -1,0 +1,24 @@
+// Text that others wrote: taken apart, and made safe to show.
+#ifndef SEALTRAIN_BASE_UNICODE_H_
+#define SEALTRAIN_BASE_UNICODE_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace sealtrain {
+
+// Takes the first code point off `text`. Nothing, with `text` untouched, if it
+// is empty or does not start with well-formed UTF-8 (no overlong forms, no
+// surrogates, at most U+10FFFF).
+std::optional<char32_t> TakeCodePoint(absl::string_view& text);
+
+// `text` with every character escaped that could move the cursor, change the
+// reading direction, hide, or break the line; a backslash is doubled.
+// Names and messages that came from files or other people reach a terminal so.
+std::string Printable(absl::string_view text);
+
+}  // namespace sealtrain
+
+#endif  // SEALTRAIN_BASE_UNICODE_H_
