@@ -8,7 +8,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/log_files.h"
@@ -17,6 +16,7 @@
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/audit/tree_writer.h"
 #include "sealtrain/audit/wal.h"
+#include "sealtrain/base/mutex.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
 
@@ -45,21 +45,22 @@ class LogWriter final : public AuditLog {
   absl::StatusOr<std::uint64_t> Append(Event event) override {
     Request request;
     ST_ASSIGN_OR_RETURN(request.entry, EncodeEvent(std::move(event)));
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     queue_.push_back(&request);
-    const auto done_or_first = [&] { return request.index || queue_.front() == &request; };
-    mutex_.Await(absl::Condition(&done_or_first));
+    mutex_.Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return request.index || queue_.front() == &request;
+    });
     if (!request.index) Lead();
     return *std::move(request.index);
   }
 
   std::string checkpoint() const override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return checkpoint_note_;
   }
 
   std::uint64_t size() const override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return size_;
   }
 
@@ -124,7 +125,7 @@ class LogWriter final : public AuditLog {
   TreeWriter tree_;
   WalWriter wal_;
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::deque<Request*> queue_ ABSL_GUARDED_BY(mutex_);
   std::string checkpoint_note_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t size_ ABSL_GUARDED_BY(mutex_);

@@ -75,13 +75,13 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
 absl::StatusOr<policy::Request> EmbeddedCustodian::RequestFor(
     const std::string& principal, policy::Action action, const std::string& dataset,
     const std::string& purpose, const std::vector<std::string>& columns) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const DatasetRecord record, catalog_.GetDataset(dataset));
   return BuildRequest(principal, action, record, purpose, columns);
 }
 
 absl::StatusOr<policy::Decision> EmbeddedCustodian::Explain(const policy::Request& request) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(request));
   return std::move(ruling.decision);
 }

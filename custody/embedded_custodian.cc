@@ -55,7 +55,7 @@ absl::Status EmbeddedCustodian::CreateDataset(const std::string& principal, cons
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
   ST_RETURN_IF_ERROR(CheckName("data set", name));
   ST_RETURN_IF_ERROR(CheckColumnNamesFitTheLog(*schema));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (const absl::Status status = catalog_.GetDataset(name).status(); !absl::IsNotFound(status)) {
     ST_RETURN_IF_ERROR(status);
     return absl::AlreadyExistsError(absl::StrCat("data set ", name, " exists"));
@@ -82,13 +82,13 @@ absl::Status EmbeddedCustodian::CreateDataset(const std::string& principal, cons
 }
 
 absl::StatusOr<DatasetInfo> EmbeddedCustodian::GetDataset(const std::string& name) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(DatasetRecord record, catalog_.GetDataset(name));
   return std::move(record.info);
 }
 
 absl::StatusOr<std::vector<DatasetInfo>> EmbeddedCustodian::ListDatasets() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const std::vector<std::string> names, catalog_.DatasetNames());
   std::vector<DatasetInfo> datasets;
   for (const std::string& name : names) {
@@ -102,7 +102,7 @@ absl::Status EmbeddedCustodian::ApplyPolicy(const std::string& principal, const 
                                             const std::string& file_name,
                                             const std::string& approvals) {
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(
       AcceptedPolicy accepted,
       AcceptPolicy(policy_.has_value() ? &*policy_ : nullptr, text, file_name, approvals));
@@ -129,12 +129,12 @@ absl::Status EmbeddedCustodian::ApplyPolicy(const std::string& principal, const 
 }
 
 absl::StatusOr<std::vector<PolicyRecord>> EmbeddedCustodian::PolicyHistory() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return policies_.History();
 }
 
 absl::StatusOr<std::vector<Budget>> EmbeddedCustodian::GetBudgets(const std::string& dataset) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const DatasetRecord record, catalog_.GetDataset(dataset));
   ST_ASSIGN_OR_RETURN(std::vector<Budget> budgets, ledger_.Budgets(dataset));
   if (budgets.empty() && record.runs_without_privacy > 0) {
@@ -145,13 +145,13 @@ absl::StatusOr<std::vector<Budget>> EmbeddedCustodian::GetBudgets(const std::str
 }
 
 absl::StatusOr<std::vector<LeaseInfo>> EmbeddedCustodian::ListLeases() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return leases_.Live();
 }
 
 absl::Status EmbeddedCustodian::RevokeLease(const std::string& principal, const Id& permit_id) {
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const LeaseInfo lease, leases_.Get(permit_id));
   if (lease.revoked) return absl::OkStatus();
   audit::Event event;

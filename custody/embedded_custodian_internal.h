@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "sealtrain/audit/audit_log.h"
+#include "sealtrain/base/mutex.h"
 #include "sealtrain/custody/catalog_internal.h"
 #include "sealtrain/custody/custodian.h"
 #include "sealtrain/custody/event_outbox_internal.h"
@@ -195,7 +195,7 @@ class EmbeddedCustodian final : public Custodian {
   const crypto::SigningKey manifest_key_;
   const crypto::SigningKey policy_key_;
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   // In this order: the stores use the database.
   const std::unique_ptr<Database> db_ ABSL_PT_GUARDED_BY(mutex_);
   const std::unique_ptr<audit::AuditLog> log_;

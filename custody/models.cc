@@ -11,7 +11,7 @@ namespace sealtrain::custody {
 absl::StatusOr<Custody::ModelKey> EmbeddedCustodian::ReleaseNewModelKey(
     const Permit<policy::TRAIN>& permit) {
   const Grant& grant = permit.grant();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_RETURN_IF_ERROR(leases_.CheckUsable(grant.permit_id, Now()));
   const std::string scope = ModelScope(grant.model);
   // A failed run may have left the key of this name; its models have other ids.
@@ -26,7 +26,7 @@ absl::StatusOr<Custody::ModelKey> EmbeddedCustodian::ReleaseNewModelKey(
 absl::StatusOr<Custody::ModelKey> EmbeddedCustodian::ReleaseModelKey(
     const Permit<policy::EVALUATE>& permit) {
   const Grant& grant = permit.grant();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_RETURN_IF_ERROR(leases_.CheckUsable(grant.permit_id, Now()));
   ST_ASSIGN_OR_RETURN(const Catalog::ModelRecord model, catalog_.GetModel(grant.model));
   return DeriveModelKey(grant.model, model.info.object_id, model.info.key_epoch);
@@ -46,7 +46,7 @@ absl::Status EmbeddedCustodian::FinishTrain(Permit<policy::TRAIN> permit, Outcom
                                             std::uint64_t steps_taken, const Id& model_object_id,
                                             const Digest& artifact_sha256) {
   const Grant& grant = permit.grant();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const bool live, leases_.IsLive(grant.permit_id));
   if (!live) return absl::FailedPreconditionError("the run has ended");
   ST_ASSIGN_OR_RETURN(std::optional<BudgetEntry> charged, ledger_.Find(grant.permit_id));
@@ -116,7 +116,7 @@ absl::Status EmbeddedCustodian::FinishTrain(Permit<policy::TRAIN> permit, Outcom
 
 absl::Status EmbeddedCustodian::FinishEvaluate(Permit<policy::EVALUATE> permit, Outcome outcome) {
   const Grant& grant = permit.grant();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const bool live, leases_.IsLive(grant.permit_id));
   if (!live) return absl::FailedPreconditionError("the evaluation has ended");
   const bool succeeded = outcome == Outcome::kSucceeded;
@@ -138,12 +138,12 @@ absl::StatusOr<ModelInfo> EmbeddedCustodian::ReadModel(const std::string& name) 
 }
 
 absl::StatusOr<ModelInfo> EmbeddedCustodian::GetModel(const std::string& name) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return ReadModel(name);
 }
 
 absl::StatusOr<std::vector<ModelInfo>> EmbeddedCustodian::ListModels() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const std::vector<std::string> names, catalog_.ModelNames());
   std::vector<ModelInfo> models;
   for (const std::string& name : names) {

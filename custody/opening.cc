@@ -23,7 +23,7 @@ bool IsPastDeadline(const Manifest& manifest, absl::Time now) {
 }  // namespace
 
 absl::StatusOr<Permit<policy::TRAIN>> EmbeddedCustodian::RequestTrain(const TrainRequest& request) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_RETURN_IF_ERROR(CheckName("model", request.model));
   ST_ASSIGN_OR_RETURN(const bool taken, catalog_.HasModel(request.model));
   if (taken) return absl::AlreadyExistsError(absl::StrCat("model ", request.model, " exists"));
@@ -39,7 +39,7 @@ absl::StatusOr<Permit<policy::TRAIN>> EmbeddedCustodian::RequestTrain(const Trai
 
 absl::StatusOr<Permit<policy::EVALUATE>> EmbeddedCustodian::RequestEvaluate(
     const EvaluateRequest& request) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_RETURN_IF_ERROR(catalog_.GetModel(request.model).status());
   ST_ASSIGN_OR_RETURN(Grant grant, AdmitOpening({.action = policy::EVALUATE,
                                                  .principal = request.principal,
@@ -135,13 +135,13 @@ absl::StatusOr<std::optional<EmbeddedCustodian::PrivacyCharge>> EmbeddedCustodia
 
 absl::StatusOr<ShardKeys> EmbeddedCustodian::ReleaseShardKeys(const Permit<policy::TRAIN>& permit,
                                                               const Shard& shard) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return OpenShard(permit.grant(), shard);
 }
 
 absl::StatusOr<ShardKeys> EmbeddedCustodian::ReleaseShardKeys(
     const Permit<policy::EVALUATE>& permit, const Shard& shard) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return OpenShard(permit.grant(), shard);
 }
 

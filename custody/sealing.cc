@@ -22,7 +22,7 @@ void AddDomains(const policy::Decision& decision, std::set<std::string>& domains
 }  // namespace
 
 absl::StatusOr<IngestPermits> EmbeddedCustodian::RequestIngest(const IngestRequest& request) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const DatasetRecord dataset, catalog_.GetDataset(request.dataset));
   const auto rule = [&](policy::Action action) -> absl::StatusOr<Ruling> {
     mutex_.AssertHeld();
@@ -62,7 +62,7 @@ absl::StatusOr<IngestPermits> EmbeddedCustodian::RequestIngest(const IngestReque
 absl::StatusOr<crypto::MacKey> EmbeddedCustodian::ReleasePseudonymKey(
     const Permit<policy::INGEST>& permit, const std::string& domain) {
   const Grant& grant = permit.grant();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_RETURN_IF_ERROR(leases_.CheckUsable(grant.permit_id, Now()));
   if (jobs_[grant.permit_id].domains.count(domain) == 0) {
     return absl::PermissionDeniedError("the policy asks for no pseudonyms of this domain");
@@ -76,7 +76,7 @@ absl::StatusOr<crypto::MacKey> EmbeddedCustodian::ReleasePseudonymKey(
 absl::StatusOr<ShardKeys> EmbeddedCustodian::ReleaseNewShardKeys(
     const Permit<policy::SEAL>& permit) {
   const Grant& grant = permit.grant();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_RETURN_IF_ERROR(leases_.CheckUsable(grant.permit_id, Now()));
   std::vector<const policy::Column*> stored;
   for (std::size_t i = 0; i < grant.decision.columns.size(); ++i) {
@@ -94,7 +94,7 @@ absl::StatusOr<SignedManifest> EmbeddedCustodian::SignManifest(
     const Permit<policy::SEAL>& permit, const std::string& manifest,
     const crypto::PublicKey& writer_key, const crypto::Signature& writer_signature) {
   const Grant& grant = permit.grant();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_RETURN_IF_ERROR(leases_.CheckUsable(grant.permit_id, Now()));
   ST_ASSIGN_OR_RETURN(const Manifest parsed, ParseManifest(manifest));
   if (!crypto::VerifySignature(writer_key, ManifestSignedBytes('W', manifest), writer_signature)
@@ -120,7 +120,7 @@ absl::Status EmbeddedCustodian::AdvanceGeneration(Permit<policy::SEAL> permit,
                                                   const SignedManifest& manifest,
                                                   std::uint64_t suppressed_rows) {
   const Grant& grant = permit.grant();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const bool live, leases_.IsLive(grant.permit_id));
   if (!live) return absl::FailedPreconditionError("the job has ended");
   // An expired lease may still commit: custody signed while it lived, and what
@@ -184,7 +184,7 @@ absl::Status EmbeddedCustodian::CommitSnapshot(const Grant& grant,
 
 absl::Status EmbeddedCustodian::Abandon(Permit<policy::SEAL> permit) {
   const Grant& grant = permit.grant();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   // Also of a revoked lease: a job may always end.
   ST_ASSIGN_OR_RETURN(const bool live, leases_.IsLive(grant.permit_id));
   if (!live) return absl::FailedPreconditionError("the job has ended");
