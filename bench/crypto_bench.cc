@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "sealtrain/crypto/key_derivation.h"
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/crypto/signing.h"
 
@@ -171,7 +172,7 @@ BENCHMARK(UnwrapKey)->Unit(benchmark::kMicrosecond);
 
 void DeriveColumnKey(benchmark::State& state) {
   const ClassKey key = ClassKey::Generate().value();
-  const Id shard = RandomId();
+  const Id shard = RandomId().value();
   for (auto _ : state) {
     benchmark::DoNotOptimize(KeyDerivation::ColumnDek({&key}, shard, "mail.body").value());
   }
