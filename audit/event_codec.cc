@@ -5,7 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "sealtrain/audit/audit_log.h"
-#include "sealtrain/crypto/secret_bytes.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/random.h"
 
 namespace sealtrain::audit {
 namespace {
@@ -37,7 +38,10 @@ std::string Fault(const Event& event) {
 
 absl::StatusOr<std::string> EncodeEvent(Event event) {
   if (event.format() == 0) event.set_format(kEventFormat);
-  if (event.uid().empty()) event.set_uid(std::string(AsText(crypto::RandomId())));
+  if (event.uid().empty()) {
+    ST_ASSIGN_OR_RETURN(const Id uid, crypto::RandomId());
+    event.set_uid(std::string(AsText(uid)));
+  }
   if (event.wall_time_ns() == 0) {
     event.set_wall_time_ns(static_cast<std::uint64_t>(absl::GetCurrentTimeNanos()));
   }

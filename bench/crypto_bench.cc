@@ -8,9 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <random>
 
 #include "sealtrain/crypto/key_derivation.h"
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/crypto/signing.h"
 
@@ -108,6 +111,7 @@ void SealInto(const Dek& key, ByteSpan aad, ByteSpan plaintext, MutableByteSpan 
   Require(sealer.SealFinalSegment(plaintext, out).ok());
 }
 
+// Each thread has a stream of its own.
 void StreamSeal(benchmark::State& state) {
   const Dek key = Dek::Generate().value();
   const Bytes aad = StreamAad(AsBytes("bench"));
@@ -116,7 +120,11 @@ void StreamSeal(benchmark::State& state) {
   for (auto _ : state) SealInto(key, aad, plaintext, absl::MakeSpan(stream));
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(kPlaintextBytes));
 }
-BENCHMARK(StreamSeal)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(StreamSeal)->Unit(benchmark::kMillisecond)->UseRealTime()->Threads(1)->Threads(2);
+
+ByteSpan SegmentOf(const SegmentOpener& opener, ByteSpan stream, std::uint64_t position) {
+  return stream.subspan(opener.SegmentOffset(position), opener.SegmentBytes(position));
+}
 
 void StreamOpen(benchmark::State& state) {
   const Dek key = Dek::Generate().value();
@@ -129,8 +137,7 @@ void StreamOpen(benchmark::State& state) {
     SegmentOpener opener = SegmentOpener::Create(key, aad, header, stream.size()).value();
     MutableByteSpan out = absl::MakeSpan(plaintext);
     for (std::uint64_t position = 0; position < opener.segment_count(); ++position) {
-      const ByteSpan segment =
-          ByteSpan(stream).subspan(opener.SegmentOffset(position), opener.SegmentBytes(position));
+      const ByteSpan segment = SegmentOf(opener, stream, position);
       const std::size_t size = segment.size() - kSegmentOverhead;
       Require(opener.OpenSegment(position, segment, out.first(size)).ok());
       out.remove_prefix(size);
@@ -138,7 +145,67 @@ void StreamOpen(benchmark::State& state) {
   }
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(kPlaintextBytes));
 }
-BENCHMARK(StreamOpen)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(StreamOpen)->Unit(benchmark::kMillisecond)->UseRealTime()->Threads(1)->Threads(2);
+
+// 4 KiB from anywhere in 256 MiB, with the one or two segments they lie in.
+void RandomRead(benchmark::State& state) {
+  constexpr std::uint64_t kReadBytes = 4 << 10;
+  const StreamOptions options{.segment_bytes = static_cast<std::uint32_t>(state.range(0))};
+  const Dek key = Dek::Generate().value();
+  const Bytes stream = SealStream(key, {}, Bytes(kPlaintextBytes, 7), options).value();
+  const ByteSpan header = ByteSpan(stream).first(kStreamHeaderBytes);
+  SegmentOpener opener = SegmentOpener::Create(key, {}, header, stream.size(), options).value();
+  SecretBytes segment_plaintext = SecretBytes::Allocate(options.plaintext_bytes()).value();
+  std::mt19937_64 random(7);
+  for (auto _ : state) {
+    const std::uint64_t first = random() % (kPlaintextBytes - kReadBytes);
+    const std::uint64_t last = first + kReadBytes - 1;
+    for (std::uint64_t position = first / options.plaintext_bytes();
+         position <= last / options.plaintext_bytes(); ++position) {
+      const ByteSpan segment = SegmentOf(opener, stream, position);
+      Require(opener
+                  .OpenSegment(
+                      position, segment,
+                      segment_plaintext.mutable_span().first(segment.size() - kSegmentOverhead))
+                  .ok());
+    }
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(RandomRead)->Unit(benchmark::kMicrosecond)->Arg(4 << 10)->Arg(64 << 10)->Arg(1 << 20);
+
+std::size_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t total = 0;
+  std::size_t resident = 0;
+  Require(static_cast<bool>(statm >> total >> resident));
+  return resident * 4096;
+}
+
+// A stream of so many MiB through two buffers of a segment; how much larger the
+// process has become when it is sealed and opened.
+void StreamMemory(benchmark::State& state) {
+  const StreamOptions options;
+  const Dek key = Dek::Generate().value();
+  const Bytes plaintext(options.plaintext_bytes(), 7);
+  Bytes segment(options.segment_bytes);
+  SecretBytes opened = SecretBytes::Allocate(options.plaintext_bytes()).value();
+  const std::int64_t segments = (state.range(0) << 20) / options.segment_bytes;
+  std::size_t growth = 0;
+  for (auto _ : state) {
+    const std::size_t before = ResidentBytes();
+    StreamSealer sealer = StreamSealer::Create(key, {}).value();
+    StreamOpener opener = StreamOpener::Create(key, {}, sealer.header()).value();
+    for (std::int64_t i = 0; i < segments; ++i) {
+      Require(sealer.SealSegment(plaintext, absl::MakeSpan(segment)).ok());
+      Require(opener.OpenSegment(segment, opened.mutable_span()).ok());
+    }
+    const std::size_t after = ResidentBytes();
+    growth = std::max(growth, after - std::min(before, after));
+  }
+  state.counters["grown_KiB"] = static_cast<double>(growth) / 1024;
+}
+BENCHMARK(StreamMemory)->Unit(benchmark::kMillisecond)->Iterations(1)->Arg(16)->Arg(1024);
 
 void OpenerCreate(benchmark::State& state) {
   const Dek key = Dek::Generate().value();
@@ -171,12 +238,25 @@ BENCHMARK(UnwrapKey)->Unit(benchmark::kMicrosecond);
 
 void DeriveColumnKey(benchmark::State& state) {
   const ClassKey key = ClassKey::Generate().value();
-  const Id shard = RandomId();
+  const Id shard = RandomId().value();
   for (auto _ : state) {
     benchmark::DoNotOptimize(KeyDerivation::ColumnDek({&key}, shard, "mail.body").value());
   }
 }
 BENCHMARK(DeriveColumnKey)->Unit(benchmark::kMicrosecond);
+
+void MakeSecret(benchmark::State& state) {
+  const auto size = static_cast<std::size_t>(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(SecretBytes::Allocate(size).value());
+}
+BENCHMARK(MakeSecret)->Unit(benchmark::kMicrosecond)->Arg(32)->Arg(64 << 10)->Arg(1 << 20);
+
+void Argon2id(benchmark::State& state) {
+  const SecretBytes passphrase = SecretBytes::CopyFrom(AsBytes("open sesame")).value();
+  const Argon2idParams params;
+  for (auto _ : state) benchmark::DoNotOptimize(KekFromPassphrase(passphrase, params).value());
+}
+BENCHMARK(Argon2id)->Unit(benchmark::kMillisecond);
 
 void HkdfSha256(benchmark::State& state) {
   const Bytes ikm(32, 1);

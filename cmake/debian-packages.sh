@@ -19,7 +19,7 @@ packages=(
 for group in "$@"; do
   case "$group" in
     checks) packages+=(clang clang-format clang-tidy libclang-rt-14-dev python3 golang-go
-                       golang-golang-x-mod-dev) ;;
+                       golang-golang-x-mod-dev valgrind libc6-dbg) ;;
     bench) packages+=(libbenchmark-dev) ;;
     *) echo "usage: $0 [checks] [bench]" >&2; exit 2 ;;
   esac

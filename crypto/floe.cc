@@ -6,6 +6,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/floe_internal.h"
 #include "sealtrain/crypto/hkdf_internal.h"
+#include "sealtrain/crypto/random.h"
 
 namespace sealtrain::crypto {
 namespace {
@@ -96,7 +97,7 @@ absl::StatusOr<Floe> Floe::Start(ByteSpan key, ByteSpan aad, ByteSpan iv,
 
 absl::StatusOr<Floe> Floe::StartSealing(ByteSpan key, ByteSpan aad, const StreamOptions& options) {
   std::array<std::uint8_t, kIvBytes> iv;
-  RandomFill(absl::MakeSpan(iv));
+  ST_RETURN_IF_ERROR(RandomFill(absl::MakeSpan(iv)));
   return Start(key, aad, iv, options);
 }
 
@@ -110,18 +111,19 @@ absl::StatusOr<Floe> Floe::StartOpening(ByteSpan key, ByteSpan aad, ByteSpan hea
 }
 
 absl::Status Floe::UseKeyOf(std::uint64_t position) {
+  if (message_key_.left_behind()) {
+    return absl::FailedPreconditionError("a sealed stream does not go on in a forked child");
+  }
   const std::uint64_t block = position >> options_.rotation_bits << options_.rotation_bits;
   if (keyed_block_ == block) return absl::OkStatus();
   keyed_block_.reset();
   Bytes purpose(4 + 8);
   absl::c_copy(AsBytes("DEK:"), purpose.begin());
   PutBigEndian(block, 8, absl::MakeSpan(purpose).subspan(4));
-  std::array<std::uint8_t, kKeyBytes> key;
-  absl::Status status = FloeKdf(message_key_.span(), ByteSpan(header_).first(kPrefixBytes), purpose,
-                                aad_, absl::MakeSpan(key));
-  if (status.ok()) status = aead_.SetKey(key);
-  Wipe(absl::MakeSpan(key));
-  ST_RETURN_IF_ERROR(status);
+  ST_ASSIGN_OR_RETURN(SecretBytes key, SecretBytes::Allocate(kKeyBytes));
+  ST_RETURN_IF_ERROR(FloeKdf(message_key_.span(), ByteSpan(header_).first(kPrefixBytes), purpose,
+                             aad_, key.mutable_span()));
+  ST_RETURN_IF_ERROR(aead_.SetKey(key.span()));
   keyed_block_ = block;
   return absl::OkStatus();
 }
@@ -138,13 +140,14 @@ absl::Status Floe::SealInto(std::uint64_t position, bool is_final, ByteSpan plai
     return absl::InvalidArgumentError("output buffer of a wrong size");
   }
   // The last position is left to a final segment.
-  if (position >= kMaxSegments - (is_final ? 0 : 1)) {
-    return absl::OutOfRangeError("a sealed stream has at most 2^40 segments");
+  if (position >= options_.max_segments - (is_final ? 0 : 1)) {
+    return absl::OutOfRangeError(
+        absl::StrCat("a sealed stream has at most ", options_.max_segments, " segments"));
   }
   ST_RETURN_IF_ERROR(UseKeyOf(position));
   PutBigEndian(LengthWord(is_final, out.size()), kLengthBytes, out);
   const MutableByteSpan nonce = out.subspan(kLengthBytes, kNonceBytes);
-  RandomFill(nonce);
+  ST_RETURN_IF_ERROR(RandomFill(nonce));
   return aead_.Seal(nonce, AadOfSegment(position, is_final), plaintext,
                     out.subspan(kCiphertextOffset));
 }
@@ -158,7 +161,7 @@ absl::Status Floe::OpenInto(std::uint64_t position, bool is_final, ByteSpan segm
   if (out.size() != segment.size() - kSegmentOverhead) {
     return absl::InvalidArgumentError("output buffer of a wrong size");
   }
-  if (position >= kMaxSegments - (is_final ? 0 : 1) ||
+  if (position >= options_.max_segments - (is_final ? 0 : 1) ||
       GetBigEndian(segment.first(kLengthBytes)) != LengthWord(is_final, segment.size())) {
     return Tampered();
   }

@@ -17,8 +17,6 @@
 
 namespace sealtrain::crypto {
 
-inline constexpr std::uint64_t kMaxSegments = std::uint64_t{1} << 40;
-
 // InvalidArgument: out of range.
 absl::Status CheckOptions(const StreamOptions& options);
 
@@ -59,6 +57,7 @@ class Floe {
   absl::Status OpenInto(std::uint64_t position, bool is_final, ByteSpan segment,
                         MutableByteSpan out);
   // Gives aead_ the key of that position, deriving it if the last one was another.
+  // FailedPrecondition: this process is a forked child of the one that started.
   absl::Status UseKeyOf(std::uint64_t position);
 
   StreamOptions options_;

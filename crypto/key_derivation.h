@@ -14,6 +14,7 @@
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/crypto/key.h"
 #include "sealtrain/crypto/secret_bytes.h"
+#include "sealtrain/crypto/signing.h"
 
 namespace sealtrain::crypto {
 
@@ -49,7 +50,9 @@ class Mac {
 };
 
 // Wrapping: a one-segment sealed stream under the KEK; the context is its AAD
-// ("sealtrain/wrap/1" ‖ context), so a wrapped key opens nowhere else.
+// ("sealtrain/wrap/1" ‖ context), so a wrapped key opens nowhere else. Each wrap
+// is counted by the KEK. ResourceExhausted: it has wrapped kMaxSealsPerKey.
+// Unavailable: the kernel gives no random bytes.
 class KeyWrap {
  public:
   // 138 bytes.
@@ -64,8 +67,12 @@ class KeyWrap {
     if (!bytes.ok()) return bytes.status();
     return Key<Tag>::FromBytes(*std::move(bytes));
   }
-  // The same for secrets that are no Key: an Ed25519 seed. InvalidArgument:
-  // nothing to wrap, or more than one segment holds (65504 bytes).
+  // The same for the seed of an Ed25519 key.
+  static absl::StatusOr<Bytes> Wrap(const Kek& kek, ByteSpan context, const SigningKey& key);
+  static absl::StatusOr<SigningKey> UnwrapSigningKey(const Kek& kek, ByteSpan context,
+                                                     ByteSpan wrapped);
+  // The same for other secrets. InvalidArgument: nothing to wrap, or more than
+  // one segment holds (65504 bytes).
   static absl::StatusOr<Bytes> WrapBytes(const Kek& kek, ByteSpan context, ByteSpan secret);
   static absl::StatusOr<SecretBytes> UnwrapBytes(const Kek& kek, ByteSpan context,
                                                  ByteSpan wrapped);

@@ -21,6 +21,7 @@ Bytes WrapAad(ByteSpan context) {
 
 absl::StatusOr<Bytes> KeyWrap::WrapBytes(const Kek& kek, ByteSpan context, ByteSpan secret) {
   if (secret.empty()) return absl::InvalidArgumentError("there is nothing to wrap");
+  ST_RETURN_IF_ERROR(kek.CountSeals(1));
   ST_ASSIGN_OR_RETURN(Floe floe,
                       Floe::StartSealing(kek.bytes(KeyAccess()), WrapAad(context), kWrapOptions));
   Bytes wrapped(kStreamHeaderBytes + secret.size() + kSegmentOverhead);
@@ -28,6 +29,16 @@ absl::StatusOr<Bytes> KeyWrap::WrapBytes(const Kek& kek, ByteSpan context, ByteS
   ST_RETURN_IF_ERROR(floe.Seal(/*position=*/0, /*is_final=*/true, secret,
                                absl::MakeSpan(wrapped).subspan(kStreamHeaderBytes)));
   return wrapped;
+}
+
+absl::StatusOr<Bytes> KeyWrap::Wrap(const Kek& kek, ByteSpan context, const SigningKey& key) {
+  return WrapBytes(kek, context, key.seed(KeyAccess()));
+}
+
+absl::StatusOr<SigningKey> KeyWrap::UnwrapSigningKey(const Kek& kek, ByteSpan context,
+                                                     ByteSpan wrapped) {
+  ST_ASSIGN_OR_RETURN(const SecretBytes seed, UnwrapBytes(kek, context, wrapped));
+  return SigningKey::FromSeed(seed);
 }
 
 absl::StatusOr<SecretBytes> KeyWrap::UnwrapBytes(const Kek& kek, ByteSpan context,

@@ -35,6 +35,7 @@ StreamSealer::~StreamSealer() = default;
 
 absl::StatusOr<StreamSealer> StreamSealer::Create(const Dek& key, ByteSpan aad,
                                                   const StreamOptions& options) {
+  ST_RETURN_IF_ERROR(key.CountSeals(1));
   ST_ASSIGN_OR_RETURN(Floe floe, Floe::StartSealing(key.bytes(KeyAccess()), aad, options));
   return StreamSealer(std::make_unique<State>(State{std::move(floe)}));
 }

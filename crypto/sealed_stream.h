@@ -9,8 +9,11 @@
 // Errors: DataLoss with one and the same message for every kind of tampering,
 // wrong key and wrong AAD; InvalidArgument for options out of range, an AAD
 // above kMaxAadBytes and buffers of a wrong size; OutOfRange for a segment that
-// would be one more than FLOE's 2^40; FailedPrecondition for use after the final
-// segment. After an error other than the last the same segment may be tried again.
+// would be one more than `max_segments`; FailedPrecondition for use after the
+// final segment, and in a forked child of an object that its parent made;
+// ResourceExhausted for a key that has sealed kMaxSealsPerKey streams; Unavailable
+// where the kernel gives no random bytes or no memory. After an error other than
+// FailedPrecondition the same segment may be tried again.
 //
 // None of the classes is thread-safe; each owns its EVP context.
 #ifndef SEALTRAIN_CRYPTO_SEALED_STREAM_H_
@@ -34,13 +37,21 @@ inline constexpr std::size_t kTagBytes = 16;           // the last bytes of ever
 // FLOE sets no limit on the AAD; OpenSSL's HKDF does, near twice this one.
 inline constexpr std::size_t kMaxAadBytes = 16 * 1024;
 
+// FLOE's AEAD_MAX_SEGMENTS.
+inline constexpr std::uint64_t kMaxSegments = std::uint64_t{1} << 40;
+
 struct StreamOptions {
-  // Bytes of a whole encrypted segment. Formats of this project use the
-  // default; range for known answers: [33, 1 << 24].
+  // Bytes of a whole encrypted segment: 4 KiB, 64 KiB or 1 MiB. Formats of this
+  // project use the default.
   std::uint32_t segment_bytes = 64 * 1024;
-  // Segments under one derived AES key: 2^rotation_bits. Only known answers
-  // use anything but FLOE's 20. Range: [0, 20].
+  // Segments under one derived AES key: 2^rotation_bits. FLOE's is 20.
   std::uint32_t rotation_bits = 20;
+  // Segments that a stream may have; more are neither sealed nor opened. Range:
+  // [1, kMaxSegments].
+  std::uint64_t max_segments = kMaxSegments;
+  // For published known answers and for tests, which no format may use: segment_bytes
+  // in [33, 1 << 24] and rotation_bits in [0, 20].
+  bool known_answer_sizes = false;
 
   std::size_t plaintext_bytes() const { return segment_bytes - kSegmentOverhead; }
 };
@@ -59,7 +70,7 @@ absl::StatusOr<std::uint64_t> OpenedSize(std::uint64_t ciphertext_bytes,
 // Seals one stream, segment by segment. Each segment gets a fresh random nonce.
 class StreamSealer {
  public:
-  // `key` need not outlive the sealer. Draws the stream's IV.
+  // `key` need not outlive the sealer, and counts one seal. Draws the stream's IV.
   static absl::StatusOr<StreamSealer> Create(const Dek& key, ByteSpan aad,
                                              const StreamOptions& options = {});
   StreamSealer(StreamSealer&&) noexcept;

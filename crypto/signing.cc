@@ -22,6 +22,7 @@ absl::StatusOr<SigningKey> SigningKey::FromSeed(const SecretBytes& seed) {
   if (seed.size() != crypto_sign_SEEDBYTES) {
     return absl::InvalidArgumentError("an Ed25519 seed has 32 bytes");
   }
+  EnsureSodium();
   ST_ASSIGN_OR_RETURN(SecretBytes secret, SecretBytes::Allocate(crypto_sign_SECRETKEYBYTES));
   PublicKey public_key;
   if (crypto_sign_seed_keypair(public_key.data(), secret.mutable_span().data(),

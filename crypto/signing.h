@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sealtrain/base/bytes.h"
+#include "sealtrain/crypto/key.h"
 #include "sealtrain/crypto/secret_bytes.h"
 
 namespace sealtrain::crypto {
@@ -25,8 +26,8 @@ class SigningKey {
 
   const PublicKey& public_key() const { return public_key_; }
   Signature Sign(ByteSpan message) const;
-  // The seed, for wrapping it into storage; nobody else has use for it.
-  ByteSpan seed() const { return ByteSpan(secret_.span()).first(32); }
+  // The seed, for KeyWrap.
+  ByteSpan seed(const KeyAccess&) const { return secret_.span().first(32); }
 
  private:
   SigningKey(SecretBytes secret, const PublicKey& public_key);

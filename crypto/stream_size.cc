@@ -1,6 +1,7 @@
 // The arithmetic of stream sizes: no key, no bytes.
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/floe_internal.h"
@@ -9,21 +10,30 @@
 namespace sealtrain::crypto {
 namespace {
 
-constexpr std::uint32_t kMinSegmentBytes = kSegmentOverhead + 1;
-constexpr std::uint32_t kMaxSegmentBytes = 1u << 24;
-constexpr std::uint32_t kMaxRotationBits = 20;
+constexpr std::uint32_t kSegmentSizes[] = {4 << 10, 64 << 10, 1 << 20};
+constexpr std::uint32_t kRotationBits = 20;
+
+// Known answers use the same rotation or a lower one.
+constexpr std::uint32_t kMinKnownAnswerBytes = kSegmentOverhead + 1;
+constexpr std::uint32_t kMaxKnownAnswerBytes = 1u << 24;
 
 }  // namespace
 
 absl::Status CheckOptions(const StreamOptions& options) {
-  if (options.segment_bytes < kMinSegmentBytes || options.segment_bytes > kMaxSegmentBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("segment_bytes ", options.segment_bytes,
-                                                   " is outside [", kMinSegmentBytes, ", ",
-                                                   kMaxSegmentBytes, "]"));
+  const std::uint32_t size = options.segment_bytes;
+  const bool size_is_legal = options.known_answer_sizes
+                                 ? size >= kMinKnownAnswerBytes && size <= kMaxKnownAnswerBytes
+                                 : absl::c_linear_search(kSegmentSizes, size);
+  const bool rotation_is_legal = options.known_answer_sizes
+                                     ? options.rotation_bits <= kRotationBits
+                                     : options.rotation_bits == kRotationBits;
+  if (!size_is_legal || !rotation_is_legal) {
+    return absl::InvalidArgumentError(absl::StrCat("no stream has segment_bytes ", size,
+                                                   " and rotation_bits ", options.rotation_bits));
   }
-  if (options.rotation_bits > kMaxRotationBits) {
-    return absl::InvalidArgumentError(absl::StrCat("rotation_bits ", options.rotation_bits,
-                                                   " is outside [0, ", kMaxRotationBits, "]"));
+  if (options.max_segments < 1 || options.max_segments > kMaxSegments) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_segments ", options.max_segments, " is outside [1, 2^40]"));
   }
   return absl::OkStatus();
 }
@@ -45,7 +55,7 @@ absl::StatusOr<std::uint64_t> SegmentCount(std::uint64_t ciphertext_bytes,
   const std::uint64_t rest = body % options.segment_bytes;
   if (rest != 0 && rest < kSegmentOverhead) return Tampered();
   const std::uint64_t segments = body / options.segment_bytes + (rest == 0 ? 0 : 1);
-  if (segments > kMaxSegments) return Tampered();
+  if (segments > options.max_segments) return Tampered();
   return segments;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/log_reader.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/custody/embedded_custodian_internal.h"
 #include "sealtrain/custody/home_config_internal.h"
 #include "sealtrain/custody/home_database_internal.h"
@@ -74,7 +75,7 @@ absl::Status Custodian::Create(const CustodianOptions& options, const InitOption
   Env& env = *options.env;
   const std::string home = CanonicalPath(options.home);
   HomeSettings settings{.log_origin = init.log_origin, .argon2 = init.argon2};
-  settings.argon2.salt = crypto::RandomId();
+  ST_ASSIGN_OR_RETURN(settings.argon2.salt, crypto::RandomId());
   ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, settings.argon2));
   ST_ASSIGN_OR_RETURN(crypto::SigningKey log_key, crypto::SigningKey::Generate());
   ST_ASSIGN_OR_RETURN(const crypto::SigningKey manifest_key, crypto::SigningKey::Generate());
@@ -100,7 +101,7 @@ absl::Status Custodian::Create(const CustodianOptions& options, const InitOption
   ST_RETURN_IF_ERROR(env.CreateDirs(PolicyDirectory(home)));
   {
     ST_ASSIGN_OR_RETURN(Database db, CreateHomeDatabase(env, KeyStorePath(home)));
-    KeyStore keys(db, std::move(root));
+    ST_ASSIGN_OR_RETURN(KeyStore keys, KeyStore::Open(db, std::move(root)));
     ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
     ST_RETURN_IF_ERROR(keys.AddSigningKey(kAuditLogKey, log_key));
     ST_RETURN_IF_ERROR(keys.AddSigningKey(kManifestKey, manifest_key));
@@ -138,7 +139,7 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
 
   if (passphrase.empty()) return absl::UnauthenticatedError("wrong passphrase");
   ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, settings.argon2));
-  KeyStore keys(*db, std::move(root));
+  ST_ASSIGN_OR_RETURN(KeyStore keys, KeyStore::Open(*db, std::move(root)));
   // One key decides whether the root key is right; if a later one does not open
   // under it, that is damage.
   absl::StatusOr<crypto::SigningKey> log_key = keys.GetSigningKey(kAuditLogKey);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/custody/applied_transform_internal.h"
 #include "sealtrain/custody/audit_events_internal.h"
 #include "sealtrain/custody/embedded_custodian_internal.h"
@@ -108,9 +109,10 @@ absl::Duration EmbeddedCustodian::Lifetime(const policy::Decision& decision) {
   return std::min(decision.lease.value_or(kDefaultLease), kMaxLease);
 }
 
-Grant EmbeddedCustodian::DraftGrant(const Ruling& ruling, const DatasetRecord& dataset) const {
+absl::StatusOr<Grant> EmbeddedCustodian::DraftGrant(const Ruling& ruling,
+                                                    const DatasetRecord& dataset) const {
   Grant grant;
-  grant.permit_id = crypto::RandomId();
+  ST_ASSIGN_OR_RETURN(grant.permit_id, crypto::RandomId());
   grant.principal = ruling.request.principal;
   grant.dataset = dataset.info.name;
   grant.purpose = ruling.request.purpose;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/custody/audit_events_internal.h"
 #include "sealtrain/custody/home_config_internal.h"
 #include "sealtrain/custody/names_internal.h"
@@ -71,7 +72,8 @@ absl::Status EmbeddedCustodian::CreateDataset(const std::string& principal, cons
   event.mutable_actor()->set_principal(principal);
   event.mutable_object()->set_dataset(name);
   event.mutable_object()->set_key_epoch(kFirstKeyEpoch);
-  return ChangeAndRecord(crypto::RandomId(), std::move(event), [&](audit::Event&) -> absl::Status {
+  ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
+  return ChangeAndRecord(change, std::move(event), [&](audit::Event&) -> absl::Status {
     mutex_.AssertHeld();
     ST_RETURN_IF_ERROR(catalog_.AddDataset(name, *schema, kFirstKeyEpoch, Now()));
     for (const int data_class : classes) {
@@ -119,11 +121,11 @@ absl::Status EmbeddedCustodian::ApplyPolicy(const std::string& principal, const 
   event.set_phase(audit::SUCCEEDED);
   event.mutable_actor()->set_principal(principal);
   *event.mutable_policy() = PolicyRefOf(accepted.policy);
-  ST_RETURN_IF_ERROR(
-      ChangeAndRecord(crypto::RandomId(), std::move(event), [&](audit::Event&) -> absl::Status {
-        mutex_.AssertHeld();
-        return policies_.AddRecord(record);
-      }));
+  ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
+  ST_RETURN_IF_ERROR(ChangeAndRecord(change, std::move(event), [&](audit::Event&) -> absl::Status {
+    mutex_.AssertHeld();
+    return policies_.AddRecord(record);
+  }));
   policy_.emplace(std::move(accepted.policy));
   return absl::OkStatus();
 }
@@ -162,7 +164,8 @@ absl::Status EmbeddedCustodian::RevokeLease(const std::string& principal, const 
   event.mutable_object()->set_dataset(lease.dataset);
   // Not as request_uid: this event ends no request.
   event.mutable_object()->set_key_id(HexEncode(permit_id));
-  return ChangeAndRecord(crypto::RandomId(), std::move(event), [&](audit::Event&) -> absl::Status {
+  ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
+  return ChangeAndRecord(change, std::move(event), [&](audit::Event&) -> absl::Status {
     mutex_.AssertHeld();
     return leases_.Revoke(permit_id);
   });

@@ -125,7 +125,7 @@ class EmbeddedCustodian final : public Custodian {
   absl::StatusOr<Ruling> Rule(policy::Request request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void Refuse(Ruling& ruling, absl::string_view reason_code, absl::Status status);
   // A grant for this ruling, with a fresh permit id and everything but a model.
-  Grant DraftGrant(const Ruling& ruling, const DatasetRecord& dataset) const;
+  absl::StatusOr<Grant> DraftGrant(const Ruling& ruling, const DatasetRecord& dataset) const;
   static absl::Duration Lifetime(const policy::Decision& decision);
 
   // --- recording ---

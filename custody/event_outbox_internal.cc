@@ -5,12 +5,15 @@
 
 #include "sealtrain/audit/event_codec.h"
 #include "sealtrain/base/status_macros.h"
-#include "sealtrain/crypto/secret_bytes.h"
+#include "sealtrain/crypto/random.h"
 
 namespace sealtrain::custody {
 
 absl::Status EventOutbox::Owe(const Id& key, audit::Event& event) {
-  if (event.uid().empty()) event.set_uid(std::string(AsText(crypto::RandomId())));
+  if (event.uid().empty()) {
+    ST_ASSIGN_OR_RETURN(const Id uid, crypto::RandomId());
+    event.set_uid(std::string(AsText(uid)));
+  }
   // What the log would refuse must not be committed: it could never be settled.
   ST_RETURN_IF_ERROR(audit::EncodeEvent(event).status());
   ST_RETURN_IF_ERROR(Forget(key));

@@ -37,9 +37,17 @@ Bytes ClassKeyContext(absl::string_view scope, int data_class, std::uint32_t key
 std::string DatasetScope(absl::string_view dataset) { return absl::StrCat("dataset:", dataset); }
 std::string ModelScope(absl::string_view model) { return absl::StrCat("model:", model); }
 
+absl::StatusOr<KeyStore> KeyStore::Open(Database& db, crypto::Kek root) {
+  // No row is ever replaced or deleted, so each stands for one wrap.
+  ST_ASSIGN_OR_RETURN(Statement count, db.Prepare("SELECT (SELECT count(*) FROM signing_key) + "
+                                                  "(SELECT count(*) FROM class_key)"));
+  ST_RETURN_IF_ERROR(count.Step().status());
+  ST_RETURN_IF_ERROR(root.CountSeals(count.Uint(0)));
+  return KeyStore(db, std::move(root));
+}
+
 absl::Status KeyStore::AddSigningKey(absl::string_view name, const crypto::SigningKey& key) {
-  ST_ASSIGN_OR_RETURN(const Bytes wrapped,
-                      KeyWrap::WrapBytes(root_, SigningKeyContext(name), key.seed()));
+  ST_ASSIGN_OR_RETURN(const Bytes wrapped, KeyWrap::Wrap(root_, SigningKeyContext(name), key));
   ST_ASSIGN_OR_RETURN(Statement insert,
                       db_->Prepare("INSERT INTO signing_key (name, wrapped) VALUES (?, ?)"));
   return insert.Bind(name).Bind(ByteSpan(wrapped)).Run();
@@ -50,10 +58,7 @@ absl::StatusOr<crypto::SigningKey> KeyStore::GetSigningKey(absl::string_view nam
                       db_->Prepare("SELECT wrapped FROM signing_key WHERE name = ?"));
   ST_ASSIGN_OR_RETURN(const bool found, select.Bind(name).Step());
   if (!found) return absl::DataLossError(absl::StrCat("key store: signing key ", name, " is gone"));
-  ST_ASSIGN_OR_RETURN(
-      const crypto::SecretBytes seed,
-      KeyWrap::UnwrapBytes(root_, SigningKeyContext(name), AsBytes(select.Text(0))));
-  return crypto::SigningKey::FromSeed(seed);
+  return KeyWrap::UnwrapSigningKey(root_, SigningKeyContext(name), AsBytes(select.Text(0)));
 }
 
 absl::Status KeyStore::AddClassKey(absl::string_view scope, int data_class,

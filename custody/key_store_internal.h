@@ -41,8 +41,10 @@ Bytes ClassKeyContext(absl::string_view scope, int data_class, std::uint32_t key
 
 class KeyStore {
  public:
-  // `db` must outlive the key store.
-  KeyStore(Database& db, crypto::Kek root) : db_(&db), root_(std::move(root)) {}
+  // `db` must outlive the key store. What lies in it counts as wrapped by `root`:
+  // ResourceExhausted here or in the Add functions once `root` has wrapped
+  // crypto::kMaxSealsPerKey.
+  static absl::StatusOr<KeyStore> Open(Database& db, crypto::Kek root);
 
   absl::Status AddSigningKey(absl::string_view name, const crypto::SigningKey& key);
   // DataLoss: it does not open under this root key, or is not there.
@@ -57,6 +59,8 @@ class KeyStore {
                                                std::uint32_t key_epoch) const;
 
  private:
+  KeyStore(Database& db, crypto::Kek root) : db_(&db), root_(std::move(root)) {}
+
   Database* db_;
   crypto::Kek root_;
 };

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/custody/audit_events_internal.h"
 #include "sealtrain/custody/embedded_custodian_internal.h"
 
@@ -17,7 +18,7 @@ absl::StatusOr<Custody::ModelKey> EmbeddedCustodian::ReleaseNewModelKey(
   // A failed run may have left the key of this name; its models have other ids.
   ST_ASSIGN_OR_RETURN(const bool made, keys_.HasClassKey(scope, kStructureClass, kFirstKeyEpoch));
   if (!made) ST_RETURN_IF_ERROR(keys_.AddClassKey(scope, kStructureClass, kFirstKeyEpoch));
-  const Id object_id = crypto::RandomId();
+  ST_ASSIGN_OR_RETURN(const Id object_id, crypto::RandomId());
   ST_ASSIGN_OR_RETURN(ModelKey key, DeriveModelKey(grant.model, object_id, kFirstKeyEpoch));
   jobs_[grant.permit_id].model_objects.insert(object_id);
   return key;

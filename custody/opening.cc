@@ -75,7 +75,7 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
   }
   ST_ASSIGN_OR_RETURN(const std::optional<PrivacyCharge> charge, Charge(request, ruling));
 
-  Grant grant = DraftGrant(ruling, dataset);
+  ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset));
   grant.model = request.model;
   if (!ruling.status.ok()) {
     ST_RETURN_IF_ERROR(RecordDenied(ruling, grant));

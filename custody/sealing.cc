@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/custody/audit_events_internal.h"
 #include "sealtrain/custody/embedded_custodian_internal.h"
 #include "sealtrain/custody/manifest_check_internal.h"
@@ -34,8 +35,8 @@ absl::StatusOr<IngestPermits> EmbeddedCustodian::RequestIngest(const IngestReque
   ST_ASSIGN_OR_RETURN(const Ruling seal, rule(policy::SEAL));
 
   // One job: one permit id, one lease, the shorter of the two.
-  Grant ingest_grant = DraftGrant(ingest, dataset);
-  Grant seal_grant = DraftGrant(seal, dataset);
+  ST_ASSIGN_OR_RETURN(Grant ingest_grant, DraftGrant(ingest, dataset));
+  ST_ASSIGN_OR_RETURN(Grant seal_grant, DraftGrant(seal, dataset));
   seal_grant.permit_id = ingest_grant.permit_id;
   ingest_grant.expires_at = seal_grant.expires_at =
       std::min(ingest_grant.expires_at, seal_grant.expires_at);
@@ -83,7 +84,7 @@ absl::StatusOr<ShardKeys> EmbeddedCustodian::ReleaseNewShardKeys(
     if (grant.decision.columns[i].transform.kind() == policy::DROP) continue;
     stored.push_back(&grant.schema->columns()[i]);
   }
-  const Id shard_id = crypto::RandomId();
+  ST_ASSIGN_OR_RETURN(const Id shard_id, crypto::RandomId());
   ST_ASSIGN_OR_RETURN(ShardKeys keys,
                       DeriveShardKeys(grant.dataset, grant.key_epoch, shard_id, stored));
   jobs_[grant.permit_id].shards.insert(shard_id);

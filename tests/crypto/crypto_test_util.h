@@ -15,6 +15,7 @@
 #include "absl/strings/escaping.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/crypto/key.h"
+#include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/crypto/secret_bytes.h"
 
 namespace sealtrain::crypto {
@@ -42,6 +43,12 @@ inline Bytes PseudorandomBytes(std::size_t size, std::uint32_t seed) {
   Bytes bytes(size);
   for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(generator());
   return bytes;
+}
+
+// Segments as small as FLOE's known answers have them, and smaller.
+constexpr StreamOptions TestSizes(std::uint32_t segment_bytes, std::uint32_t rotation_bits = 20) {
+  return {
+      .segment_bytes = segment_bytes, .rotation_bits = rotation_bits, .known_answer_sizes = true};
 }
 
 // Optional published vectors beside the checkout; tests that want them skip

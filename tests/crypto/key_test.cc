@@ -1,8 +1,13 @@
 #include "sealtrain/crypto/key.h"
 
+#include <atomic>
+#include <cstdint>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/crypto/signing.h"
@@ -24,6 +29,10 @@ template <class T>
 concept GivesBytesForBraces = requires(const T& key) {
   key.bytes({});
 };
+template <class T>
+concept GivesBytesForNothing = requires(const T& key) {
+  key.bytes();
+};
 
 // What must not compile, stated so that it does.
 template <class K>
@@ -31,14 +40,24 @@ constexpr bool IsWellKept() {
   return !std::is_copy_constructible_v<K> && !std::is_copy_assignable_v<K> &&
          std::is_nothrow_move_constructible_v<K> && std::is_nothrow_move_assignable_v<K> &&
          !std::is_default_constructible_v<K> && !std::is_constructible_v<K, SecretBytes> &&
-         !Streamable<K> && !GivesBytesForBraces<K>;
+         !std::is_convertible_v<K, ByteSpan> && !std::is_convertible_v<K, std::string> &&
+         !Streamable<K> && !GivesBytesToAnyone<K> && !GivesBytesForBraces<K> &&
+         !GivesBytesForNothing<K>;
 }
 static_assert(IsWellKept<Dek>());
 static_assert(IsWellKept<Kek>());
 static_assert(IsWellKept<ClassKey>());
 static_assert(IsWellKept<MacKey>());
-// Nobody but its friends can make the KeyAccess that bytes() asks for.
+// Nobody but its friends can make the KeyAccess that bytes() asks for: not from
+// nothing, not from braces, not from another, not from other bytes.
 static_assert(!std::is_default_constructible_v<KeyAccess> && !std::is_aggregate_v<KeyAccess>);
+static_assert(!std::is_copy_constructible_v<KeyAccess> && !std::is_copy_assignable_v<KeyAccess>);
+static_assert(!std::is_move_constructible_v<KeyAccess> && !std::is_move_assignable_v<KeyAccess>);
+static_assert(!std::is_trivially_copyable_v<KeyAccess>, "std::bit_cast would make one");
+// What looks like one is none.
+struct Lookalike {};
+static_assert(!std::is_constructible_v<KeyAccess, Lookalike> &&
+              !std::is_convertible_v<Lookalike, const KeyAccess&>);
 
 template <class... Keys>
 struct Distinct {
@@ -50,7 +69,16 @@ struct Distinct {
 };
 static_assert(Distinct<Dek, Kek, ClassKey, MacKey>::value);
 
+template <class T>
+concept GivesSeedToAnyone = requires(const T& key) {
+  key.seed();
+};
+template <class T>
+concept GivesSeedForBraces = requires(const T& key) {
+  key.seed({});
+};
 static_assert(!std::is_copy_constructible_v<SigningKey> && !Streamable<SigningKey>);
+static_assert(!GivesSeedToAnyone<SigningKey> && !GivesSeedForBraces<SigningKey>);
 static_assert(!std::is_copy_constructible_v<StreamSealer>);
 static_assert(!std::is_copy_constructible_v<StreamOpener>);
 static_assert(!std::is_copy_constructible_v<SegmentOpener>);
@@ -74,6 +102,43 @@ TEST(Key, IsFreshWhenGenerated) {
   ASSERT_OK_AND_ASSIGN(Bytes sealed, SealStream(a, {}, AsBytes("x")));
   EXPECT_OK(OpenStream(a, {}, sealed));
   EXPECT_THAT(OpenStream(b, {}, sealed), testing::StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST(Key, CountsItsSealsAndRefusesTheOneTooMany) {
+  const Dek key = KeyOf<Dek>(1);
+  EXPECT_EQ(key.seals_left(), std::uint64_t{1} << 32);
+  ASSERT_OK(key.CountSeals(kMaxSealsPerKey - 3));
+  EXPECT_EQ(key.seals_left(), 3u);
+  EXPECT_THAT(key.CountSeals(4), testing::StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(key.seals_left(), 3u) << "a refusal takes nothing";
+  EXPECT_OK(key.CountSeals(3));
+  EXPECT_THAT(key.CountSeals(1), testing::StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_OK(key.CountSeals(0));
+}
+
+TEST(Key, TakesItsCountAlongWhenMoved) {
+  Dek key = KeyOf<Dek>(1);
+  ASSERT_OK(key.CountSeals(10));
+  Dek moved = std::move(key);
+  EXPECT_EQ(moved.seals_left(), kMaxSealsPerKey - 10);
+  EXPECT_EQ(key.seals_left(), 0u);  // NOLINT(bugprone-use-after-move): what is left is promised
+  Dek assigned = KeyOf<Dek>(2);
+  assigned = std::move(moved);
+  EXPECT_EQ(assigned.seals_left(), kMaxSealsPerKey - 10);
+}
+
+TEST(Key, CountsTheSealsOfAllThreads) {
+  const Dek key = KeyOf<Dek>(1);
+  ASSERT_OK(key.CountSeals(kMaxSealsPerKey - 1000));
+  std::atomic<int> granted = 0;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 1000; ++i) granted += key.CountSeals(1).ok() ? 1 : 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(granted, 1000);
 }
 
 TEST(Key, ShowsGoogleTestNoByte) {

@@ -49,6 +49,33 @@ TEST(KeyWrap, RefusesWhatIsNoSecretOrTooMuch) {
   }
 }
 
+TEST(KeyWrap, GivesSigningKeysBack) {
+  const Kek kek = KeyOf<Kek>(1);
+  ASSERT_OK_AND_ASSIGN(SigningKey key, SigningKey::FromSeed(SecretOf(Bytes(32, 9))));
+  ASSERT_OK_AND_ASSIGN(Bytes wrapped, KeyWrap::Wrap(kek, AsBytes("context"), key));
+  EXPECT_EQ(wrapped.size(), kWrappedKeyBytes);
+  ASSERT_OK_AND_ASSIGN(SecretBytes seed, KeyWrap::UnwrapBytes(kek, AsBytes("context"), wrapped));
+  EXPECT_EQ(ToBytes(seed.span()), Bytes(32, 9));
+  ASSERT_OK_AND_ASSIGN(SigningKey unwrapped,
+                       KeyWrap::UnwrapSigningKey(kek, AsBytes("context"), wrapped));
+  EXPECT_EQ(unwrapped.public_key(), key.public_key());
+  EXPECT_THAT(KeyWrap::UnwrapSigningKey(kek, AsBytes("other"), wrapped).status(),
+              StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST(KeyWrap, WrapsNoMoreThanAKekMay) {
+  const Kek kek = KeyOf<Kek>(1);
+  ASSERT_OK(kek.CountSeals(kMaxSealsPerKey - 3));  // by other processes, say
+  ASSERT_OK_AND_ASSIGN(Bytes wrapped, KeyWrap::Wrap(kek, {}, KeyOf<Dek>(2)));
+  EXPECT_OK(KeyWrap::Wrap(kek, {}, SigningKey::FromSeed(SecretOf(Bytes(32, 9))).value()));
+  EXPECT_OK(KeyWrap::WrapBytes(kek, {}, AsBytes("secret")));
+  EXPECT_THAT(KeyWrap::Wrap(kek, {}, KeyOf<Dek>(2)),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(KeyWrap::WrapBytes(kek, {}, AsBytes("secret")),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_OK(KeyWrap::Unwrap<DekTag>(kek, {}, wrapped)) << "unwrapping is not counted";
+}
+
 TEST(KeyWrap, NeverWrapsTheSameWayTwice) {
   const Kek kek = KeyOf<Kek>(1);
   ASSERT_OK_AND_ASSIGN(Bytes a, KeyWrap::Wrap(kek, {}, KeyOf<Dek>(2)));

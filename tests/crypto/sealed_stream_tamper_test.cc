@@ -13,7 +13,7 @@ namespace {
 
 using testing::StatusIs;
 
-constexpr StreamOptions kTiny{.segment_bytes = 40, .rotation_bits = 20};  // 8 plaintext bytes
+constexpr StreamOptions kTiny = TestSizes(40);  // 8 plaintext bytes
 constexpr char kMessage[] = "sealed stream: wrong key, wrong context or changed bytes";
 constexpr std::uint8_t kStale = 0xAA;  // what lies in a buffer before
 
@@ -219,8 +219,7 @@ TEST_F(TamperedStream, IsRefusedUnderAnotherKeyOrAad) {
 
 TEST_F(TamperedStream, IsRefusedUnderOtherParameters) {
   for (std::uint32_t bytes : {33u, 41u, 64u, 65536u}) {
-    EXPECT_THAT(OpenStream(key_, aad_, stream_, {.segment_bytes = bytes, .rotation_bits = 20}),
-                IsTampered());
+    EXPECT_THAT(OpenStream(key_, aad_, stream_, TestSizes(bytes)), IsTampered());
   }
 }
 
@@ -230,13 +229,24 @@ TEST_F(TamperedStream, GivesNothingToTheSegmentOpenerEither) {
                        SegmentOpener::Create(key_, aad_, header, stream_.size(), kTiny));
   const std::vector<Bytes> segments = Segments(stream_);
   for (std::uint64_t position = 0; position < segments.size(); ++position) {
-    Bytes changed = segments[position];
-    changed.back() ^= 1;
-    Bytes out(changed.size() - kSegmentOverhead, kStale);
-    EXPECT_THAT(opener.OpenSegment(position, changed, absl::MakeSpan(out)), IsTampered());
-    EXPECT_EQ(out, Bytes(out.size()));
+    Bytes out(segments[position].size() - kSegmentOverhead);
+    for (std::size_t bit = 0; bit < segments[position].size() * 8; ++bit) {
+      Bytes changed = segments[position];
+      changed[bit / 8] = static_cast<std::uint8_t>(changed[bit / 8] ^ (1 << bit % 8));
+      out.assign(out.size(), kStale);
+      ASSERT_THAT(opener.OpenSegment(position, changed, absl::MakeSpan(out)), IsTampered())
+          << "bit " << bit << " of segment " << position;
+      ASSERT_EQ(out, Bytes(out.size()));
+    }
     EXPECT_OK(opener.OpenSegment(position, segments[position], absl::MakeSpan(out)))
         << "a refusal must not spoil the next opening";
+  }
+  for (std::size_t bit = 0; bit < kStreamHeaderBytes * 8; ++bit) {
+    Bytes changed = ToBytes(header);
+    changed[bit / 8] = static_cast<std::uint8_t>(changed[bit / 8] ^ (1 << bit % 8));
+    ASSERT_THAT(SegmentOpener::Create(key_, aad_, changed, stream_.size(), kTiny).status(),
+                IsTampered())
+        << "bit " << bit;
   }
   Bytes out(8, kStale);
   EXPECT_THAT(opener.OpenSegment(1, segments[0], absl::MakeSpan(out)), IsTampered());

@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "sealtrain/crypto/floe_internal.h"
@@ -19,7 +20,7 @@ namespace {
 
 using testing::StatusIs;
 
-constexpr StreamOptions kTiny{.segment_bytes = 40, .rotation_bits = 20};  // 8 plaintext bytes
+constexpr StreamOptions kTiny = TestSizes(40);  // 8 plaintext bytes
 
 bool IsWiped(ByteSpan bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
@@ -36,7 +37,7 @@ TEST(OpenStream, OpensWhatAnotherImplementationSealed) {
       "bc9ebfa47ae2f73653cdedb6110d00000024020202020202020202020202d2d139d8521bb7fad98f691b5b1c9745"
       "1e"
       "fe349e");
-  const StreamOptions options{.segment_bytes = 40, .rotation_bits = 1};
+  const StreamOptions options = TestSizes(40, 1);
   ASSERT_OK_AND_ASSIGN(SecretBytes opened,
                        OpenStream(KeyOf<Dek>(0), AsBytes("This is AAD"), stream, options));
   EXPECT_EQ(HexEncode(opened.span()), "000102030405060708090a0b0c0d0e0f10111213");
@@ -44,10 +45,8 @@ TEST(OpenStream, OpensWhatAnotherImplementationSealed) {
 
 class StreamWithOptions : public ::testing::TestWithParam<StreamOptions> {};
 INSTANTIATE_TEST_SUITE_P(Options, StreamWithOptions,
-                         ::testing::Values(StreamOptions{.segment_bytes = 33, .rotation_bits = 0},
-                                           StreamOptions{.segment_bytes = 40, .rotation_bits = 1},
-                                           StreamOptions{.segment_bytes = 64, .rotation_bits = 20},
-                                           StreamOptions{.segment_bytes = 65, .rotation_bits = 2}),
+                         ::testing::Values(TestSizes(33, 0), TestSizes(40, 1), TestSizes(64),
+                                           TestSizes(65, 2)),
                          [](const auto& instance) {
                            return "Segment" + std::to_string(instance.param.segment_bytes);
                          });
@@ -66,16 +65,19 @@ TEST_P(StreamWithOptions, RoundTripsEverySizeAroundSegmentEdges) {
   }
 }
 
-TEST(SealStream, RoundTripsDefaultSegments) {
+TEST(SealStream, RoundTripsEveryLegalSegmentSize) {
+  EXPECT_EQ(StreamOptions().plaintext_bytes(), 65504u);
   const Dek key = KeyOf<Dek>(1);
-  const std::size_t capacity = StreamOptions().plaintext_bytes();
-  EXPECT_EQ(capacity, 65504u);
-  for (std::size_t size :
-       Sizes{0, 1, capacity - 1, capacity, capacity + 1, 2 * capacity, 20 * capacity + 12345}) {
-    const Bytes plaintext = PseudorandomBytes(size, 9);
-    ASSERT_OK_AND_ASSIGN(Bytes stream, SealStream(key, {}, plaintext));
-    ASSERT_OK_AND_ASSIGN(SecretBytes opened, OpenStream(key, {}, stream));
-    EXPECT_EQ(ToBytes(opened.span()), plaintext);
+  for (const std::uint32_t segment_bytes : {4u << 10, 64u << 10, 1u << 20}) {
+    const StreamOptions options{.segment_bytes = segment_bytes};
+    const std::size_t capacity = options.plaintext_bytes();
+    for (std::size_t size :
+         Sizes{0, 1, capacity - 1, capacity, capacity + 1, 2 * capacity, 4 * capacity + 1234}) {
+      const Bytes plaintext = PseudorandomBytes(size, 9);
+      ASSERT_OK_AND_ASSIGN(Bytes stream, SealStream(key, {}, plaintext, options));
+      ASSERT_OK_AND_ASSIGN(SecretBytes opened, OpenStream(key, {}, stream, options));
+      EXPECT_EQ(ToBytes(opened.span()), plaintext) << size << " in " << segment_bytes;
+    }
   }
 }
 
@@ -113,6 +115,32 @@ TEST_P(StreamWithOptions, OpensTheSameInOrderAndAtRandom) {
       EXPECT_EQ(out, opened[position]);
     }
   }
+}
+
+TEST(SegmentOpener, WorksBesideOthersOverTheSameStream) {
+  const Dek key = KeyOf<Dek>(1);
+  const Bytes plaintext = PseudorandomBytes(8 * 500, 13);
+  ASSERT_OK_AND_ASSIGN(const Bytes stream, SealStream(key, {}, plaintext, TestSizes(40, 3)));
+  std::vector<int> wrong(4);
+  std::vector<std::thread> threads;
+  for (std::size_t thread = 0; thread < wrong.size(); ++thread) {
+    threads.emplace_back([&, thread] {
+      const ByteSpan header = ByteSpan(stream).first(kStreamHeaderBytes);
+      SegmentOpener opener =
+          SegmentOpener::Create(key, {}, header, stream.size(), TestSizes(40, 3)).value();
+      for (std::uint64_t i = 0; i < 500; ++i) {
+        const std::uint64_t position = (i * 37 + thread) % 500;
+        Bytes out(8);
+        const absl::Status opened = opener.OpenSegment(
+            position, ByteSpan(stream).subspan(opener.SegmentOffset(position), 40),
+            absl::MakeSpan(out));
+        const auto expected = ByteSpan(plaintext).subspan(8 * position, 8);
+        wrong[thread] += opened.ok() && ByteSpan(out) == expected ? 0 : 1;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, std::vector<int>(4, 0));
 }
 
 TEST(StreamSealer, MayEndWithAnEmptyFinalSegment) {
@@ -165,7 +193,7 @@ TEST(StreamSealer, RefusesWrongSizesAndGoesOn) {
 }
 
 TEST(StreamSealer, NeverDrawsTheSameNonceOrIvTwice) {
-  constexpr StreamOptions kOptions{.segment_bytes = 33, .rotation_bits = 20};
+  constexpr StreamOptions kOptions = TestSizes(33);
   const Dek key = KeyOf<Dek>(1);
   std::set<Bytes> nonces;
   ASSERT_OK_AND_ASSIGN(StreamSealer sealer, StreamSealer::Create(key, {}, kOptions));
@@ -184,18 +212,20 @@ TEST(StreamSealer, NeverDrawsTheSameNonceOrIvTwice) {
 }
 
 TEST(StreamSealer, DrawsAnotherIvInAForkedChild) {
-  const Dek key = KeyOf<Dek>(1);
-  ASSERT_OK(StreamSealer::Create(key, {}));  // whatever state there is, both inherit
+  // Whatever state there is, both inherit; the key, of which the child has none,
+  // each makes for itself.
+  ASSERT_OK(StreamSealer::Create(KeyOf<Dek>(1), {}));
   int fds[2];
   ASSERT_EQ(::pipe(fds), 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    absl::StatusOr<StreamSealer> sealer = StreamSealer::Create(key, {});
+    absl::StatusOr<StreamSealer> sealer = StreamSealer::Create(KeyOf<Dek>(1), {});
     const bool ok = sealer.ok() && ::write(fds[1], sealer->header().data(), kStreamHeaderBytes) ==
                                        static_cast<ssize_t>(kStreamHeaderBytes);
     ::_exit(ok ? 0 : 1);
   }
-  ASSERT_OK_AND_ASSIGN(StreamSealer sealer, StreamSealer::Create(key, {}));
+  ::close(fds[1]);
+  ASSERT_OK_AND_ASSIGN(StreamSealer sealer, StreamSealer::Create(KeyOf<Dek>(1), {}));
   Bytes header(kStreamHeaderBytes);
   EXPECT_EQ(::read(fds[0], header.data(), header.size()), static_cast<ssize_t>(header.size()));
   EXPECT_NE(header, ToBytes(sealer.header()));
@@ -203,12 +233,90 @@ TEST(StreamSealer, DrawsAnotherIvInAForkedChild) {
   EXPECT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   ::close(fds[0]);
-  ::close(fds[1]);
+}
+
+// What the parent has begun, only the parent goes on with: a child could not
+// know which segments are sealed by now, and does not have the message key.
+TEST(StreamSealer, DoesNotGoOnInAForkedChild) {
+  const Dek key = KeyOf<Dek>(1);
+  ASSERT_OK_AND_ASSIGN(StreamSealer sealer, StreamSealer::Create(key, {}, kTiny));
+  Bytes stream = ToBytes(sealer.header());
+  stream.resize(kStreamHeaderBytes + 2 * 40);
+  const MutableByteSpan body = absl::MakeSpan(stream).subspan(kStreamHeaderBytes);
+  ASSERT_OK(sealer.SealSegment(AsBytes("12345678"), body.first(40)));
+  ASSERT_OK_AND_ASSIGN(
+      StreamOpener opener,
+      StreamOpener::Create(key, {}, ByteSpan(stream).first(kStreamHeaderBytes), kTiny));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Bytes out(40, 0xAA);
+    const absl::Status sealed = sealer.SealSegment(Bytes(8), absl::MakeSpan(out));
+    Bytes opened(8, 0xAA);
+    const absl::Status open = opener.OpenSegment(body.first(40), absl::MakeSpan(opened));
+    ::_exit(absl::IsFailedPrecondition(sealed) && IsWiped(out) &&
+                    absl::IsFailedPrecondition(open) && IsWiped(opened)
+                ? 0
+                : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  ASSERT_OK(sealer.SealFinalSegment(AsBytes("abcdefgh"), body.subspan(40)));
+  EXPECT_OK(OpenStream(key, {}, stream, kTiny));
+}
+
+TEST(StreamSealer, SealsNoMoreStreamsThanItsKeyMay) {
+  const Dek key = KeyOf<Dek>(1);
+  ASSERT_OK(key.CountSeals(kMaxSealsPerKey - 2));
+  ASSERT_OK_AND_ASSIGN(Bytes stream, SealStream(key, {}, AsBytes("x")));
+  EXPECT_OK(StreamSealer::Create(key, {}).status());
+  EXPECT_THAT(StreamSealer::Create(key, {}).status(),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(SealStream(key, {}, AsBytes("x")), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_OK(OpenStream(key, {}, stream)) << "what is sealed opens for ever";
+}
+
+TEST(StreamSealer, SealsNoMoreSegmentsThanAStreamMayHave) {
+  const Dek key = KeyOf<Dek>(1);
+  StreamOptions options = kTiny;
+  options.max_segments = 3;
+  Bytes out(40, 0xAA);
+  const MutableByteSpan span = absl::MakeSpan(out);
+  ASSERT_OK_AND_ASSIGN(StreamSealer sealer, StreamSealer::Create(key, {}, options));
+  ASSERT_OK(sealer.SealSegment(Bytes(8), span));
+  ASSERT_OK(sealer.SealSegment(Bytes(8), span));
+  EXPECT_THAT(sealer.SealSegment(Bytes(8), span), StatusIs(absl::StatusCode::kOutOfRange));
+  EXPECT_TRUE(IsWiped(out));
+  EXPECT_OK(sealer.SealFinalSegment(Bytes(8), span)) << "the last is left to a final segment";
+  EXPECT_OK(SealStream(key, {}, Bytes(3 * 8), options));
+  EXPECT_THAT(SealStream(key, {}, Bytes(3 * 8 + 1), options),
+              StatusIs(absl::StatusCode::kOutOfRange));
+}
+
+TEST(StreamOpener, OpensNoMoreSegmentsThanAStreamMayHave) {
+  const Dek key = KeyOf<Dek>(1);
+  StreamOptions options = kTiny;
+  options.max_segments = 3;
+  ASSERT_OK_AND_ASSIGN(Bytes three, SealStream(key, {}, Bytes(3 * 8), kTiny));
+  ASSERT_OK_AND_ASSIGN(Bytes four, SealStream(key, {}, Bytes(4 * 8), kTiny));
+  EXPECT_OK(OpenStream(key, {}, three, options));
+  EXPECT_THAT(OpenStream(key, {}, four, options), StatusIs(absl::StatusCode::kDataLoss));
+  const ByteSpan header = ByteSpan(four).first(kStreamHeaderBytes);
+  EXPECT_THAT(SegmentOpener::Create(key, {}, header, four.size(), options).status(),
+              StatusIs(absl::StatusCode::kDataLoss));
+  ASSERT_OK_AND_ASSIGN(StreamOpener in_order, StreamOpener::Create(key, {}, header, options));
+  Bytes out(8);
+  for (int i = 0; i < 4; ++i) {
+    const absl::Status opened = in_order.OpenSegment(
+        ByteSpan(four).subspan(kStreamHeaderBytes + 40 * static_cast<std::size_t>(i), 40),
+        absl::MakeSpan(out));
+    EXPECT_THAT(opened, StatusIs(i < 2 ? absl::StatusCode::kOk : absl::StatusCode::kDataLoss)) << i;
+  }
 }
 
 TEST(StreamSealer, ChangesItsKeyEveryRotation) {
   const Dek key = KeyOf<Dek>(1);
-  const StreamOptions rotating{.segment_bytes = 40, .rotation_bits = 1};
+  const StreamOptions rotating = TestSizes(40, 1);
   ASSERT_OK_AND_ASSIGN(Bytes stream, SealStream(key, {}, Bytes(8 * 5), rotating));
   ASSERT_OK_AND_ASSIGN(
       StreamOpener opener,
@@ -227,9 +335,12 @@ TEST(StreamOptions, AreCheckedEverywhere) {
   const Dek key = KeyOf<Dek>(1);
   const Bytes header(kStreamHeaderBytes);
   for (const StreamOptions& options :
-       {StreamOptions{.segment_bytes = 0}, StreamOptions{.segment_bytes = 32},
-        StreamOptions{.segment_bytes = (1 << 24) + 1}, StreamOptions{.rotation_bits = 21},
-        StreamOptions{.rotation_bits = 64}}) {
+       {StreamOptions{.segment_bytes = 0}, StreamOptions{.segment_bytes = 40},
+        StreamOptions{.segment_bytes = 65535}, StreamOptions{.segment_bytes = 128 << 10},
+        StreamOptions{.segment_bytes = 1 << 24}, StreamOptions{.rotation_bits = 19},
+        StreamOptions{.rotation_bits = 21}, StreamOptions{.max_segments = 0},
+        StreamOptions{.max_segments = kMaxSegments + 1}, TestSizes(0), TestSizes(32),
+        TestSizes((1 << 24) + 1), TestSizes(64, 21), TestSizes(64, 64)}) {
     const absl::StatusCode invalid = absl::StatusCode::kInvalidArgument;
     EXPECT_THAT(StreamSealer::Create(key, {}, options).status(), StatusIs(invalid));
     EXPECT_THAT(StreamOpener::Create(key, {}, header, options).status(), StatusIs(invalid));
@@ -240,7 +351,7 @@ TEST(StreamOptions, AreCheckedEverywhere) {
     EXPECT_THAT(OpenedSize(106, options), StatusIs(invalid));
     EXPECT_EQ(SealedSize(1, options), 0u);
   }
-  EXPECT_OK(StreamSealer::Create(key, {}, {.segment_bytes = 1 << 24}).status());
+  EXPECT_OK(StreamSealer::Create(key, {}, TestSizes(1 << 24)).status());
 }
 
 TEST(StreamAad, IsLabelAndHash) {

@@ -47,10 +47,10 @@ TEST_F(PublishedVectors, OfFloeOpen) {
     StreamOptions options;
   };
   const Case cases[] = {
-      {"java_GCM256_IV256_4K", {.segment_bytes = 4096, .rotation_bits = 20}},
-      {"java_GCM256_IV256_64", {.segment_bytes = 64, .rotation_bits = 20}},
-      {"java_lastSegAligned", {.segment_bytes = 40, .rotation_bits = 20}},
-      {"java_rotation", {.segment_bytes = 40, .rotation_bits = 2}},
+      {"java_GCM256_IV256_4K", TestSizes(4096)},
+      {"java_GCM256_IV256_64", TestSizes(64)},
+      {"java_lastSegAligned", TestSizes(40)},
+      {"java_rotation", TestSizes(40, 2)},
   };
   const Dek key = KeyOf<Dek>(0);
   for (const Case& known : cases) {

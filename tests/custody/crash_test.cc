@@ -96,6 +96,9 @@ class Crash : public FurnishedCustodyTest {
             const std::function<absl::Status(Custodian&, KillEnv&)>& work) {
     const pid_t child = ::fork();
     if (child == 0) {
+      // A forked child has none of its parent's secrets.
+      passphrase_ = *crypto::SecretBytes::CopyFrom(AsBytes("open sesame"));
+      writer_ = *crypto::SigningKey::Generate();
       KillEnv env;
       auto custodian =
           Custodian::Open({.home = copy, .env = &env, .clock = clock_.function()}, passphrase_);

@@ -2,6 +2,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/custody/home_config_internal.h"
 #include "sealtrain/custody/key_store_internal.h"
@@ -132,7 +133,8 @@ TEST_F(Opening, DerivesAsTheFormatSays) {
                        custody::ReadHomeConfig(Env::Posix(), home()));
   ASSERT_OK_AND_ASSIGN(custody::Database db,
                        custody::Database::Open(JoinPath(home(), "keystore.db")));
-  const custody::KeyStore keys(db, *crypto::KekFromPassphrase(passphrase_, settings.argon2));
+  ASSERT_OK_AND_ASSIGN(crypto::Kek root, crypto::KekFromPassphrase(passphrase_, settings.argon2));
+  ASSERT_OK_AND_ASSIGN(const custody::KeyStore keys, custody::KeyStore::Open(db, std::move(root)));
   const auto dek = [&](const std::vector<int>& classes, const std::string& column) {
     std::vector<crypto::ClassKey> class_keys;
     for (const int c : classes) class_keys.push_back(*keys.GetClassKey("dataset:mails", c, 1));
@@ -155,7 +157,7 @@ TEST_F(Opening, DerivesAsTheFormatSays) {
 TEST_F(Opening, GivesKeysOnlyForShardsOfTheSnapshot) {
   ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PlainRun("m")));
   custody::Shard other = shard();
-  other.set_id(Text(crypto::RandomId()));
+  other.set_id(Text(*crypto::RandomId()));
   EXPECT_THAT(custodian_->ReleaseShardKeys(permit, other),
               StatusIs(absl::StatusCode::kInvalidArgument));
   other = shard();
@@ -350,8 +352,8 @@ TEST_F(Opening, EvaluatesTheModelThatWasTrained) {
 
 TEST_F(Opening, RegistersNoModelWhoseIdItDidNotDraw) {
   ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PlainRun("m")));
-  EXPECT_THAT(custodian_->FinishTrain(std::move(permit), Outcome::kSucceeded, 1, crypto::RandomId(),
-                                      Digest{}),
+  EXPECT_THAT(custodian_->FinishTrain(std::move(permit), Outcome::kSucceeded, 1,
+                                      *crypto::RandomId(), Digest{}),
               StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_EQ(LastEvent().phase(), audit::FAILED);
   EXPECT_THAT(custodian_->GetModel("m"), StatusIs(absl::StatusCode::kNotFound));

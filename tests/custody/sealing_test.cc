@@ -1,4 +1,5 @@
 // From the request to ingest to a new generation.
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/tests/custody/custody_fixture.h"
 
 namespace sealtrain::testing {
@@ -175,7 +176,7 @@ TEST_F(Sealing, RefusesShardsThatWereNotGranted) {
     change(manifest);
     ExpectUnsigned(manifest, message);
   };
-  expect([&](Manifest& m) { new_shard(m)->set_id(Text(crypto::RandomId())); }, "not granted");
+  expect([&](Manifest& m) { new_shard(m)->set_id(Text(*crypto::RandomId())); }, "not granted");
   expect([&](Manifest& m) { new_shard(m)->set_id("short"); }, "16 bytes");
   expect([&](Manifest& m) { *m.add_shard() = *new_shard(m); }, "twice");
   expect([&](Manifest& m) { new_shard(m)->set_plan(1); }, "another plan");

@@ -92,7 +92,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const Dek key = FixedKey();
   FuzzedDataProvider input(data, size);
   const StreamOptions options{.segment_bytes = input.ConsumeIntegralInRange<std::uint32_t>(33, 128),
-                              .rotation_bits = input.ConsumeIntegralInRange<std::uint32_t>(0, 3)};
+                              .rotation_bits = input.ConsumeIntegralInRange<std::uint32_t>(0, 3),
+                              .known_answer_sizes = true};
   CheckSizes(input.ConsumeIntegral<std::uint64_t>(), options);
   CheckChangedStream(key, options, input);
   CheckForeignBytes(key, options, input.ConsumeRemainingBytes<std::uint8_t>());

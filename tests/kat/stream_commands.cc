@@ -52,6 +52,7 @@ Answer AeadOpen(const AeadArgs& args) {
 void AddStreamCommand(Menu& menu, const std::string& name, const std::string& help,
                       Answer (*answer)(const StreamArgs&)) {
   auto args = std::make_shared<StreamArgs>();
+  args->options.known_answer_sizes = true;
   CLI::App* command = menu.Add(name, help, [args, answer] { return answer(*args); });
   AddHexOption(command, "--key", args->key, "32 bytes")->required();
   AddHexOption(command, "--aad", args->aad, "Associated data; none if not given");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "sealtrain/crypto/random.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/pipeline/open/chunk_view.h"
 #include "sealtrain/pipeline/open/shard_index.h"
@@ -303,7 +304,8 @@ TEST_F(ChunkCodecTest, RestoresWhatItCompressed) {
 
 TEST_F(ChunkCodecTest, KeepsWhatDoesNotShrink) {
   std::string noise(10'000, '\0');
-  crypto::RandomFill(MutableByteSpan(reinterpret_cast<std::uint8_t*>(noise.data()), noise.size()));
+  ASSERT_OK(crypto::RandomFill(
+      MutableByteSpan(reinterpret_cast<std::uint8_t*>(noise.data()), noise.size())));
   bool smaller = true;
   Compress(noise, smaller);
   EXPECT_FALSE(smaller);
