@@ -245,8 +245,8 @@ absl::Status RunVerify(Context& context, const std::string& name) {
                  {"  segments", WithCommas(report.segments)},
                  {"  bytes", WithCommas(report.bytes)}},
                 {1}),
-          "Checked against custody's newest generation, without keys: manifests, reviews,\n"
-          "shard headers, and the tags of all segments. Opening checks every byte."));
+          "Checked against custody's newest generation, without a key: manifests, reviews,\n"
+          "and every byte of every shard."));
   return absl::OkStatus();
 }
 

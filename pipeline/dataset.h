@@ -36,10 +36,10 @@ struct DatasetReport {
   std::uint64_t bytes = 0;
   std::uint64_t segments = 0;
 };
-// Rereads the newest manifest, its predecessors and every shard file of it:
-// length, header digest, structure, and the Merkle root over all segment tags.
-// Without keys, so tags are compared with what the custodian signed and not
-// recomputed; opening recomputes them. DataLoss names the first bad shard.
+// Rereads the newest manifest, its predecessors, the reviews and every byte of
+// every shard file of it, and compares them with what the custodian signed. No
+// key is used. DataLoss names the first bad shard, and the column and segment
+// where it is one of those.
 absl::StatusOr<DatasetReport> VerifyDataset(custody::Custody& custody, Env& env,
                                             const std::string& store, const std::string& dataset);
 

@@ -49,7 +49,7 @@ absl::Status VerifyShard(Env& env, const std::string& store, const custody::Mani
                          const custody::Shard& shard) {
   const std::string path = ShardPath(store, manifest.dataset(), ShardId(shard));
   ST_ASSIGN_OR_RETURN(const ShardFile file, ShardFile::Open(env, path, manifest, shard));
-  return file.VerifyTags();
+  return file.VerifySegments(manifest);
 }
 
 }  // namespace
