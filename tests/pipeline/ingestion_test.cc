@@ -714,6 +714,33 @@ TEST_F(TamperTest, FindsAChangedByteWithoutAKeyByShardColumnAndSegment) {
                                                         " of flat: column user: segment 0"))));
 }
 
+TEST_F(TamperTest, IsFoundByAStrangerWithTheStoreADigestAndAPublicKey) {
+  ASSERT_OK_AND_ASSIGN(const custody::DatasetInfo info, custody().GetDataset("flat"));
+  SnapshotRef ref{
+      .dataset = "flat", .generation = info.generation, .manifest_sha256 = info.manifest_sha256};
+  crypto::PublicKey key = custody().manifest_public_key();
+  const auto verify = [&] { return VerifySnapshot(Env::Posix(), world_->store(), ref, key); };
+  ASSERT_OK_AND_ASSIGN(const DatasetReport report, verify());
+  EXPECT_EQ(report.shards, 3u);
+  EXPECT_EQ(report.generations_checked, 2u);
+
+  ref.manifest_sha256[0] ^= 1;
+  EXPECT_THAT(verify(), StatusIs(absl::StatusCode::kDataLoss));
+  ref.manifest_sha256[0] ^= 1;
+  key[0] ^= 1;
+  EXPECT_THAT(verify(), StatusIs(absl::StatusCode::kDataLoss));
+  key[0] ^= 1;
+  ref.generation = 1;
+  EXPECT_THAT(verify(), StatusIs(absl::StatusCode::kDataLoss));
+  ref.generation = info.generation;
+  const std::string path = FilesEndingIn(".seal")[2];
+  std::string bytes = ReadAll(path);
+  bytes[bytes.size() / 2] ^= 1;
+  WriteAll(path, bytes);
+  EXPECT_THAT(verify(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr(fs::path(path).stem().string())));
+}
+
 TEST_F(TamperTest, FindsSwappedShards) {
   const std::vector<std::string> shards = FilesEndingIn(".seal");
   const std::string a = ReadAll(shards[0]);
