@@ -1,13 +1,18 @@
 // How fast records become shards and shards become arrays, beside what bounds
-// them: bare AES-256-GCM over the same bytes, and the same layout unsealed.
+// them: bare AES-256-GCM over the same bytes, and the same layout unsealed. Files
+// lie in the page cache.
 //
 // Compare figures of one run only.
 #include <benchmark/benchmark.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <random>
 #include <sstream>
@@ -17,7 +22,10 @@
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/crypto/sealed_stream.h"
+#include "sealtrain/pipeline/dataset_reader.h"
 #include "sealtrain/pipeline/ingestion.h"
+#include "sealtrain/pipeline/open/block_queue.h"
+#include "sealtrain/pipeline/open/chunk_view.h"
 #include "sealtrain/pipeline/open/shard_file.h"
 #include "sealtrain/pipeline/open/shard_reader.h"
 #include "sealtrain/pipeline/seal/shard_store.h"
@@ -44,156 +52,142 @@ T Take(absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-// Sixteen float features of noise, which zstd cannot shrink: what is measured
-// is sealing. 4,096 rows a group, 64 MiB in all.
-constexpr std::uint64_t kColumns = 16;
-constexpr std::uint64_t kGroupRows = 4096;
-constexpr std::uint64_t kGroups = 256;
-constexpr std::uint64_t kPlainBytes = kColumns * kGroupRows * kGroups * sizeof(float);
+// Features of noise, which zstd cannot shrink: what is measured is sealing.
+struct Shape {
+  std::uint64_t columns;  // of float
+  std::uint64_t width;    // floats in a row of a column; above 1 it is repeated
+  std::uint64_t rows;     // of a row group
+  std::uint64_t groups;   // of a shard
+  std::uint64_t shards;
+
+  std::uint64_t all_rows() const { return rows * groups * shards; }
+  std::uint64_t bytes() const { return columns * width * sizeof(float) * all_rows(); }
+};
+// 256 MiB each: a table, in row groups as `sealtrain ingest` makes them and in
+// small ones, and samples.
+constexpr Shape kTable = {.columns = 16, .width = 1, .rows = 65536, .groups = 16, .shards = 4};
+constexpr Shape kSmallGroups = {
+    .columns = 16, .width = 1, .rows = 4096, .groups = 256, .shards = 4};
+constexpr Shape kSamples = {.columns = 1, .width = 784, .rows = 2675, .groups = 8, .shards = 4};
 
 crypto::Dek KeyOf(std::uint8_t byte) {
   return Take(
       crypto::Dek::FromBytes(Take(crypto::SecretBytes::CopyFrom(Bytes(crypto::kKeyBytes, byte)))));
 }
 
-std::vector<ColumnSpec> Columns() {
+std::vector<ColumnSpec> Columns(const Shape& shape) {
   std::vector<ColumnSpec> columns;
-  for (std::uint64_t i = 1; i <= kColumns; ++i) {
+  for (std::uint64_t i = 1; i <= shape.columns; ++i) {
     columns.push_back({.id = absl::StrCat(i),
                        .name = absl::StrCat("f", i),
                        .type = ValueType::kFloat,
-                       .repeated = false});
+                       .repeated = shape.width > 1});
   }
   return columns;
 }
 
-custody::ShardKeys Keys() {
+custody::ShardKeys Keys(const Shape& shape) {
   custody::ShardKeys keys{.shard_id = {}, .key_epoch = 1, .columns = {}, .index = KeyOf(0xff)};
-  for (const ColumnSpec& column : Columns()) {
+  for (const ColumnSpec& column : Columns(shape)) {
     keys.columns.push_back({.column_id = column.id, .dek = KeyOf(1)});
   }
   return keys;
 }
 
-std::vector<ColumnBuilder> NoiseGroup() {
+std::vector<ColumnBuilder> NoiseGroup(const Shape& shape) {
   std::mt19937 random(1);
   std::uniform_real_distribution<float> noise(-1e6f, 1e6f);
   std::vector<ColumnBuilder> group;
-  for (const ColumnSpec& column : Columns()) {
+  for (const ColumnSpec& column : Columns(shape)) {
     ColumnBuilder& builder = group.emplace_back(column);
-    for (std::uint64_t row = 0; row < kGroupRows; ++row) {
-      Check(builder.AppendNumber(noise(random)));
+    for (std::uint64_t row = 0; row < shape.rows; ++row) {
+      for (std::uint64_t i = 0; i < shape.width; ++i) Check(builder.AppendNumber(noise(random)));
       Check(builder.EndRow());
     }
   }
   return group;
 }
 
-std::unique_ptr<ShardWriter> NewWriter() {
+std::unique_ptr<ShardWriter> NewWriter(const Shape& shape) {
   ShardHeader header;
   header.set_dataset("bench");
   header.set_policy_sha256(std::string(32, 'p'));
   header.set_schema_sha256(std::string(32, 's'));
   header.set_permit_id(std::string(16, 'i'));
-  return Take(ShardWriter::Create(header, Keys(), Columns()));
+  return Take(ShardWriter::Create(header, Keys(shape), Columns(shape)));
 }
 
-custody::Manifest Manifest() {
-  custody::Manifest manifest;
-  manifest.set_dataset("bench");
-  manifest.set_schema_sha256(std::string(32, 's'));
-  custody::SealPlan& plan = *manifest.add_plan();
-  plan.set_policy_sha256(std::string(32, 'p'));
-  plan.set_permit_id(std::string(16, 'i'));
-  return manifest;
-}
-
-// A shard and the same chunks unsealed, made once.
+// Sealed shards and the same chunks unsealed, made once for each shape.
 struct Files {
   TempDir folder;
-  std::string sealed = folder.Join("bench.seal");
-  std::string unsealed = folder.Join("bench.plain");
-  custody::Shard shard;
+  Shape shape;
+  custody::Manifest manifest;
+  std::uint64_t unsealed_bytes = 0;
 
-  Files() {
-    const std::vector<ColumnBuilder> group = NoiseGroup();
-    const auto writer = NewWriter();
-    auto plain = Take(Env::Posix().OpenForWrite(unsealed, Env::OpenMode::kTruncate));
-    for (std::uint64_t g = 0; g < kGroups; ++g) {
-      Check(writer->AppendGroup(group));
-      for (const ColumnBuilder& builder : group) {
-        SecretBuffer chunk;
-        Check(builder.LayOut(chunk));
-        Check(plain->Append(chunk.span()));
+  std::string sealed(int shard) const { return folder.Join(absl::StrCat(shard, ".seal")); }
+  std::string unsealed(int shard) const { return folder.Join(absl::StrCat(shard, ".plain")); }
+
+  explicit Files(const Shape& of) : shape(of) {
+    manifest.set_dataset("bench");
+    manifest.set_schema_sha256(std::string(32, 's'));
+    custody::SealPlan& plan = *manifest.add_plan();
+    plan.set_policy_sha256(std::string(32, 'p'));
+    plan.set_permit_id(std::string(16, 'i'));
+    const std::vector<ColumnBuilder> group = NoiseGroup(shape);
+    for (int i = 0; i < static_cast<int>(shape.shards); ++i) {
+      const auto writer = NewWriter(shape);
+      auto plain = Take(Env::Posix().OpenForWrite(unsealed(i), Env::OpenMode::kTruncate));
+      for (std::uint64_t g = 0; g < shape.groups; ++g) {
+        Check(writer->AppendGroup(group));
+        for (const ColumnBuilder& builder : group) {
+          SecretBuffer chunk;
+          Check(builder.LayOut(chunk));
+          Check(plain->Append(chunk.span()));
+          unsealed_bytes += chunk.size();
+        }
       }
+      *manifest.add_shard() = Take(StoreShard(Env::Posix(), sealed(i), *writer));
     }
-    shard = Take(StoreShard(Env::Posix(), sealed, *writer));
+  }
+
+  ReadPlan Plan(bool shuffled) const {
+    ReadPlan plan;
+    plan.block_bytes = 8 << 20;
+    for (const custody::Shard& shard : manifest.shard()) {
+      plan.parts.push_back(
+          {.shard = &shard, .first_row = 0, .begin = 0, .end = shape.rows * shape.groups});
+    }
+    if (shuffled) plan.shuffle.emplace();
+    return plan;
+  }
+  ShardOpener Opener() const {
+    return [this](const custody::Shard& shard) -> absl::StatusOr<std::unique_ptr<ShardReader>> {
+      int i = 0;
+      while (&manifest.shard(i) != &shard) ++i;
+      return ShardReader::Open(Take(ShardFile::Open(Env::Posix(), sealed(i), manifest, shard)),
+                               Keys(shape), Columns(shape));
+    };
   }
 };
-const Files& TheFiles() {
-  static const Files& files = *new Files;
-  return files;
+const Files& FilesOf(const Shape& shape) {
+  static auto& files = *new std::map<const Shape*, std::unique_ptr<const Files>>;
+  std::unique_ptr<const Files>& made = files[&shape];
+  if (made == nullptr) made = std::make_unique<const Files>(shape);
+  return *made;
 }
 
-void CountRows(benchmark::State& state) {
-  state.SetBytesProcessed(static_cast<std::int64_t>(kPlainBytes) * state.iterations());
-  state.SetItemsProcessed(static_cast<std::int64_t>(kGroups * kGroupRows) * state.iterations());
+void Count(benchmark::State& state, std::uint64_t bytes, std::uint64_t items) {
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes) * state.iterations());
+  state.SetItemsProcessed(static_cast<std::int64_t>(items) * state.iterations());
+}
+void CountRows(benchmark::State& state, const Shape& shape) {
+  Count(state, shape.bytes(), shape.all_rows());
 }
 
-void BM_SealToDisk(benchmark::State& state) {
-  const TempDir folder;
-  const std::vector<ColumnBuilder> group = NoiseGroup();
-  const std::string path = folder.Join("bench.seal");
-  for (auto _ : state) {
-    const auto writer = NewWriter();
-    for (std::uint64_t g = 0; g < kGroups; ++g) Check(writer->AppendGroup(group));
-    Take(StoreShard(Env::Posix(), path, *writer));
-    Check(Env::Posix().Remove(path));
-  }
-  CountRows(state);
-}
-BENCHMARK(BM_SealToDisk)->Unit(benchmark::kMillisecond)->UseRealTime();
+// --- opening --------------------------------------------------------------------
 
-void BM_SealToMemory(benchmark::State& state) {
-  const std::vector<ColumnBuilder> group = NoiseGroup();
-  for (auto _ : state) {
-    const auto writer = NewWriter();
-    for (std::uint64_t g = 0; g < kGroups; ++g) Check(writer->AppendGroup(group));
-    benchmark::DoNotOptimize(writer->sealed_bytes());
-  }
-  CountRows(state);
-}
-BENCHMARK(BM_SealToMemory)->Unit(benchmark::kMillisecond);
-
-void BM_OpenToSpans(benchmark::State& state) {
-  const Files& files = TheFiles();
-  for (auto _ : state) {
-    auto file = Take(ShardFile::Open(Env::Posix(), files.sealed, Manifest(), files.shard));
-    const auto reader = Take(ShardReader::Open(std::move(file), Keys(), Columns()));
-    for (std::size_t g = 0; g < reader->groups(); ++g) {
-      benchmark::DoNotOptimize(Take(reader->ReadGroup(g)).columns[0].values.data());
-    }
-  }
-  CountRows(state);
-}
-BENCHMARK(BM_OpenToSpans)->Unit(benchmark::kMillisecond);
-
-void BM_ReadUnsealed(benchmark::State& state) {
-  const Files& files = TheFiles();
-  for (auto _ : state) {
-    const auto file = Take(Env::Posix().OpenForRead(files.unsealed));
-    Bytes chunk(kGroupRows * sizeof(float));
-    for (std::uint64_t offset = 0; offset < file->size(); offset += chunk.size()) {
-      Check(file->ReadAt(offset, absl::MakeSpan(chunk)));
-      benchmark::DoNotOptimize(chunk.data());
-    }
-  }
-  CountRows(state);
-}
-BENCHMARK(BM_ReadUnsealed)->Unit(benchmark::kMillisecond);
-
-// The floor under every sealed reader: nothing but AES-256-GCM over segments
-// of the same size, in place, from memory.
+// The floor under every sealed reader: nothing but AES-256-GCM over segments of
+// the same size, from memory that is in the cache.
 void BM_BareGcm(benchmark::State& state) {
   constexpr int kSegment = 65504;
   Bytes key(32, 1);
@@ -204,7 +198,7 @@ void BM_BareGcm(benchmark::State& state) {
   EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
   EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), nullptr, key.data(), nonce.data());
   for (auto _ : state) {
-    for (std::uint64_t done = 0; done < kPlainBytes; done += kSegment) {
+    for (std::uint64_t done = 0; done < kTable.bytes(); done += kSegment) {
       int n = 0;
       EVP_DecryptInit_ex(context, nullptr, nullptr, nullptr, nonce.data());
       EVP_DecryptUpdate(context, out.data(), &n, segment.data(), kSegment);
@@ -213,9 +207,186 @@ void BM_BareGcm(benchmark::State& state) {
     }
   }
   EVP_CIPHER_CTX_free(context);
-  CountRows(state);
+  CountRows(state, kTable);
 }
 BENCHMARK(BM_BareGcm)->Unit(benchmark::kMillisecond);
+
+// All columns as typed spans; argument: threads that read ahead.
+void OpenToSpans(benchmark::State& state, const Shape& shape, bool shuffled) {
+  const Files& files = FilesOf(shape);
+  for (auto _ : state) {
+    const ReadPlan plan = files.Plan(shuffled);
+    BlockQueue queue(plan, files.Opener(), {}, static_cast<int>(state.range(0)));
+    RowBlock block;
+    while (Take(queue.Next(block)).has_value()) {
+      for (const ColumnBatch& group : block.groups) {
+        benchmark::DoNotOptimize(group.columns[0].Numbers<float>().data());
+      }
+    }
+  }
+  CountRows(state, shape);
+}
+void BM_OpenToSpans(benchmark::State& state) { OpenToSpans(state, kTable, false); }
+BENCHMARK(BM_OpenToSpans)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+void BM_OpenSmallGroups(benchmark::State& state) { OpenToSpans(state, kSmallGroups, false); }
+BENCHMARK(BM_OpenSmallGroups)->Arg(0)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+void BM_OpenShuffled(benchmark::State& state) { OpenToSpans(state, kTable, true); }
+BENCHMARK(BM_OpenShuffled)->Arg(0)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+// What protection costs: the same chunks, unsealed, into the same kind of memory.
+void BM_ReadUnsealed(benchmark::State& state) {
+  const Files& files = FilesOf(kTable);
+  const std::size_t chunk_bytes = kTable.rows * sizeof(float);
+  auto memory = Take(crypto::SecretBytes::Allocate(2 * kTable.columns * chunk_bytes));
+  for (auto _ : state) {
+    for (int i = 0; i < static_cast<int>(kTable.shards); ++i) {
+      const auto file = Take(Env::Posix().OpenForRead(files.unsealed(i)));
+      for (std::uint64_t offset = 0; offset < file->size(); offset += chunk_bytes) {
+        const MutableByteSpan chunk =
+            memory.mutable_span().subspan(offset % memory.size(), chunk_bytes);
+        Check(file->ReadAt(offset, chunk));
+        benchmark::DoNotOptimize(Take(ViewChunk(
+            {.type = ValueType::kFloat, .rows = kTable.rows, .values = kTable.rows}, chunk)));
+      }
+    }
+  }
+  CountRows(state, kTable);
+}
+BENCHMARK(BM_ReadUnsealed)->Unit(benchmark::kMillisecond);
+
+// Samples of 784 floats, shuffled, copied into batches of 256.
+void BM_SamplesIntoBatches(benchmark::State& state) {
+  constexpr std::size_t kBatch = 256;
+  const Files& files = FilesOf(kSamples);
+  auto memory = Take(crypto::SecretBytes::Allocate(kBatch * kSamples.width * sizeof(float)));
+  auto* const batch = reinterpret_cast<float*>(memory.mutable_span().data());
+  for (auto _ : state) {
+    const ReadPlan plan = files.Plan(/*shuffled=*/true);
+    BlockQueue queue(plan, files.Opener(), {}, static_cast<int>(state.range(0)));
+    RowBlock block;
+    std::size_t filled = 0;
+    while (Take(queue.Next(block)).has_value()) {
+      for (const RowRef& ref : block.order) {
+        const ColumnView& view = block.groups[ref.group].columns[0];
+        std::copy_n(view.Numbers<float>().data() + view.list_offsets[ref.row], kSamples.width,
+                    batch + filled * kSamples.width);
+        if (++filled == kBatch) {
+          benchmark::DoNotOptimize(batch);
+          benchmark::ClobberMemory();
+          filled = 0;
+        }
+      }
+    }
+  }
+  CountRows(state, kSamples);
+}
+BENCHMARK(BM_SamplesIntoBatches)
+    ->Arg(0)
+    ->Arg(1)
+    ->Arg(2)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+// A plain file of records behind their lengths, the floor under record readers.
+void BM_ReadLengthPrefixed(benchmark::State& state) {
+  constexpr std::uint32_t kRecord = 512;
+  constexpr std::uint64_t kRecords = 500'000;
+  const TempDir folder;
+  const std::string path = folder.Join("records");
+  {
+    auto file = Take(Env::Posix().OpenForWrite(path, Env::OpenMode::kTruncate));
+    Bytes record(sizeof(kRecord) + kRecord, 'r');
+    std::memcpy(record.data(), &kRecord, sizeof(kRecord));
+    Bytes block;
+    for (std::uint64_t i = 0; i < kRecords; ++i) {
+      block.insert(block.end(), record.begin(), record.end());
+      if (block.size() < 1 << 20 && i + 1 < kRecords) continue;
+      Check(file->Append(block));
+      block.clear();
+    }
+  }
+  std::vector<char> buffer(1 << 18);
+  Bytes record;
+  for (auto _ : state) {
+    std::ifstream file;
+    file.rdbuf()->pubsetbuf(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    file.open(path, std::ios::binary);
+    std::uint32_t bytes = 0;
+    while (file.read(reinterpret_cast<char*>(&bytes), sizeof(bytes))) {
+      record.resize(bytes);
+      file.read(reinterpret_cast<char*>(record.data()), bytes);
+      benchmark::DoNotOptimize(record.data());
+    }
+  }
+  Count(state, kRecords * kRecord, kRecords);
+}
+BENCHMARK(BM_ReadLengthPrefixed)->Unit(benchmark::kMillisecond);
+
+// What `sealtrain dataset verify` does with each shard, without a key.
+void BM_VerifySegments(benchmark::State& state) {
+  const Files& files = FilesOf(kTable);
+  for (auto _ : state) {
+    for (int i = 0; i < files.manifest.shard_size(); ++i) {
+      Check(Take(ShardFile::Open(Env::Posix(), files.sealed(i), files.manifest,
+                                 files.manifest.shard(i)))
+                .VerifySegments(files.manifest));
+    }
+  }
+  std::uint64_t sealed_bytes = 0;
+  for (const custody::Shard& shard : files.manifest.shard()) sealed_bytes += shard.file_bytes();
+  state.counters["sealed/plain"] =
+      static_cast<double>(sealed_bytes) / static_cast<double>(files.unsealed_bytes);
+  CountRows(state, kTable);
+}
+BENCHMARK(BM_VerifySegments)->Unit(benchmark::kMillisecond);
+
+// --- sealing --------------------------------------------------------------------
+
+// Arrays in memory to one shard of 64 MiB. Arguments: 0 into the page cache, 1
+// until it is on the disk.
+void BM_SealToFile(benchmark::State& state) {
+  const TempDir folder;
+  const std::vector<ColumnBuilder> group = NoiseGroup(kTable);
+  const std::string path = folder.Join("bench.seal");
+  for (auto _ : state) {
+    const auto writer = NewWriter(kTable);
+    for (std::uint64_t g = 0; g < kTable.groups; ++g) Check(writer->AppendGroup(group));
+    if (state.range(0) == 1) {
+      Take(StoreShard(Env::Posix(), path, *writer));
+    } else {
+      const auto file = Take(Env::Posix().OpenForWrite(path, Env::OpenMode::kTruncate));
+      Take(writer->Finish(*file));
+      Check(file->Close());
+    }
+    state.PauseTiming();
+    Check(Env::Posix().Remove(path));
+    state.ResumeTiming();
+  }
+  Count(state, kTable.bytes() / kTable.shards, kTable.all_rows() / kTable.shards);
+}
+BENCHMARK(BM_SealToFile)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+// The same bytes from one file to another, which is all that a copy can do.
+void BM_CopyFile(benchmark::State& state) {
+  const Files& files = FilesOf(kTable);
+  const TempDir folder;
+  const std::string path = folder.Join("copy");
+  Bytes block(1 << 20);
+  for (auto _ : state) {
+    const auto from = Take(Env::Posix().OpenForRead(files.unsealed(0)));
+    const auto to = Take(Env::Posix().OpenForWrite(path, Env::OpenMode::kTruncate));
+    for (std::uint64_t offset = 0; offset < from->size(); offset += block.size()) {
+      Check(from->ReadAt(offset, absl::MakeSpan(block)));
+      Check(to->Append(block));
+    }
+    Check(to->Close());
+    state.PauseTiming();
+    Check(Env::Posix().Remove(path));
+    state.ResumeTiming();
+  }
+  Count(state, kTable.bytes() / kTable.shards, kTable.all_rows() / kTable.shards);
+}
+BENCHMARK(BM_CopyFile)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 // --- parsing -------------------------------------------------------------------
 
@@ -289,6 +460,39 @@ void BM_IngestCsv(benchmark::State& state) {
   state.SetItemsProcessed(std::int64_t{kRecords} * state.iterations());
 }
 BENCHMARK(BM_IngestCsv)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+// --- a data set of many shards ----------------------------------------------------
+
+// Everything up to the first row: manifest, signatures, the first shard's keys.
+void BM_OpenManyShards(benchmark::State& state) {
+  const auto world = Take(TestWorld::Create());
+  Check(world->ApplyPolicy(TestWorld::kKeepPolicy));
+  Check(world->CreateDataset("flat", testing::kFlatProto, "Flat"));
+  IngestionOptions options;
+  options.store = world->store();
+  options.request = {
+      .principal = TestWorld::kPrincipal, .dataset = "flat", .purpose = TestWorld::kPurpose};
+  options.rows_per_shard = 1;
+  const auto job = Take(Ingestion::Start(world->custody(), options));
+  const auto schema = Take(world->custody().GetDataset("flat")).schema;
+  const auto record = schema->NewRecord();
+  record->GetReflection()->SetString(record.get(), record->GetDescriptor()->FindFieldByName("user"),
+                                     "somebody");
+  for (std::int64_t i = 0; i < state.range(0); ++i) Check(job->Append(*record));
+  Take(job->Commit());
+  const auto permit = Take(world->custody().RequestTrain({.principal = TestWorld::kPrincipal,
+                                                          .dataset = "flat",
+                                                          .purpose = TestWorld::kPurpose,
+                                                          .columns = {"age", "spam"},
+                                                          .model = "model",
+                                                          .dp = std::nullopt}));
+  for (auto _ : state) {
+    const auto reader = Take(DatasetReader::Open(
+        world->custody(), permit, {.store = world->store(), .columns = {"age", "spam"}}));
+    benchmark::DoNotOptimize(Take(reader->Next()));
+  }
+}
+BENCHMARK(BM_OpenManyShards)->Arg(10'000)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace sealtrain::pipeline

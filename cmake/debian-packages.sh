@@ -18,9 +18,10 @@ packages=(
 )
 for group in "$@"; do
   case "$group" in
-    checks) packages+=(clang clang-format clang-tidy libclang-rt-14-dev python3 golang-go
+    checks) packages+=(clang clang-format clang-tidy libclang-rt-14-dev python3
+                       python3-cryptography python3-protobuf python3-zstandard golang-go
                        golang-golang-x-mod-dev valgrind libc6-dbg) ;;
-    bench) packages+=(libbenchmark-dev) ;;
+    bench) packages+=(libbenchmark-dev age openssl) ;;
     *) echo "usage: $0 [checks] [bench]" >&2; exit 2 ;;
   esac
 done

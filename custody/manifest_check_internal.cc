@@ -111,7 +111,7 @@ absl::Status CheckNewShard(const Shard& shard, std::uint32_t plan, const Manifes
   if (shard.plan() != plan) return Wrong(absl::StrCat("shard ", name, " has another plan"));
   if (shard.rows() == 0 || shard.file_bytes() == 0 || shard.segments() == 0 ||
       shard.header_sha256().size() != sizeof(Digest) ||
-      shard.segment_tags_root().size() != sizeof(Digest)) {
+      shard.segments_root().size() != sizeof(Digest)) {
     return Wrong(absl::StrCat("shard ", name, " is incomplete"));
   }
   if (shard.key_epoch() != context.grant.key_epoch) {

@@ -59,4 +59,24 @@ absl::string_view ColumnView::Text(std::uint64_t value) const {
   return AsText(values.subspan(byte_offsets[value], byte_offsets[value + 1] - byte_offsets[value]));
 }
 
+ColumnView ColumnView::Slice(std::uint64_t begin, std::uint64_t count) const {
+  ColumnView slice = *this;
+  slice.rows = count;
+  slice.validity_begin = validity_begin + begin;
+  if (repeated) {
+    slice.list_offsets = list_offsets.subspan(begin, count + 1);
+  } else if (type == ValueType::kBytes) {
+    slice.byte_offsets = byte_offsets.subspan(begin, count + 1);
+  } else {
+    slice.values = values.subspan(begin * ValueBytes(type), count * ValueBytes(type));
+  }
+  return slice;
+}
+
+void ColumnBatch::KeepRows(std::uint64_t begin, std::uint64_t count) {
+  for (ColumnView& view : columns) view = view.Slice(begin, count);
+  first_row += begin;
+  rows = count;
+}
+
 }  // namespace sealtrain::pipeline

@@ -27,7 +27,7 @@ using google::protobuf::Message;
 
 // What bounds the memory of a job: plaintext of one row group, ciphertext of
 // one shard.
-constexpr std::uint64_t kGroupBytes = 32 << 20;
+constexpr std::uint64_t kGroupBytes = 8 << 20;
 constexpr std::uint64_t kShardBytes = 128 << 20;
 constexpr std::size_t kMaxSourceName = 1024;
 

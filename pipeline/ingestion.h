@@ -37,8 +37,8 @@ struct IngestionOptions {
   // Bad records that may be skipped before the job fails. Default: none.
   std::uint64_t max_skipped = 0;
   // Rows of a row group and of a shard. Ranges: [1, 1 << 20], [1, 1 << 30].
-  std::uint32_t rows_per_group = 4096;
-  // Both end earlier where rows are large: at 32 MiB of values, 128 MiB of
+  std::uint32_t rows_per_group = 1 << 16;
+  // Both end earlier where rows are large: at 8 MiB of values, 128 MiB of
   // ciphertext.
   std::uint32_t rows_per_shard = 1 << 20;
   // Reviews everything, seals and writes nothing: Commit() tells what the review

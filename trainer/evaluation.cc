@@ -49,9 +49,11 @@ absl::StatusOr<EvaluateResult> RunUnderPermit(custody::Custody& custody,
           custody, permit, {.store = options.store, .columns = columns, .env = options.env}));
   SecretVector<ScoredRow> scored;
   while (true) {
-    ST_ASSIGN_OR_RETURN(const std::optional<pipeline::ColumnBatch> batch, reader->Next());
-    if (!batch.has_value()) break;
-    ST_RETURN_IF_ERROR(ScoreBatch(*batch, features, weights.span(), scored));
+    ST_ASSIGN_OR_RETURN(const pipeline::RowBlock* const block, reader->Next());
+    if (block == nullptr) break;
+    for (const pipeline::ColumnBatch& group : block->groups) {
+      ST_RETURN_IF_ERROR(ScoreBatch(group, features, weights.span(), scored));
+    }
   }
   if (scored.empty()) return absl::InvalidArgumentError("the data set has no rows to score");
   return EvaluateResult{.rows = scored.size(),

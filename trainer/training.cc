@@ -73,9 +73,11 @@ absl::StatusOr<TrainingData> OpenData(custody::Custody& custody, const TrainPerm
                                      .columns = TrainingDataBuilder::Columns(plan, schema),
                                      .env = options.env}));
   while (true) {
-    ST_ASSIGN_OR_RETURN(const std::optional<pipeline::ColumnBatch> batch, reader->Next());
-    if (!batch.has_value()) break;
-    ST_RETURN_IF_ERROR(builder.Add(*batch));
+    ST_ASSIGN_OR_RETURN(const pipeline::RowBlock* const block, reader->Next());
+    if (block == nullptr) break;
+    for (const pipeline::ColumnBatch& group : block->groups) {
+      ST_RETURN_IF_ERROR(builder.Add(group));
+    }
   }
   return std::move(builder).Finish();
 }

@@ -89,9 +89,7 @@ absl::StatusOr<TrainingDataBuilder> TrainingDataBuilder::Create(const TrainingPl
 absl::Status TrainingDataBuilder::Add(const ColumnBatch& batch) {
   State& state = *state_;
   TrainingData& data = state.data;
-  for (const crypto::SecretBytes& memory : batch.memory) {
-    data.locked_ = data.locked_ && (memory.empty() || memory.locked());
-  }
+  data.locked_ = data.locked_ && (batch.memory.empty() || batch.memory.locked());
   for (std::uint64_t row = 0; row < batch.rows; ++row) {
     const std::optional<bool> label = state.features.Label(batch, row);
     if (!label.has_value()) {

@@ -45,11 +45,25 @@ Id ShardId(const custody::Shard& shard) {
   return id;
 }
 
+// Goes from a snapshot back to its generation `generation`.
+absl::StatusOr<custody::Manifest> WalkBack(Env& env, const std::string& store,
+                                           const SnapshotRef& snapshot, std::uint64_t generation,
+                                           const crypto::PublicKey& key) {
+  ST_ASSIGN_OR_RETURN(custody::Manifest manifest, ReadManifestFile(env, store, snapshot, key));
+  while (manifest.generation() > generation) {
+    ST_ASSIGN_OR_RETURN(custody::Manifest previous,
+                        ReadManifestFile(env, store, PreviousOf(manifest), key));
+    ST_RETURN_IF_ERROR(CheckSuccession(previous, manifest));
+    manifest = std::move(previous);
+  }
+  return manifest;
+}
+
 absl::Status VerifyShard(Env& env, const std::string& store, const custody::Manifest& manifest,
                          const custody::Shard& shard) {
   const std::string path = ShardPath(store, manifest.dataset(), ShardId(shard));
   ST_ASSIGN_OR_RETURN(const ShardFile file, ShardFile::Open(env, path, manifest, shard));
-  return file.VerifyTags();
+  return file.VerifySegments(manifest);
 }
 
 }  // namespace
@@ -61,16 +75,7 @@ absl::StatusOr<custody::Manifest> ReadManifest(custody::Custody& custody, Env& e
   if (generation == 0 || generation > info.generation) {
     return absl::NotFoundError(absl::StrCat(dataset, " has no generation ", generation));
   }
-  const crypto::PublicKey& key = custody.manifest_public_key();
-  ST_ASSIGN_OR_RETURN(custody::Manifest manifest,
-                      ReadManifestFile(env, store, NewestOf(info), key));
-  while (manifest.generation() > generation) {
-    ST_ASSIGN_OR_RETURN(custody::Manifest previous,
-                        ReadManifestFile(env, store, PreviousOf(manifest), key));
-    ST_RETURN_IF_ERROR(CheckSuccession(previous, manifest));
-    manifest = std::move(previous);
-  }
-  return manifest;
+  return WalkBack(env, store, NewestOf(info), generation, custody.manifest_public_key());
 }
 
 absl::StatusOr<DatasetReport> VerifyDataset(custody::Custody& custody, Env& env,
@@ -79,21 +84,27 @@ absl::StatusOr<DatasetReport> VerifyDataset(custody::Custody& custody, Env& env,
   if (info.generation == 0) {
     return absl::NotFoundError(absl::StrCat(dataset, " has no snapshot yet"));
   }
-  ST_ASSIGN_OR_RETURN(const custody::Manifest newest,
-                      ReadManifest(custody, env, store, dataset, info.generation));
-  // Reading the first one walks the chain of all of them.
-  ST_RETURN_IF_ERROR(ReadManifest(custody, env, store, dataset, 1).status());
+  return VerifySnapshot(env, store, NewestOf(info), custody.manifest_public_key());
+}
+
+absl::StatusOr<DatasetReport> VerifySnapshot(Env& env, const std::string& store,
+                                             const SnapshotRef& snapshot,
+                                             const crypto::PublicKey& custody_key) {
+  ST_ASSIGN_OR_RETURN(const custody::Manifest manifest,
+                      ReadManifestFile(env, store, snapshot, custody_key));
+  ST_RETURN_IF_ERROR(WalkBack(env, store, snapshot, 1, custody_key).status());
 
   DatasetReport report;
-  report.generation = newest.generation();
-  report.generations_checked = newest.generation();
-  report.rows = newest.rows();
-  for (const custody::SealPlan& plan : newest.plan()) {
-    ST_RETURN_IF_ERROR(VerifyReviewFile(env, store, dataset, plan));
+  report.generation = manifest.generation();
+  report.generations_checked = manifest.generation();
+  report.rows = manifest.rows();
+  for (const custody::SealPlan& plan : manifest.plan()) {
+    ST_RETURN_IF_ERROR(VerifyReviewFile(env, store, snapshot.dataset, plan));
   }
-  for (const custody::Shard& shard : newest.shard()) {
-    ST_RETURN_IF_ERROR(At(absl::StrCat("shard ", HexEncode(ShardId(shard)), " of ", dataset),
-                          VerifyShard(env, store, newest, shard)));
+  for (const custody::Shard& shard : manifest.shard()) {
+    ST_RETURN_IF_ERROR(
+        At(absl::StrCat("shard ", HexEncode(ShardId(shard)), " of ", snapshot.dataset),
+           VerifyShard(env, store, manifest, shard)));
     ++report.shards;
     report.bytes += shard.file_bytes();
     report.segments += shard.segments();

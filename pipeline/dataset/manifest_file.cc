@@ -34,7 +34,7 @@ absl::Status CheckShards(const custody::Manifest& manifest) {
   std::uint64_t rows = 0;
   for (const custody::Shard& shard : manifest.shard()) {
     if (shard.id().size() != sizeof(Id) || shard.header_sha256().size() != sizeof(Digest) ||
-        shard.segment_tags_root().size() != sizeof(Digest) ||
+        shard.segments_root().size() != sizeof(Digest) ||
         shard.plan() >= static_cast<std::uint32_t>(manifest.plan_size()) || shard.rows() == 0 ||
         shard.rows() > std::numeric_limits<std::uint64_t>::max() - rows) {
       return Malformed("a shard");

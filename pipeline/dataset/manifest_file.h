@@ -12,16 +12,9 @@
 #include "sealtrain/base/env.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/custody/manifest.pb.h"
+#include "sealtrain/pipeline/dataset.h"
 
 namespace sealtrain::pipeline {
-
-// Which snapshot of which data set. The digest comes from custody, or from the
-// verified manifest that follows.
-struct SnapshotRef {
-  std::string dataset;
-  std::uint64_t generation = 0;
-  Digest manifest_sha256{};
-};
 
 // What the writer ('W') and the custodian ('C') sign.
 Bytes ManifestMessage(char role, absl::string_view manifest);

@@ -8,11 +8,11 @@
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/pipeline/seal/shard_layout.h"
+#include "sealtrain/pipeline/status_text.h"
 
 namespace sealtrain::pipeline {
 namespace {
 
-const crypto::StreamOptions kStream;
 // What a segment begins with when another one follows.
 constexpr std::uint64_t kInternalSegment = 0xffffffff;
 constexpr std::size_t kSegmentPrefixBytes = 4;
@@ -30,33 +30,60 @@ absl::Status CheckHeader(const ShardHeader& header, const custody::Manifest& man
   return absl::OkStatus();
 }
 
-// Adds the tags of all segments in [begin, end), which whole streams must fill.
-absl::Status CollectTags(const RandomAccessFile& file, std::uint64_t begin, std::uint64_t end,
-                         crypto::MerkleAccumulator& tags) {
-  const absl::Status malformed = absl::DataLossError("the shard's streams do not fit together");
-  while (begin < end) {
-    if (end - begin < crypto::kStreamHeaderBytes) return malformed;
-    begin += crypto::kStreamHeaderBytes;
+// Who the streams of a shard belong to, in the order of the file: the plan
+// names every column of the schema and what was done to it.
+std::vector<std::string> StreamNames(const custody::SealPlan& plan) {
+  std::vector<std::string> names;
+  for (const custody::SealedColumn& column : plan.column()) {
+    if (column.applied().kind() != policy::DROP) {
+      names.push_back(absl::StrCat("column ", column.name()));
+    }
+  }
+  return names;
+}
+
+// Goes through the segments of one stream after the other.
+class SegmentWalk {
+ public:
+  SegmentWalk(const RandomAccessFile& file, absl::Span<const Digest> leaves)
+      : file_(file), leaves_(leaves) {}
+
+  // The stream at `begin`, which ends at `end` at the latest. Returns its end.
+  absl::StatusOr<std::uint64_t> VerifyStream(std::uint64_t begin, std::uint64_t end) {
+    const auto wrong = [](std::uint64_t segment) {
+      return absl::DataLossError(
+          absl::StrCat("segment ", segment, " is not the one that was committed"));
+    };
+    std::uint64_t before = crypto::kStreamHeaderBytes;  // bytes ahead of the segment in its piece
     bool final = false;
-    while (!final) {
-      if (end - begin < crypto::kSegmentOverhead) return malformed;
+    for (std::uint64_t segment = 0; !final; ++segment) {
+      if (end - begin < before + crypto::kSegmentOverhead || leaves_.empty()) return wrong(segment);
       std::array<std::uint8_t, kSegmentPrefixBytes> prefix;
-      ST_RETURN_IF_ERROR(file.ReadAt(begin, absl::MakeSpan(prefix)));
+      ST_RETURN_IF_ERROR(file_.ReadAt(begin + before, absl::MakeSpan(prefix)));
       const std::uint64_t length = GetBigEndian(prefix);
       final = length != kInternalSegment;
       const std::uint64_t bytes = final ? length : kStream.segment_bytes;
       if (bytes < crypto::kSegmentOverhead || bytes > kStream.segment_bytes ||
-          bytes > end - begin) {
-        return malformed;
+          before + bytes > end - begin) {
+        return wrong(segment);
       }
-      std::array<std::uint8_t, crypto::kTagBytes> tag;
-      ST_RETURN_IF_ERROR(file.ReadAt(begin + bytes - tag.size(), absl::MakeSpan(tag)));
-      tags.Append(crypto::MerkleLeafHash(tag));
-      begin += bytes;
+      piece_.resize(before + bytes);
+      ST_RETURN_IF_ERROR(file_.ReadAt(begin, absl::MakeSpan(piece_)));
+      if (crypto::MerkleLeafHash(piece_) != leaves_.front()) return wrong(segment);
+      leaves_.remove_prefix(1);
+      begin += piece_.size();
+      before = 0;
     }
+    return begin;
   }
-  return absl::OkStatus();
-}
+
+  bool has_leaves_left() const { return !leaves_.empty(); }
+
+ private:
+  const RandomAccessFile& file_;
+  absl::Span<const Digest> leaves_;  // of the segments to come
+  Bytes piece_;
+};
 
 }  // namespace
 
@@ -90,23 +117,56 @@ absl::StatusOr<ShardFile> ShardFile::Open(Env& env, const std::string& path,
   ST_ASSIGN_OR_RETURN(const ShardHeader header, DecodeHeaderSection(result.header_section_));
   ST_RETURN_IF_ERROR(CheckHeader(header, manifest, shard));
 
-  std::array<std::uint8_t, kTrailerBytes> trailer;
-  ST_RETURN_IF_ERROR(result.file_->ReadAt(body_end, absl::MakeSpan(trailer)));
-  ST_ASSIGN_OR_RETURN(result.index_bytes_, DecodeTrailer(trailer));
-  if (result.index_bytes_ > body_end - section_bytes) {
+  Bytes trailer_bytes(kTrailerBytes);
+  ST_RETURN_IF_ERROR(result.file_->ReadAt(body_end, absl::MakeSpan(trailer_bytes)));
+  ST_ASSIGN_OR_RETURN(const ShardTrailer trailer, DecodeTrailer(trailer_bytes));
+  if (trailer.segments != shard.segments()) {
+    return absl::DataLossError(
+        absl::StrCat("the shard has ", trailer.segments, " segments, not ", shard.segments()));
+  }
+  const std::uint64_t streams_bytes = body_end - section_bytes;
+  if (trailer.segments > streams_bytes / sizeof(Digest) ||
+      trailer.index_stream_bytes > streams_bytes - trailer.segments * sizeof(Digest)) {
     return absl::DataLossError("the shard's index is too long");
   }
-  result.index_begin_ = body_end - result.index_bytes_;
+  result.index_bytes_ = trailer.index_stream_bytes;
+  result.index_begin_ = body_end - trailer.segments * sizeof(Digest) - trailer.index_stream_bytes;
   return result;
 }
 
-absl::Status ShardFile::VerifyTags() const {
-  crypto::MerkleAccumulator tags;
-  ST_RETURN_IF_ERROR(CollectTags(*file_, streams_begin(), index_begin_, tags));
-  ST_RETURN_IF_ERROR(CollectTags(*file_, index_begin_, index_begin_ + index_bytes_, tags));
-  if (tags.size() != shard_.segments() ||
-      AsText(tags.Root()) != absl::string_view(shard_.segment_tags_root())) {
-    return absl::DataLossError("the shard's segments are not the ones in the manifest");
+absl::StatusOr<std::vector<Digest>> ShardFile::ReadLeaves() const {
+  // As long as the file at the most, whose length the manifest has.
+  std::vector<Digest> leaves(shard_.segments());
+  const MutableByteSpan bytes(reinterpret_cast<std::uint8_t*>(leaves.data()),
+                              leaves.size() * sizeof(Digest));
+  ST_RETURN_IF_ERROR(file_->ReadAt(index_begin_ + index_bytes_, bytes));
+  crypto::MerkleAccumulator tree;
+  for (const Digest& leaf : leaves) tree.Append(leaf);
+  if (AsText(tree.Root()) != absl::string_view(shard_.segments_root())) {
+    return absl::DataLossError("the list of its segments is not the one in the manifest");
+  }
+  return leaves;
+}
+
+absl::Status ShardFile::VerifySegments(const custody::Manifest& manifest) const {
+  ST_ASSIGN_OR_RETURN(const std::vector<Digest> leaves, ReadLeaves());
+  const std::vector<std::string> names =
+      StreamNames(manifest.plan(static_cast<int>(shard_.plan())));
+  SegmentWalk walk(*file_, leaves);
+  std::uint64_t begin = streams_begin();
+  for (std::size_t stream = 0; begin < index_begin_; ++stream) {
+    const absl::StatusOr<std::uint64_t> end = walk.VerifyStream(begin, index_begin_);
+    if (!end.ok()) {
+      return At(stream < names.size() ? names[stream] : absl::StrCat("stream ", stream),
+                end.status());
+    }
+    begin = *end;
+  }
+  const absl::StatusOr<std::uint64_t> end =
+      walk.VerifyStream(index_begin_, index_begin_ + index_bytes_);
+  if (!end.ok()) return At("index", end.status());
+  if (*end != index_begin_ + index_bytes_ || walk.has_leaves_left()) {
+    return absl::DataLossError("the shard's streams do not fill it");
   }
   return absl::OkStatus();
 }

@@ -1,11 +1,12 @@
 // A shard file as everybody can see it, without a key: header, extent of the
-// streams, segment tags.
+// streams, and the bytes of every segment.
 #ifndef SEALTRAIN_PIPELINE_OPEN_SHARD_FILE_H_
 #define SEALTRAIN_PIPELINE_OPEN_SHARD_FILE_H_
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,13 +35,16 @@ class ShardFile {
   std::uint64_t index_begin() const { return index_begin_; }
   std::uint64_t index_bytes() const { return index_bytes_; }
 
-  // Walks all segments and compares their number and the Merkle root of their
-  // tags with the manifest's. DataLoss: a segment was changed at its edges,
-  // moved, dropped or added.
-  absl::Status VerifyTags() const;
+  // Rereads all segments and compares their hashes with the leaves in the
+  // file, and those with the manifest's Merkle root: no byte of the file is
+  // left out. `manifest` is the one the file was opened with.
+  // DataLoss: names the first segment that is not as it was committed, and the
+  // column that its stream belongs to; or the leaves, if it is they.
+  absl::Status VerifySegments(const custody::Manifest& manifest) const;
 
  private:
   ShardFile() = default;
+  absl::StatusOr<std::vector<Digest>> ReadLeaves() const;
 
   custody::Shard shard_;
   Bytes header_section_;

@@ -18,7 +18,7 @@ struct ShardExtent {
 };
 
 // Decodes the plaintext of an index stream. DataLoss: it is not as
-// docs/formats/sealed-shard.md, 9, demands.
+// docs/formats/sealed-shard.md, 10, demands.
 absl::StatusOr<ShardIndex> DecodeShardIndex(ByteSpan plaintext, const ShardExtent& extent);
 
 }  // namespace sealtrain::pipeline

@@ -8,11 +8,20 @@
 #include "sealtrain/pipeline/open/shard_index.h"
 #include "sealtrain/pipeline/open/stream_reader.h"
 #include "sealtrain/pipeline/seal/chunk_codec.h"
+#include "sealtrain/pipeline/seal/secret_buffer.h"
 #include "sealtrain/pipeline/seal/shard_layout.h"
 #include "sealtrain/pipeline/status_text.h"
 
 namespace sealtrain::pipeline {
 namespace {
+
+// Where each column begins in a batch's memory: vector registers load from
+// there, and no two threads' columns share a cache line.
+constexpr std::uint64_t kColumnAlignment = 64;
+
+std::uint64_t SpaceFor(const Chunk& chunk) {
+  return (chunk.raw_bytes() + kColumnAlignment - 1) / kColumnAlignment * kColumnAlignment;
+}
 
 struct OpenColumn {
   std::string name;
@@ -75,47 +84,65 @@ class ShardReaderImpl final : public ShardReader {
   std::uint64_t rows() const override { return file_.shard().rows(); }
   std::size_t groups() const override { return first_rows_.size(); }
 
-  absl::StatusOr<ColumnBatch> ReadGroup(std::size_t group) override {
+  std::uint64_t first_row(std::size_t group) const override { return first_rows_[group]; }
+  std::uint64_t group_rows(std::size_t group) const override {
+    return index_.group_rows(static_cast<int>(group));
+  }
+  std::uint64_t group_bytes(std::size_t group) const override {
+    std::uint64_t bytes = 0;
+    for (const OpenColumn& column : columns_) {
+      bytes += SpaceFor(column.index->chunk(static_cast<int>(group)));
+    }
+    return bytes;
+  }
+
+  absl::StatusOr<ColumnBatch> ReadGroup(std::size_t group, crypto::SecretBytes memory) override {
     if (group >= groups()) return absl::OutOfRangeError("no such row group");
     ColumnBatch batch;
     batch.first_row = first_rows_[group];
-    batch.rows = index_.group_rows(static_cast<int>(group));
+    batch.rows = group_rows(group);
+    batch.memory = std::move(memory);
+    if (const std::uint64_t bytes = group_bytes(group); batch.memory.size() < bytes) {
+      batch.memory.Clear();  // before there are two
+      ST_ASSIGN_OR_RETURN(batch.memory, crypto::SecretBytes::Allocate(bytes));
+    }
+    MutableByteSpan space = batch.memory.mutable_span();
     for (OpenColumn& column : columns_) {
-      if (absl::Status s = ReadChunk(column, group, batch); !s.ok()) {
-        return At(absl::StrCat("column ", column.name), s);
-      }
+      const Chunk& chunk = column.index->chunk(static_cast<int>(group));
+      absl::StatusOr<ColumnView> view =
+          ReadChunk(column, group, batch.rows, space.first(chunk.raw_bytes()));
+      if (!view.ok()) return At(absl::StrCat("column ", column.name), view.status());
+      batch.columns.push_back(*view);
+      space.remove_prefix(SpaceFor(chunk));
     }
     return batch;
   }
 
  private:
-  absl::Status ReadChunk(OpenColumn& column, std::size_t group, ColumnBatch& batch) {
+  absl::StatusOr<ColumnView> ReadChunk(OpenColumn& column, std::size_t group, std::uint64_t rows,
+                                       MutableByteSpan raw) {
     const Chunk& chunk = column.index->chunk(static_cast<int>(group));
     const std::uint64_t begin = column.chunk_begin[group];
-    ST_ASSIGN_OR_RETURN(crypto::SecretBytes raw, crypto::SecretBytes::Allocate(chunk.raw_bytes()));
     if (chunk.encoding() == Chunk::PLAIN) {
-      ST_RETURN_IF_ERROR(column.stream.ReadAt(begin, raw.mutable_span()));
+      ST_RETURN_IF_ERROR(column.stream.ReadAt(begin, raw));
     } else {
-      ST_ASSIGN_OR_RETURN(crypto::SecretBytes frame,
-                          crypto::SecretBytes::Allocate(chunk.stored_bytes()));
-      ST_RETURN_IF_ERROR(column.stream.ReadAt(begin, frame.mutable_span()));
-      ST_RETURN_IF_ERROR(decompressor_.Decompress(frame.span(), raw.mutable_span()));
+      frame_.Clear();
+      ST_RETURN_IF_ERROR(frame_.Resize(chunk.stored_bytes()));
+      ST_RETURN_IF_ERROR(column.stream.ReadAt(begin, frame_.mutable_span()));
+      ST_RETURN_IF_ERROR(decompressor_.Decompress(frame_.span(), raw));
     }
-    ST_ASSIGN_OR_RETURN(ColumnView view,
-                        ViewChunk({.type = static_cast<ValueType>(column.index->type()),
-                                   .repeated = column.index->repeated(),
-                                   .has_validity = chunk.has_validity(),
-                                   .rows = batch.rows,
-                                   .values = chunk.values()},
-                                  raw.span()));
-    batch.columns.push_back(view);
-    batch.memory.push_back(std::move(raw));  // its bytes stay where they are
-    return absl::OkStatus();
+    return ViewChunk({.type = static_cast<ValueType>(column.index->type()),
+                      .repeated = column.index->repeated(),
+                      .has_validity = chunk.has_validity(),
+                      .rows = rows,
+                      .values = chunk.values()},
+                     raw);
   }
 
   ShardFile file_;
   const ShardIndex index_;
   ChunkDecompressor decompressor_;
+  SecretBuffer frame_;  // of the chunk at hand, if it is compressed
   std::vector<std::uint64_t> first_rows_;
   std::vector<OpenColumn> columns_;
 };

@@ -30,10 +30,18 @@ class ShardReader {
 
   virtual std::uint64_t rows() const = 0;
   virtual std::size_t groups() const = 0;
+  // Of a row group: its first row, counted from the shard's, its rows, and the
+  // bytes that a batch of it takes. All require group < groups().
+  virtual std::uint64_t first_row(std::size_t group) const = 0;
+  virtual std::uint64_t group_rows(std::size_t group) const = 0;
+  virtual std::uint64_t group_bytes(std::size_t group) const = 0;
+
   // All columns of row group `group`; first_row counts from the shard's first
-  // row. OutOfRange: no such group. DataLoss names the column; nothing of a bad
-  // row group is returned.
-  virtual absl::StatusOr<ColumnBatch> ReadGroup(std::size_t group) = 0;
+  // row. `memory`, of a batch that is done with, is used again if it suffices:
+  // fresh secret memory costs as much as opening. OutOfRange: no such group.
+  // DataLoss names the column; nothing of a bad row group is returned.
+  virtual absl::StatusOr<ColumnBatch> ReadGroup(std::size_t group,
+                                                crypto::SecretBytes memory = {}) = 0;
 };
 
 }  // namespace sealtrain::pipeline

@@ -6,14 +6,9 @@
 #include <utility>
 
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/pipeline/seal/shard_layout.h"
 
 namespace sealtrain::pipeline {
-namespace {
-
-const crypto::StreamOptions kStream;
-
-}  // namespace
-
 absl::StatusOr<StreamReader> StreamReader::Open(const RandomAccessFile& file, std::uint64_t offset,
                                                 std::uint64_t bytes, const crypto::Dek& key,
                                                 ByteSpan aad) {

@@ -18,10 +18,13 @@ class ChunkCompressor {
  public:
   static absl::StatusOr<ChunkCompressor> Create();
   // Compresses `raw` into `out` (cleared first) and returns true, or returns
-  // false where that saves less than 5 % and `raw` is better stored as it is.
+  // false where that saves, or seems to save, less than a quarter and `raw` is
+  // better stored as it is.
   absl::StatusOr<bool> Compress(ByteSpan raw, SecretBuffer& out);
 
  private:
+  absl::StatusOr<bool> CompressAll(ByteSpan raw, SecretBuffer& out);
+
   explicit ChunkCompressor(crypto::SecretBytes workspace) : workspace_(std::move(workspace)) {}
   crypto::SecretBytes workspace_;
 };

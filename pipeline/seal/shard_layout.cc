@@ -13,6 +13,8 @@ namespace {
 constexpr absl::string_view kHeaderMagic = "SEALSHD1";
 constexpr absl::string_view kTrailerMagic = "SEALEND1";
 constexpr std::size_t kMagicBytes = 8;
+constexpr std::size_t kNumberBytes = 8;
+static_assert(2 * kNumberBytes + kMagicBytes == kTrailerBytes);
 
 }  // namespace
 
@@ -56,20 +58,25 @@ absl::StatusOr<ShardHeader> DecodeHeaderSection(ByteSpan section) {
   return header;
 }
 
-Bytes EncodeTrailer(std::uint64_t index_stream_bytes) {
-  Bytes trailer;
-  AppendBigEndian(index_stream_bytes, kTrailerBytes - kMagicBytes, trailer);
-  trailer.insert(trailer.end(), kTrailerMagic.begin(), kTrailerMagic.end());
-  return trailer;
+Bytes EncodeTrailer(const ShardTrailer& trailer) {
+  Bytes bytes;
+  AppendBigEndian(trailer.index_stream_bytes, kNumberBytes, bytes);
+  AppendBigEndian(trailer.segments, kNumberBytes, bytes);
+  bytes.insert(bytes.end(), kTrailerMagic.begin(), kTrailerMagic.end());
+  return bytes;
 }
 
-absl::StatusOr<std::uint64_t> DecodeTrailer(ByteSpan trailer) {
-  if (AsText(trailer.last(kMagicBytes)) != kTrailerMagic) {
+absl::StatusOr<ShardTrailer> DecodeTrailer(ByteSpan bytes) {
+  if (AsText(bytes.last(kMagicBytes)) != kTrailerMagic) {
     return absl::DataLossError("the shard does not end as one");
   }
-  const std::uint64_t bytes = GetBigEndian(trailer.first(kTrailerBytes - kMagicBytes));
-  if (bytes > kMaxIndexStreamBytes) return absl::DataLossError("the shard's index is too long");
-  return bytes;
+  const ShardTrailer trailer = {
+      .index_stream_bytes = GetBigEndian(bytes.first(kNumberBytes)),
+      .segments = GetBigEndian(bytes.subspan(kNumberBytes, kNumberBytes))};
+  if (trailer.index_stream_bytes > kMaxIndexStreamBytes) {
+    return absl::DataLossError("the shard's index is too long");
+  }
+  return trailer;
 }
 
 Bytes ShardStreamAad(ByteSpan header_section, absl::string_view column_id) {

@@ -9,13 +9,17 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "sealtrain/base/bytes.h"
+#include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/pipeline/seal/shard.pb.h"
 
 namespace sealtrain::pipeline {
 
+// Of all streams of a shard.
+inline constexpr crypto::StreamOptions kStream;
+
 inline constexpr std::size_t kHeaderPrefixBytes = 12;  // magic 8, header length 4
 inline constexpr std::size_t kMaxHeaderBytes = 4096;
-inline constexpr std::size_t kTrailerBytes = 16;     // index stream length 8, magic 8
+inline constexpr std::size_t kTrailerBytes = 24;     // index stream length 8, segments 8, magic 8
 inline constexpr std::size_t kIndexPrefixBytes = 4;  // index length
 inline constexpr std::uint64_t kMaxIndexStreamBytes = 64 << 20;
 inline constexpr int kMaxColumns = 4096;
@@ -37,9 +41,13 @@ absl::StatusOr<std::size_t> HeaderSectionBytes(ByteSpan prefix);
 // DataLoss: malformed, unknown fields, ids and digests of a wrong size.
 absl::StatusOr<ShardHeader> DecodeHeaderSection(ByteSpan section);
 
-Bytes EncodeTrailer(std::uint64_t index_stream_bytes);
-// The index stream's length. DataLoss: wrong magic, over the limit.
-absl::StatusOr<std::uint64_t> DecodeTrailer(ByteSpan trailer);
+struct ShardTrailer {
+  std::uint64_t index_stream_bytes = 0;
+  std::uint64_t segments = 0;  // of all streams; each has a leaf before the trailer
+};
+Bytes EncodeTrailer(const ShardTrailer& trailer);
+// DataLoss: wrong magic, an index stream over the limit.
+absl::StatusOr<ShardTrailer> DecodeTrailer(ByteSpan bytes);
 
 // The AAD of a stream: of a column, or of the index under kIndexLabel.
 Bytes ShardStreamAad(ByteSpan header_section, absl::string_view column_id);

@@ -7,6 +7,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/pipeline/seal/chunk_codec.h"
+#include "sealtrain/pipeline/seal/segment_hasher.h"
 #include "sealtrain/pipeline/seal/shard_layout.h"
 #include "sealtrain/pipeline/seal/stream_writer.h"
 
@@ -25,8 +26,9 @@ class ShardWriterImpl final : public ShardWriter {
     if (key == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat("no key for column ", spec.name));
     }
-    ST_ASSIGN_OR_RETURN(StreamWriter stream,
-                        StreamWriter::Create(*key, ShardStreamAad(header_section_, spec.id)));
+    ST_ASSIGN_OR_RETURN(
+        StreamWriter stream,
+        StreamWriter::Create(*key, ShardStreamAad(header_section_, spec.id), hasher_));
     streams_.push_back(std::move(stream));
     ColumnIndex& column = *index_.add_column();
     column.set_id(spec.id);
@@ -62,28 +64,35 @@ class ShardWriterImpl final : public ShardWriter {
   }
 
   absl::StatusOr<custody::Shard> Finish(WritableFile& file) override {
-    crypto::MerkleAccumulator tags;
-    ST_RETURN_IF_ERROR(file.Append(header_section_));
-    std::uint64_t file_bytes = header_section_.size();
     for (std::size_t i = 0; i < streams_.size(); ++i) {
       ST_RETURN_IF_ERROR(streams_[i].Finish());
-      ST_RETURN_IF_ERROR(streams_[i].WriteTo(file, tags));
       index_.mutable_column(static_cast<int>(i))->set_stream_bytes(streams_[i].sealed_bytes());
-      file_bytes += streams_[i].sealed_bytes();
     }
-    ST_ASSIGN_OR_RETURN(const StreamWriter index, SealIndex());
-    ST_RETURN_IF_ERROR(index.WriteTo(file, tags));
-    const Bytes trailer = EncodeTrailer(index.sealed_bytes());
-    ST_RETURN_IF_ERROR(file.Append(trailer));
-    file_bytes += index.sealed_bytes() + trailer.size();
+    ST_RETURN_IF_ERROR(SealIndex());
+
+    ST_RETURN_IF_ERROR(file.Append(header_section_));
+    for (const StreamWriter& stream : streams_) ST_RETURN_IF_ERROR(stream.WriteTo(file));
+    hasher_.Wait();
+    crypto::MerkleAccumulator tree;
+    Bytes end;  // leaves and trailer
+    for (const StreamWriter& stream : streams_) {
+      for (const Digest& leaf : stream.leaves()) {
+        tree.Append(leaf);
+        end.insert(end.end(), leaf.begin(), leaf.end());
+      }
+    }
+    const Bytes trailer = EncodeTrailer(
+        {.index_stream_bytes = streams_.back().sealed_bytes(), .segments = tree.size()});
+    end.insert(end.end(), trailer.begin(), trailer.end());
+    ST_RETURN_IF_ERROR(file.Append(end));
 
     custody::Shard shard;
     shard.set_id(std::string(AsText(keys_.shard_id)));
     shard.set_rows(rows_);
-    shard.set_file_bytes(file_bytes);
+    shard.set_file_bytes(header_section_.size() + sealed_bytes() + end.size());
     shard.set_header_sha256(std::string(AsText(crypto::Sha256(header_section_))));
-    shard.set_segments(tags.size());
-    shard.set_segment_tags_root(std::string(AsText(tags.Root())));
+    shard.set_segments(tree.size());
+    shard.set_segments_root(std::string(AsText(tree.Root())));
     shard.set_key_epoch(keys_.key_epoch);
     return shard;
   }
@@ -106,7 +115,8 @@ class ShardWriterImpl final : public ShardWriter {
     return stream.Append(stored.span());
   }
 
-  absl::StatusOr<StreamWriter> SealIndex() const {
+  // Adds the index to the streams, as the last one.
+  absl::Status SealIndex() {
     const std::string encoded = index_.SerializeAsString();
     Bytes plaintext;
     AppendBigEndian(encoded.size(), kIndexPrefixBytes, plaintext);
@@ -116,16 +126,17 @@ class ShardWriterImpl final : public ShardWriter {
     }
     ST_ASSIGN_OR_RETURN(
         StreamWriter stream,
-        StreamWriter::Create(keys_.index, ShardStreamAad(header_section_, kIndexLabel)));
-    ST_RETURN_IF_ERROR(stream.Append(plaintext));
-    ST_RETURN_IF_ERROR(stream.Finish());
-    return stream;
+        StreamWriter::Create(keys_.index, ShardStreamAad(header_section_, kIndexLabel), hasher_));
+    streams_.push_back(std::move(stream));
+    ST_RETURN_IF_ERROR(streams_.back().Append(plaintext));
+    return streams_.back().Finish();
   }
 
   custody::ShardKeys keys_;
   Bytes header_section_;
   ChunkCompressor compressor_;
-  std::vector<StreamWriter> streams_;  // one for each column of index_
+  std::vector<StreamWriter> streams_;  // one for each column of index_, then its own
+  SegmentHasher hasher_;               // goes before the streams that it hashes
   ShardIndex index_;
   std::uint64_t rows_ = 0;
   SecretBuffer raw_;  // one chunk at a time

@@ -9,18 +9,15 @@
 namespace sealtrain::pipeline {
 namespace {
 
-const crypto::StreamOptions kStream;
 // Ciphertext grows by blocks: nothing is moved, and each is one write.
 constexpr std::size_t kBlockBytes = 1 << 20;
 
 }  // namespace
 
-absl::StatusOr<StreamWriter> StreamWriter::Create(const crypto::Dek& key, ByteSpan aad) {
+absl::StatusOr<StreamWriter> StreamWriter::Create(const crypto::Dek& key, ByteSpan aad,
+                                                  SegmentHasher& hasher) {
   ST_ASSIGN_OR_RETURN(crypto::StreamSealer sealer, crypto::StreamSealer::Create(key, aad, kStream));
-  StreamWriter writer(std::move(sealer));
-  const ByteSpan header = writer.sealer_.header();
-  std::copy(header.begin(), header.end(), writer.Extend(header.size()).begin());
-  return writer;
+  return StreamWriter(std::move(sealer), hasher);
 }
 
 absl::Status StreamWriter::Append(ByteSpan plaintext) {
@@ -29,10 +26,12 @@ absl::Status StreamWriter::Append(ByteSpan plaintext) {
   while (!plaintext.empty()) {
     // A full segment is sealed only once more plaintext follows: the last one
     // is the final segment, full or not.
-    if (pending_.size() == full) ST_RETURN_IF_ERROR(SealPending(/*final=*/false));
+    if (pending_.size() == full) {
+      ST_RETURN_IF_ERROR(SealSegment(pending_.span(), /*final=*/false));
+      pending_.Clear();
+    }
     if (pending_.empty() && plaintext.size() > full) {
-      ST_RETURN_IF_ERROR(sealer_.SealSegment(plaintext.first(full), Extend(kStream.segment_bytes)));
-      KeepTag();
+      ST_RETURN_IF_ERROR(SealSegment(plaintext.first(full), /*final=*/false));
       plaintext.remove_prefix(full);
       continue;
     }
@@ -51,21 +50,22 @@ absl::Status StreamWriter::Finish() {
     ST_RETURN_IF_ERROR(Append(ByteSpan(zeros).first(n)));
     padding -= n;
   }
-  return SealPending(/*final=*/true);
-}
-
-absl::Status StreamWriter::SealPending(bool final) {
-  const MutableByteSpan out = Extend(pending_.size() + crypto::kSegmentOverhead);
-  ST_RETURN_IF_ERROR(final ? sealer_.SealFinalSegment(pending_.span(), out)
-                           : sealer_.SealSegment(pending_.span(), out));
-  KeepTag();
+  ST_RETURN_IF_ERROR(SealSegment(pending_.span(), /*final=*/true));
   pending_.Clear();
   return absl::OkStatus();
 }
 
-void StreamWriter::KeepTag() {
-  const ByteSpan tag = ByteSpan(blocks_.back()).last(crypto::kTagBytes);
-  std::copy(tag.begin(), tag.end(), tags_.emplace_back().begin());
+absl::Status StreamWriter::SealSegment(ByteSpan plaintext, bool final) {
+  const std::size_t segment_bytes = plaintext.size() + crypto::kSegmentOverhead;
+  // The stream's header belongs to the first piece.
+  const ByteSpan before = leaves_.empty() ? sealer_.header() : ByteSpan();
+  const MutableByteSpan piece = Extend(before.size() + segment_bytes);
+  std::copy(before.begin(), before.end(), piece.begin());
+  const MutableByteSpan segment = piece.last(segment_bytes);
+  ST_RETURN_IF_ERROR(final ? sealer_.SealFinalSegment(plaintext, segment)
+                           : sealer_.SealSegment(plaintext, segment));
+  hasher_->Add(piece, leaves_.emplace_back());
+  return absl::OkStatus();
 }
 
 MutableByteSpan StreamWriter::Extend(std::size_t bytes) {
@@ -78,9 +78,8 @@ MutableByteSpan StreamWriter::Extend(std::size_t bytes) {
   return absl::MakeSpan(block).last(bytes);
 }
 
-absl::Status StreamWriter::WriteTo(WritableFile& file, crypto::MerkleAccumulator& tags) const {
+absl::Status StreamWriter::WriteTo(WritableFile& file) const {
   for (const Bytes& block : blocks_) ST_RETURN_IF_ERROR(file.Append(block));
-  for (const auto& tag : tags_) tags.Append(crypto::MerkleLeafHash(tag));
   return absl::OkStatus();
 }
 

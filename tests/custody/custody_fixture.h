@@ -228,7 +228,7 @@ class CustodyTest : public ::testing::Test {
       shard.set_file_bytes(1000);
       shard.set_header_sha256(std::string(32, 'h'));
       shard.set_segments(7);
-      shard.set_segment_tags_root(std::string(32, 't'));
+      shard.set_segments_root(std::string(32, 't'));
       shard.set_key_epoch(grant.key_epoch);
       manifest.set_rows(manifest.rows() + rows);
     }

@@ -184,7 +184,7 @@ TEST_F(Sealing, RefusesShardsThatWereNotGranted) {
   expect([&](Manifest& m) { new_shard(m)->set_segments(0); }, "incomplete");
   expect([&](Manifest& m) { new_shard(m)->set_rows(0), m.set_rows(0); }, "incomplete");
   expect([&](Manifest& m) { new_shard(m)->clear_header_sha256(); }, "incomplete");
-  expect([&](Manifest& m) { new_shard(m)->set_segment_tags_root("x"); }, "incomplete");
+  expect([&](Manifest& m) { new_shard(m)->set_segments_root("x"); }, "incomplete");
   expect([&](Manifest& m) { m.clear_shard(), m.set_rows(0); }, "no new shard");
   expect([&](Manifest& m) { new_shard(m)->set_rows(~0ull), m.set_rows(~0ull); }, "too many rows");
   // A shard of another job of the same data set.

@@ -533,12 +533,22 @@ class Tamper(World):
         self.make(200)
         shard = self.shards()[0]
         saved = shard.read_bytes()
-        for offset in (9, len(saved) - 1):  # header section, trailer
+        for offset in (9, 1000, len(saved) // 2, len(saved) - 1):
             self.flip(shard, offset)
             self.sealtrain("dataset", "verify", "notes", expect=INTEGRITY)
             self.assertIn(shard.stem, self.stderr)
             shard.write_bytes(saved)
         self.sealtrain("dataset", "verify", "notes")
+
+    def test_a_stranger_checks_the_store_without_custody(self):
+        self.make(200)
+        shown = self.json("dataset", "show", "notes")
+        named = ("dataset", "verify", "notes", "--generation", str(shown["generation"]),
+                 "--manifest", shown["manifest_sha256"], "--custody-key", shown["custody_key"])
+        self.sealtrain(*named, home=self.dir / "nowhere")
+        self.flip(self.shards()[0], 1000)
+        self.sealtrain(*named, home=self.dir / "nowhere", expect=INTEGRITY)
+        self.assertIn("segment 0", self.stderr)
 
     def test_a_missing_and_a_truncated_shard(self):
         self.make(200)

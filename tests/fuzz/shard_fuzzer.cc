@@ -25,8 +25,8 @@ void FuzzHeader(ByteSpan input) {
 
 void FuzzTrailer(ByteSpan input) {
   if (input.size() < kTrailerBytes) return;
-  const absl::StatusOr<std::uint64_t> bytes = DecodeTrailer(input.first(kTrailerBytes));
-  if (bytes.ok() && ByteSpan(EncodeTrailer(*bytes)) != input.first(kTrailerBytes)) std::abort();
+  const absl::StatusOr<ShardTrailer> trailer = DecodeTrailer(input.first(kTrailerBytes));
+  if (trailer.ok() && ByteSpan(EncodeTrailer(*trailer)) != input.first(kTrailerBytes)) std::abort();
 }
 
 void FuzzIndex(ByteSpan input) {

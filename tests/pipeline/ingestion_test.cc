@@ -18,9 +18,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "sealtrain/crypto/hash.h"
+#include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/pipeline/dataset.h"
 #include "sealtrain/pipeline/dataset/store_layout.h"
 #include "sealtrain/pipeline/dataset_reader.h"
+#include "sealtrain/pipeline/seal/shard_layout.h"
 #include "sealtrain/tests/pipeline/schema_fixture.h"
 #include "sealtrain/tests/pipeline/shard_fixture.h"
 #include "sealtrain/tests/util/fault_env.h"
@@ -109,28 +111,33 @@ class IngestionTest : public ::testing::Test {
     if (!reader.ok()) return reader.status();
     std::vector<std::string> values;
     while (true) {
-      auto batch = (*reader)->Next();
-      if (!batch.ok()) return batch.status();
-      if (!batch->has_value()) break;
-      const ColumnView& view = (*batch)->columns[0];
-      EXPECT_EQ((*batch)->first_row, values.size());
-      for (std::uint64_t row = 0; row < view.rows; ++row) {
-        if (view.IsNull(row)) {
-          values.push_back("null");
-          continue;
-        }
-        const std::uint64_t begin = view.repeated ? view.list_offsets[row] : row;
-        const std::uint64_t end = view.repeated ? view.list_offsets[row + 1] : row + 1;
-        std::vector<std::string> parts;
-        for (std::uint64_t i = begin; i < end; ++i) {
-          parts.push_back(view.type == ValueType::kBytes ? std::string(view.Text(i))
-                                                         : absl::StrCat(view.Number(i)));
-        }
-        values.push_back(absl::StrJoin(parts, "|"));
+      const absl::StatusOr<const RowBlock*> block = (*reader)->Next();
+      if (!block.ok()) return block.status();
+      if (*block == nullptr) break;
+      for (const ColumnBatch& batch : (*block)->groups) {
+        EXPECT_EQ(batch.first_row, values.size());
+        AppendValues(batch.columns[0], values);
       }
     }
     EXPECT_EQ((*reader)->rows(), values.size());
     return values;
+  }
+
+  static void AppendValues(const ColumnView& view, std::vector<std::string>& values) {
+    for (std::uint64_t row = 0; row < view.rows; ++row) {
+      if (view.IsNull(row)) {
+        values.push_back("null");
+        continue;
+      }
+      const std::uint64_t begin = view.repeated ? view.list_offsets[row] : row;
+      const std::uint64_t end = view.repeated ? view.list_offsets[row + 1] : row + 1;
+      std::vector<std::string> parts;
+      for (std::uint64_t i = begin; i < end; ++i) {
+        parts.push_back(view.type == ValueType::kBytes ? std::string(view.Text(i))
+                                                       : absl::StrCat(view.Number(i)));
+      }
+      values.push_back(absl::StrJoin(parts, "|"));
+    }
   }
 
   absl::StatusOr<DatasetReport> Verify(const std::string& dataset = "flat") {
@@ -692,6 +699,45 @@ TEST_F(TamperTest, FindsAMissingShardByName) {
   EXPECT_THAT(Verify(),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr(fs::path(path).stem().string())));
   EXPECT_THAT(Column("age"),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr(fs::path(path).stem().string())));
+}
+
+TEST_F(TamperTest, FindsAChangedByteWithoutAKeyByShardColumnAndSegment) {
+  const std::string path = FilesEndingIn(".seal")[1];
+  std::string bytes = ReadAll(path);
+  // Within the ciphertext of the first stream's only segment.
+  const std::size_t header = *HeaderSectionBytes(AsBytes(bytes.substr(0, kHeaderPrefixBytes)));
+  bytes[header + crypto::kStreamHeaderBytes + 20] ^= 1;
+  WriteAll(path, bytes);
+  EXPECT_THAT(Verify(), StatusIs(absl::StatusCode::kDataLoss,
+                                 HasSubstr(absl::StrCat("shard ", fs::path(path).stem().string(),
+                                                        " of flat: column user: segment 0"))));
+}
+
+TEST_F(TamperTest, IsFoundByAStrangerWithTheStoreADigestAndAPublicKey) {
+  ASSERT_OK_AND_ASSIGN(const custody::DatasetInfo info, custody().GetDataset("flat"));
+  SnapshotRef ref{
+      .dataset = "flat", .generation = info.generation, .manifest_sha256 = info.manifest_sha256};
+  crypto::PublicKey key = custody().manifest_public_key();
+  const auto verify = [&] { return VerifySnapshot(Env::Posix(), world_->store(), ref, key); };
+  ASSERT_OK_AND_ASSIGN(const DatasetReport report, verify());
+  EXPECT_EQ(report.shards, 3u);
+  EXPECT_EQ(report.generations_checked, 2u);
+
+  ref.manifest_sha256[0] ^= 1;
+  EXPECT_THAT(verify(), StatusIs(absl::StatusCode::kDataLoss));
+  ref.manifest_sha256[0] ^= 1;
+  key[0] ^= 1;
+  EXPECT_THAT(verify(), StatusIs(absl::StatusCode::kDataLoss));
+  key[0] ^= 1;
+  ref.generation = 1;
+  EXPECT_THAT(verify(), StatusIs(absl::StatusCode::kDataLoss));
+  ref.generation = info.generation;
+  const std::string path = FilesEndingIn(".seal")[2];
+  std::string bytes = ReadAll(path);
+  bytes[bytes.size() / 2] ^= 1;
+  WriteAll(path, bytes);
+  EXPECT_THAT(verify(),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr(fs::path(path).stem().string())));
 }
 

@@ -52,7 +52,7 @@ class ShardDocumentTest : public ShardTest {
     shard_.set_key_epoch(1);
     shard_.set_segments(4);
     shard_.set_header_sha256(Unhex(Between(document_, "header digest\n\n", "\n\n")));
-    shard_.set_segment_tags_root(Unhex(Between(document_, "segment tags\n\n", "\n\n")));
+    shard_.set_segments_root(Unhex(Between(document_, "root over the segments\n\n", "\n\n")));
   }
 
   std::string document_;
@@ -60,9 +60,8 @@ class ShardDocumentTest : public ShardTest {
 };
 
 TEST_F(ShardDocumentTest, OpensItsExample) {
-  ASSERT_EQ(file_.size(), 717u);
-  ASSERT_OK_AND_ASSIGN(ShardFile file, ShardFile::Open(Env::Posix(), path(), Manifest(), shard_));
-  EXPECT_OK(file.VerifyTags());
+  ASSERT_EQ(file_.size(), 853u);
+  EXPECT_OK(VerifySegments());
   ASSERT_OK_AND_ASSIGN(auto reader, OpenShard());
   ASSERT_EQ(reader->groups(), 1u);
   ASSERT_OK_AND_ASSIGN(const ColumnBatch batch, reader->ReadGroup(0));
@@ -112,7 +111,7 @@ TEST_F(ShardDocumentTest, ListsThePartsOfTheExample) {
   // Offsets and lengths of the table tile the file.
   std::size_t end = 0;
   for (const char* part : {"header section", "stream of column 1", "stream of column 4",
-                           "stream of column 7.2", "index stream", "trailer"}) {
+                           "stream of column 7.2", "index stream", "leaves", "trailer"}) {
     const std::string table = document_.substr(document_.find("| part | offset | bytes |"));
     const std::vector<std::string> cells =
         absl::StrSplit(Between(table, absl::StrCat("| ", part, " | "), " |\n"), " | ");

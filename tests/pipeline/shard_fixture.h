@@ -19,6 +19,7 @@
 #include "sealtrain/custody/permit.h"
 #include "sealtrain/pipeline/open/shard_file.h"
 #include "sealtrain/pipeline/open/shard_reader.h"
+#include "sealtrain/pipeline/seal/shard_layout.h"
 #include "sealtrain/pipeline/seal/shard_store.h"
 #include "sealtrain/pipeline/seal/shard_writer.h"
 #include "sealtrain/tests/util/status_matchers.h"
@@ -86,7 +87,7 @@ class ShardTest : public ::testing::Test {
   std::string path() const { return folder_.Join("shard.seal"); }
 
   // Seals `groups` (each the builders of all columns) into path().
-  void Seal(const std::vector<std::vector<pipeline::ColumnBuilder>*>& groups) {
+  void Seal(const std::vector<const std::vector<pipeline::ColumnBuilder>*>& groups) {
     ASSERT_OK_AND_ASSIGN(auto writer, pipeline::ShardWriter::Create(Header(), Keys(), columns_));
     for (const auto* group : groups) ASSERT_OK(writer->AppendGroup(*group));
     std::filesystem::remove(path());
@@ -112,6 +113,23 @@ class ShardTest : public ::testing::Test {
       if (!batch.ok()) return batch.status();
     }
     return absl::OkStatus();
+  }
+
+  // Where the leaves of the shard at path() begin.
+  std::size_t LeavesBegin() const {
+    return shard_.file_bytes() - pipeline::kTrailerBytes - shard_.segments() * sizeof(Digest);
+  }
+
+  // What can be checked without a key, with the columns' names in the plan.
+  absl::Status VerifySegments() const {
+    custody::Manifest manifest = Manifest();
+    for (const pipeline::ColumnSpec& column : columns_) {
+      custody::SealedColumn& sealed = *manifest.mutable_plan(0)->add_column();
+      sealed.set_id(column.id);
+      sealed.set_name(column.name);
+    }
+    auto file = pipeline::ShardFile::Open(Env::Posix(), path(), manifest, shard_);
+    return file.ok() ? file->VerifySegments(manifest) : file.status();
   }
 
   TempDir folder_;

@@ -10,76 +10,26 @@
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/pipeline/seal/shard_layout.h"
+#include "sealtrain/tests/pipeline/shard_cells.h"
 #include "sealtrain/tests/pipeline/shard_fixture.h"
 
 namespace sealtrain::pipeline {
 namespace {
 
+using ::sealtrain::testing::BuilderOf;
+using ::sealtrain::testing::Cell;
+using ::sealtrain::testing::CellsOf;
 using ::sealtrain::testing::IdOf;
 using ::sealtrain::testing::KeyOf;
+using ::sealtrain::testing::OptionalCell;
+using ::sealtrain::testing::RandomShard;
+using ::sealtrain::testing::Raw;
 using ::sealtrain::testing::ReadAll;
 using ::sealtrain::testing::ShardTest;
 using ::sealtrain::testing::StatusIs;
 using ::sealtrain::testing::WriteAll;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-// A value of a test column, whatever its type; nullopt is null.
-using Cell = std::vector<std::string>;  // bytes of each value: one unless repeated
-using OptionalCell = std::optional<Cell>;
-
-ColumnBuilder BuilderOf(const ColumnSpec& spec, const std::vector<OptionalCell>& rows) {
-  ColumnBuilder builder(spec);
-  for (const OptionalCell& row : rows) {
-    if (!row.has_value()) {
-      EXPECT_OK(builder.EndNullRow());
-      continue;
-    }
-    for (const std::string& value : *row) {
-      if (spec.type == ValueType::kBytes) {
-        EXPECT_OK(builder.AppendText(value));
-      } else if (ValueBytes(spec.type) == 1) {
-        EXPECT_OK(builder.AppendNumber(static_cast<std::uint8_t>(value[0])));
-      } else if (ValueBytes(spec.type) == 4) {
-        std::uint32_t number;
-        std::memcpy(&number, value.data(), sizeof(number));
-        EXPECT_OK(builder.AppendNumber(number));
-      } else {
-        std::uint64_t number;
-        std::memcpy(&number, value.data(), sizeof(number));
-        EXPECT_OK(builder.AppendNumber(number));
-      }
-    }
-    EXPECT_OK(builder.EndRow());
-  }
-  return builder;
-}
-
-std::vector<OptionalCell> CellsOf(const ColumnView& view) {
-  std::vector<OptionalCell> cells;
-  for (std::uint64_t row = 0; row < view.rows; ++row) {
-    if (view.IsNull(row)) {
-      cells.push_back(std::nullopt);
-      continue;
-    }
-    const std::uint64_t begin = view.repeated ? view.list_offsets[row] : row;
-    const std::uint64_t end = view.repeated ? view.list_offsets[row + 1] : row + 1;
-    Cell cell;
-    for (std::uint64_t i = begin; i < end; ++i) {
-      const std::size_t width = ValueBytes(view.type);
-      cell.emplace_back(view.type == ValueType::kBytes
-                            ? std::string(view.Text(i))
-                            : std::string(AsText(view.values.subspan(i * width, width))));
-    }
-    cells.push_back(cell);
-  }
-  return cells;
-}
-
-template <typename T>
-std::string Raw(T number) {
-  return std::string(reinterpret_cast<const char*>(&number), sizeof(number));
-}
 
 // The three columns and rows of the document's example.
 class SmallShardTest : public ShardTest {
@@ -165,7 +115,13 @@ TEST_F(SmallShardTest, RefusesEveryFlippedBit) {
     std::string bad = good;
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
     WriteAll(path(), bad);
-    ASSERT_THAT(ReadEverything(), StatusIs(absl::StatusCode::kDataLoss)) << "bit " << bit;
+    if (bit / 8 >= LeavesBegin() && bit / 8 < good.size() - kTrailerBytes) {
+      // The leaves are for those without a key; rows do not depend on them.
+      ASSERT_OK(ReadEverything());
+      ASSERT_THAT(VerifySegments(), StatusIs(absl::StatusCode::kDataLoss)) << "bit " << bit;
+    } else {
+      ASSERT_THAT(ReadEverything(), StatusIs(absl::StatusCode::kDataLoss)) << "bit " << bit;
+    }
   }
 }
 
@@ -272,32 +228,44 @@ TEST_F(SmallShardTest, HoldsNoPlaintext) {
   }
 }
 
-TEST_F(SmallShardTest, VerifiesItsTagsWithoutAKey) {
-  ASSERT_OK_AND_ASSIGN(ShardFile file, ShardFile::Open(Env::Posix(), path(), Manifest(), shard_));
-  EXPECT_OK(file.VerifyTags());
-  custody::Shard other = shard_;
-  other.set_segments(other.segments() + 1);
-  ASSERT_OK_AND_ASSIGN(file, ShardFile::Open(Env::Posix(), path(), Manifest(), other));
-  EXPECT_THAT(file.VerifyTags(), StatusIs(absl::StatusCode::kDataLoss));
-  other = shard_;
-  other.set_segment_tags_root(std::string(32, 'x'));
-  ASSERT_OK_AND_ASSIGN(file, ShardFile::Open(Env::Posix(), path(), Manifest(), other));
-  EXPECT_THAT(file.VerifyTags(), StatusIs(absl::StatusCode::kDataLoss));
+TEST_F(SmallShardTest, VerifiesItsSegmentsWithoutAKey) {
+  EXPECT_OK(VerifySegments());
+  custody::Shard good = shard_;
+  shard_.set_segments(good.segments() + 1);
+  EXPECT_THAT(VerifySegments(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("segments")));
+  shard_ = good;
+  shard_.set_segments_root(std::string(32, 'x'));
+  EXPECT_THAT(VerifySegments(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("list")));
 }
 
-TEST_F(SmallShardTest, FindsEveryChangedTagAndLengthWithoutAKey) {
+TEST_F(SmallShardTest, FindsEveryChangedByteWithoutAKey) {
   const std::string good = ReadAll(path());
-  std::size_t found = 0;
   for (std::size_t byte = 0; byte < good.size(); ++byte) {
+    std::string bad = good;
+    bad[byte] = static_cast<char>(bad[byte] ^ (1 << (byte % 8)));
+    WriteAll(path(), bad);
+    ASSERT_THAT(VerifySegments(), StatusIs(absl::StatusCode::kDataLoss)) << "byte " << byte;
+  }
+}
+
+TEST_F(SmallShardTest, SaysWithoutAKeyWhatIsWrong) {
+  const std::string good = ReadAll(path());
+  const std::size_t header = *HeaderSectionBytes(AsBytes(good.substr(0, kHeaderPrefixBytes)));
+  // One byte of the header of a stream, and one of its only segment's ciphertext.
+  const std::size_t user = header + 5;
+  const std::size_t score = header + crypto::SealedSize(PaddedBytes(30)) + 74 + 20;
+  for (const auto& [byte, text] : std::vector<std::pair<std::size_t, std::string>>{
+           {3, "not a sealed shard"},
+           {user, "column user: segment 0 is not the one"},
+           {score, "column score: segment 0 is not the one"},
+           {LeavesBegin() - 1, "index: segment 0 is not the one"},
+           {LeavesBegin(), "the list of its segments"},
+           {good.size() - 9, "segments, not 4"}}) {
     std::string bad = good;
     bad[byte] = static_cast<char>(bad[byte] ^ 1);
     WriteAll(path(), bad);
-    auto file = ShardFile::Open(Env::Posix(), path(), Manifest(), shard_);
-    if (!file.ok() || !file->VerifyTags().ok()) ++found;
+    EXPECT_THAT(VerifySegments(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr(text))) << byte;
   }
-  // Header section, trailer, and of each of the four segments length and tag.
-  const std::size_t header = *HeaderSectionBytes(AsBytes(good.substr(0, kHeaderPrefixBytes)));
-  EXPECT_EQ(found, header + kTrailerBytes + 4 * (4 + crypto::kTagBytes));
 }
 
 TEST_F(SmallShardTest, StaysSmallWhenNumbersInTheFileAreHuge) {
@@ -333,62 +301,23 @@ TEST_F(SmallShardTest, WriterRefusesGroupsThatAreNone) {
 
 // --- properties --------------------------------------------------------------
 
-class RandomShardTest : public ShardTest, public ::testing::WithParamInterface<unsigned> {
- protected:
-  std::uint64_t Below(std::uint64_t n) { return random_() % n; }
-
-  std::string RandomValue(ValueType type) {
-    if (type == ValueType::kBool) return std::string(1, static_cast<char>(Below(2)));
-    std::size_t size = ValueBytes(type);
-    if (type == ValueType::kBytes) size = Below(10) == 0 ? Below(3000) : Below(12);
-    std::string value(size, '\0');
-    const bool dull = Below(2) == 0;  // so that some chunks are worth compressing
-    for (char& c : value) c = static_cast<char>(dull ? 'a' : Below(256));
-    return value;
-  }
-
-  std::mt19937_64 random_{GetParam()};
-};
+class RandomShardTest : public ShardTest, public ::testing::WithParamInterface<unsigned> {};
 
 TEST_P(RandomShardTest, OpensToWhatWasSealed) {
   SCOPED_TRACE(absl::StrCat("seed ", GetParam()));
-  for (std::uint64_t i = 0, n = 1 + Below(8); i < n; ++i) {
-    columns_.push_back({.id = absl::StrCat(i + 1),
-                        .name = absl::StrCat("column", i),
-                        .type = static_cast<ValueType>(1 + Below(8)),
-                        .repeated = Below(3) == 0});
-  }
-  constexpr std::uint64_t kGroupSizes[] = {1, 2, 7, 8, 9, 63, 64, 65, 500};
-  std::vector<std::vector<std::vector<OptionalCell>>> groups(1 + Below(5));
-  std::vector<std::vector<ColumnBuilder>> builders(groups.size());
-  std::vector<std::vector<ColumnBuilder>*> pointers;
-  std::uint64_t rows = 0;
-  for (std::size_t g = 0; g < groups.size(); ++g) {
-    const std::uint64_t group_rows = kGroupSizes[Below(std::size(kGroupSizes))];
-    rows += group_rows;
-    for (const ColumnSpec& column : columns_) {
-      std::vector<OptionalCell>& cells = groups[g].emplace_back();
-      const bool nulls = !column.repeated && Below(2) == 0;
-      for (std::uint64_t row = 0; row < group_rows; ++row) {
-        Cell cell;
-        for (std::uint64_t v = column.repeated ? Below(4) : 1; v > 0; --v) {
-          cell.push_back(RandomValue(column.type));
-        }
-        cells.push_back(nulls && Below(3) == 0 ? OptionalCell() : OptionalCell(cell));
-      }
-      builders[g].push_back(BuilderOf(column, cells));
-    }
-    pointers.push_back(&builders[g]);
-  }
-  Seal(pointers);
-  EXPECT_EQ(shard_.rows(), rows);
+  std::mt19937_64 random(GetParam());
+  const RandomShard made(random);
+  const auto& groups = made.groups;
+  columns_ = made.columns;
+  Seal(made.Pointers());
+  EXPECT_EQ(shard_.rows(), made.rows);
 
   ASSERT_OK_AND_ASSIGN(auto reader, OpenShard());
   ASSERT_EQ(reader->groups(), groups.size());
   // In any order: access is random.
   std::vector<std::size_t> order(groups.size());
   for (std::size_t g = 0; g < order.size(); ++g) order[g] = g;
-  std::shuffle(order.begin(), order.end(), random_);
+  std::shuffle(order.begin(), order.end(), random);
   for (const std::size_t g : order) {
     ASSERT_OK_AND_ASSIGN(const ColumnBatch batch, reader->ReadGroup(g));
     ASSERT_EQ(batch.columns.size(), columns_.size());
@@ -396,13 +325,12 @@ TEST_P(RandomShardTest, OpensToWhatWasSealed) {
       ASSERT_EQ(CellsOf(batch.columns[c]), groups[g][c]) << "group " << g << " column " << c;
     }
   }
-  ASSERT_OK_AND_ASSIGN(ShardFile file, ShardFile::Open(Env::Posix(), path(), Manifest(), shard_));
-  EXPECT_OK(file.VerifyTags());
+  EXPECT_OK(VerifySegments());
 
-  // And one flipped bit anywhere is noticed, unless it lies in a segment that
-  // holds padding alone, which these small streams do not have.
+  // And one flipped bit anywhere before the leaves is noticed, unless it lies in
+  // a segment that holds padding alone, which these small streams do not have.
   std::string bytes = ReadAll(path());
-  const std::size_t bit = Below(bytes.size() * 8);
+  const std::size_t bit = random() % (LeavesBegin() * 8);
   bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
   WriteAll(path(), bytes);
   EXPECT_THAT(ReadEverything(), StatusIs(absl::StatusCode::kDataLoss)) << "bit " << bit;
@@ -421,7 +349,7 @@ TEST_F(ShardTest, OpensLargeColumnsAcrossSegments) {
     groups.push_back({Cell{value}});
     builders.emplace_back().push_back(BuilderOf(columns_[0], groups.back()));
   }
-  std::vector<std::vector<ColumnBuilder>*> pointers;
+  std::vector<const std::vector<ColumnBuilder>*> pointers;
   for (auto& group : builders) pointers.push_back(&group);
   Seal(pointers);
   ASSERT_OK_AND_ASSIGN(auto reader, OpenShard());
@@ -429,6 +357,14 @@ TEST_F(ShardTest, OpensLargeColumnsAcrossSegments) {
     ASSERT_OK_AND_ASSIGN(const ColumnBatch batch, reader->ReadGroup(g));
     EXPECT_EQ(CellsOf(batch.columns[0]), groups[g]);
   }
+
+  EXPECT_OK(VerifySegments());
+  std::string bytes = ReadAll(path());
+  const std::size_t header = *HeaderSectionBytes(AsBytes(bytes.substr(0, kHeaderPrefixBytes)));
+  bytes[header + crypto::kStreamHeaderBytes + 3 * 65536 + 30'000] ^= 1;
+  WriteAll(path(), bytes);
+  EXPECT_THAT(VerifySegments(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("column blob: segment 3 is")));
 }
 
 // A file that counts how much of it is read.
@@ -487,7 +423,7 @@ TEST_F(ShardTest, ReadsOnlyTheSegmentsOfTheChunkAskedFor) {
               {.id = "2", .name = "b", .type = ValueType::kBytes, .repeated = false}};
   std::mt19937_64 random(2);
   std::vector<std::vector<ColumnBuilder>> builders(30);
-  std::vector<std::vector<ColumnBuilder>*> pointers;
+  std::vector<const std::vector<ColumnBuilder>*> pointers;
   for (auto& group : builders) {
     for (const ColumnSpec& column : columns_) {
       std::string value(100'000, '\0');
