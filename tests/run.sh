@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds Sealtrain and passes all its tests, on a fresh Debian 12 machine: format,
-# the rooms that parse what others wrote under AddressSanitizer and
-# UndefinedBehaviorSanitizer, then the normal build with everything.
+# the fuzzers, what is concurrent under ThreadSanitizer, everything under
+# AddressSanitizer and UndefinedBehaviorSanitizer, then the normal build, whose
+# summary comes last.
 #
 # usage: tests/run.sh [--quick]     --quick: only the normal build and its tests
 set -euo pipefail
@@ -9,18 +10,25 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 quick=${1:-}
 jobs=$(nproc)
-sanitized=(base_test crypto_test sealed_stream_test crypto_vectors_test audit_test audit_crash_test
-           audit_cli_test policy_test policy_oracle_test policy_corpus_test schema_corpus_test)
+fuzz_seconds=4
+# What is concurrent: a test program and which of its tests.
+concurrent=(audit_test='*' crypto_test='*Thread*' sealed_stream_test='SegmentOpener.*'
+            custody_test='RecordBeforeRelease.*' pipeline_ingestion_test='*Race*'
+            pipeline_dataset_reader_test='*')
+# The programs and the examples are run by the normal build only: what they do is
+# in the rooms, and instrumented they take too long.
+normal_only='e2e|slow'
 
 # Lets another checkout on this machine use what this one has compiled.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 
 say() { printf '\n== %s [%s s]\n' "$*" "$SECONDS"; }
 
+# build PRESET TARGET...
 build() {
   cmake --preset "$1" -DSEALTRAIN_WERROR=ON >"build/configure-$1.log" 2>&1 ||
     { cat "build/configure-$1.log"; exit 1; }
-  cmake --build --preset "$1" --parallel "$jobs" "${@:2}" >"build/build-$1.log" 2>&1 ||
+  cmake --build --preset "$1" --parallel "$jobs" --target "${@:2}" >"build/build-$1.log" 2>&1 ||
     { grep -E -A 12 'error|warning|FAILED' "build/build-$1.log" | head -n 120; exit 1; }
 }
 
@@ -32,15 +40,27 @@ say "Format"
 git ls-files '*.cc' '*.h' | xargs clang-format-14 --dry-run -Werror
 
 if [ "$quick" != --quick ]; then
-  say "AddressSanitizer and UndefinedBehaviorSanitizer"
-  build asan --target "${sanitized[@]}"
-  for test in "${sanitized[@]}"; do
-    echo "$test"
-    "build/asan/bin/$test" >"build/$test-asan.log" 2>&1 || { tail -n 80 "build/$test-asan.log"; exit 1; }
+  say "Fuzzers"
+  build fuzz all
+  tests/fuzz/run.sh build/fuzz "$fuzz_seconds"
+
+  say "ThreadSanitizer"
+  build tsan "${concurrent[@]%%=*}"
+  for entry in "${concurrent[@]}"; do
+    test=${entry%%=*}
+    echo "$test ${entry#*=}"
+    "build/tsan/bin/$test" --gtest_filter="${entry#*=}" >"build/$test-tsan.log" 2>&1 ||
+      { tail -n 80 "build/$test-tsan.log"; exit 1; }
   done
+
+  say "AddressSanitizer and UndefinedBehaviorSanitizer"
+  build asan all
+  ctest --preset asan --parallel "$jobs" --label-exclude "$normal_only" >build/test-asan.log 2>&1 ||
+    { tail -n 120 build/test-asan.log; exit 1; }
+  tail -n 3 build/test-asan.log
 fi
 
 say "Normal build"
-build release
+build release all
 say "Normal tests"
 ctest --preset release --parallel "$jobs"

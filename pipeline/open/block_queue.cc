@@ -21,18 +21,18 @@ BlockQueue::BlockQueue(const ReadPlan& plan, const ShardOpener& open, BlockPlace
 
 BlockQueue::~BlockQueue() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stop_ = true;
   }
   for (std::thread& thread : threads_) thread.join();
 }
 
 absl::StatusOr<std::optional<BlockPlace>> BlockQueue::Next(RowBlock& block) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   spare_.push_back(std::move(block));
   while (true) {
     if (threads_.empty() && MayClaim()) ReadOne(readers_.front());
-    mutex_.Await(absl::Condition(this, &BlockQueue::HasAnswer));
+    mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return HasAnswer(); });
     if (ahead_.empty()) return std::nullopt;
     Ahead ahead = std::move(ahead_.front());
     ahead_.pop_front();
@@ -44,9 +44,9 @@ absl::StatusOr<std::optional<BlockPlace>> BlockQueue::Next(RowBlock& block) {
 }
 
 void BlockQueue::Work(BlockReader& reader) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   while (true) {
-    mutex_.Await(absl::Condition(this, &BlockQueue::HasWork));
+    mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return HasWork(); });
     if (stop_) return;
     ReadOne(reader);
   }

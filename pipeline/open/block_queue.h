@@ -12,7 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "sealtrain/base/mutex.h"
 #include "sealtrain/pipeline/open/block_reader.h"
 #include "sealtrain/pipeline/row_block.h"
 
@@ -67,7 +67,7 @@ class BlockQueue {
 
   const ReadPlan& plan_;
   const std::size_t limit_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   BlockPlace next_ ABSL_GUARDED_BY(mutex_);  // to be claimed
   // Of the part of next_, once it was opened.
   std::optional<std::uint64_t> blocks_ ABSL_GUARDED_BY(mutex_);

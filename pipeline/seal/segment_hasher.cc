@@ -15,7 +15,7 @@ constexpr std::size_t kWorthAThread = 16;
 
 SegmentHasher::~SegmentHasher() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stop_ = true;
     tasks_.clear();
   }
@@ -23,7 +23,7 @@ SegmentHasher::~SegmentHasher() {
 }
 
 void SegmentHasher::Add(ByteSpan piece, Digest& leaf) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   tasks_.push_back({piece, &leaf});
   if (helper_.joinable() || tasks_.size() < kWorthAThread) return;
   try {
@@ -34,15 +34,15 @@ void SegmentHasher::Add(ByteSpan piece, Digest& leaf) {
 }
 
 void SegmentHasher::Wait() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   while (!tasks_.empty()) HashOne();
-  mutex_.Await(absl::Condition(this, &SegmentHasher::IsDone));
+  mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return IsDone(); });
 }
 
 void SegmentHasher::Help() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   while (true) {
-    mutex_.Await(absl::Condition(this, &SegmentHasher::MayGoOn));
+    mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return MayGoOn(); });
     if (stop_) return;
     HashOne();
   }

@@ -7,8 +7,8 @@
 #include <deque>
 #include <thread>
 
-#include "absl/synchronization/mutex.h"
 #include "sealtrain/base/bytes.h"
+#include "sealtrain/base/mutex.h"
 
 namespace sealtrain::pipeline {
 
@@ -37,7 +37,7 @@ class SegmentHasher {
   bool MayGoOn() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stop_ || !tasks_.empty(); }
   bool IsDone() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return tasks_.empty() && busy_ == 0; }
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   std::size_t busy_ ABSL_GUARDED_BY(mutex_) = 0;  // pieces being hashed
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;

@@ -48,6 +48,7 @@ static_assert(IsWellKept<Dek>());
 static_assert(IsWellKept<Kek>());
 static_assert(IsWellKept<ClassKey>());
 static_assert(IsWellKept<MacKey>());
+static_assert(IsWellKept<TokenKey>());
 // Nobody but its friends can make the KeyAccess that bytes() asks for: not from
 // nothing, not from braces, not from another, not from other bytes.
 static_assert(!std::is_default_constructible_v<KeyAccess> && !std::is_aggregate_v<KeyAccess>);
@@ -67,7 +68,7 @@ struct Distinct {
   // Each key is made from and assigned from itself alone.
   static constexpr bool value = ((kAcceptedBy<Keys> == 2) && ...);
 };
-static_assert(Distinct<Dek, Kek, ClassKey, MacKey>::value);
+static_assert(Distinct<Dek, Kek, ClassKey, MacKey, TokenKey>::value);
 
 template <class T>
 concept GivesSeedToAnyone = requires(const T& key) {
