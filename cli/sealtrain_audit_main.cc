@@ -1,11 +1,13 @@
 // sealtrain-audit: reads and verifies audit logs from their published files. It
 // links the audit room alone, so it can hold no data key.
 #include <iostream>
+#include <optional>
 
 #include "sealtrain/base/exit_code.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/audit_format.h"
+#include "sealtrain/cli/command_line.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -31,11 +33,7 @@ int Run(int argc, char** argv) {
   context.AddGlobalOptions(app);
   AddQueryCommands(app, context);
   AddVerifyCommands(app, context);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
-  }
+  if (const std::optional<int> end = ParseCommandLine(app, argc, argv)) return *end;
   const absl::Status status = context.run();
   if (!status.ok()) {
     std::cerr << "sealtrain-audit: " << Printable(std::string(status.message())) << "\n";

@@ -2,8 +2,10 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <optional>
 
 #include "sealtrain/base/lockdown.h"
+#include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 
 namespace sealtrain::cli {
@@ -34,12 +36,7 @@ int Main(int argc, char** argv) {
   AddPolicyCommands(app, context);
   AddTrainingCommands(app, context);
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    // CLI11 prints help and version itself, with exit code 0.
-    return app.exit(error) == 0 ? kOk : kUsage;
-  }
+  if (const std::optional<int> end = ParseCommandLine(app, argc, argv)) return *end;
   CatchStopSignals();
   // Every command may come to hold keys or records; custody measures this.
   absl::Status status = LockDown();

@@ -641,7 +641,8 @@ class Interface(World):
 
     def test_usage_errors_exit_2(self):
         self.sealtrain(expect=USAGE)
-        self.sealtrain("frobnicate", expect=USAGE)
+        for words in (["frobnicate"], ["dataset", "frobnicate"], ["dataset", "list", "frobnicate"]):
+            self.assertIn("frobnicate", self.fails("sealtrain", words, USAGE))
         self.sealtrain("ingest", "notes", expect=USAGE)
         self.audit("frobnicate", expect=USAGE)
 
