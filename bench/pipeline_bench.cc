@@ -65,10 +65,10 @@ struct Shape {
 };
 // 256 MiB each: a table, in row groups as `sealtrain ingest` makes them and in
 // small ones, and samples.
-constexpr Shape kTable = {.columns = 16, .width = 1, .rows = 65536, .groups = 16, .shards = 4};
+constexpr Shape kTable = {.columns = 16, .width = 1, .rows = 65536, .groups = 32, .shards = 2};
 constexpr Shape kSmallGroups = {
-    .columns = 16, .width = 1, .rows = 4096, .groups = 256, .shards = 4};
-constexpr Shape kSamples = {.columns = 1, .width = 784, .rows = 2675, .groups = 8, .shards = 4};
+    .columns = 16, .width = 1, .rows = 4096, .groups = 512, .shards = 2};
+constexpr Shape kSamples = {.columns = 1, .width = 784, .rows = 2675, .groups = 16, .shards = 2};
 
 crypto::Dek KeyOf(std::uint8_t byte) {
   return Take(
@@ -342,7 +342,7 @@ BENCHMARK(BM_VerifySegments)->Unit(benchmark::kMillisecond);
 
 // --- sealing --------------------------------------------------------------------
 
-// Arrays in memory to one shard of 64 MiB. Arguments: 0 into the page cache, 1
+// Arrays in memory to one shard of 128 MiB. Arguments: 0 into the page cache, 1
 // until it is on the disk.
 void BM_SealToFile(benchmark::State& state) {
   const TempDir folder;

@@ -46,7 +46,7 @@ absl::StatusOr<std::optional<BlockPlace>> BlockQueue::Next(RowBlock& block) {
 void BlockQueue::Work(BlockReader& reader) {
   MutexLock lock(&mutex_);
   while (true) {
-    mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return HasWork(); });
+    mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || MayClaim(); });
     if (stop_) return;
     ReadOne(reader);
   }

@@ -59,7 +59,6 @@ class BlockQueue {
   bool MayClaim() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return !stop_ && !opening_ && next_.part < plan_.parts.size() && ahead_.size() < limit_;
   }
-  bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stop_ || MayClaim(); }
   // The first place that is claimed is read, or there will be none.
   bool HasAnswer() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return ahead_.empty() ? !MayClaim() : ahead_.front().done;

@@ -18,12 +18,15 @@ namespace {
 // Where each column begins in a batch's memory: vector registers load from
 // there, and no two threads' columns share a cache line.
 constexpr std::uint64_t kColumnAlignment = 64;
+// What a stream's reader needs. One piece of secret memory serves all streams of
+// a shard: each piece costs several system calls.
+const std::size_t kSegmentSpace = kStream.plaintext_bytes();
 
 std::uint64_t SpaceFor(const Chunk& chunk) {
   return (chunk.raw_bytes() + kColumnAlignment - 1) / kColumnAlignment * kColumnAlignment;
 }
 
-struct OpenColumn {
+struct OpenedColumn {
   std::string name;
   const ColumnIndex* index;
   StreamReader stream;
@@ -31,9 +34,11 @@ struct OpenColumn {
 };
 
 absl::StatusOr<ShardIndex> ReadIndex(const ShardFile& file, const crypto::Dek& key) {
-  ST_ASSIGN_OR_RETURN(StreamReader stream,
-                      StreamReader::Open(file.file(), file.index_begin(), file.index_bytes(), key,
-                                         ShardStreamAad(file.header_section(), kIndexLabel)));
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes space, crypto::SecretBytes::Allocate(kSegmentSpace));
+  ST_ASSIGN_OR_RETURN(
+      StreamReader stream,
+      StreamReader::Open(file.file(), file.index_begin(), file.index_bytes(), key,
+                         ShardStreamAad(file.header_section(), kIndexLabel), space.mutable_span()));
   ST_ASSIGN_OR_RETURN(crypto::SecretBytes plaintext,
                       crypto::SecretBytes::Allocate(stream.plaintext_bytes()));
   ST_RETURN_IF_ERROR(stream.ReadAt(0, plaintext.mutable_span()));
@@ -53,7 +58,19 @@ class ShardReaderImpl final : public ShardReader {
     }
   }
 
-  absl::Status OpenColumnStream(const ColumnSpec& spec, const custody::ShardKeys& keys) {
+  absl::Status OpenColumns(const std::vector<ColumnSpec>& columns, const custody::ShardKeys& keys) {
+    ST_ASSIGN_OR_RETURN(space_, crypto::SecretBytes::Allocate(columns.size() * kSegmentSpace));
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const MutableByteSpan space = space_.mutable_span().subspan(i * kSegmentSpace, kSegmentSpace);
+      if (absl::Status s = OpenColumn(columns[i], keys, space); !s.ok()) {
+        return At(absl::StrCat("column ", columns[i].name), s);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenColumn(const ColumnSpec& spec, const custody::ShardKeys& keys,
+                          MutableByteSpan space) {
     std::uint64_t offset = file_.streams_begin();
     for (const ColumnIndex& column : index_.column()) {
       if (column.id() != spec.id) {
@@ -66,10 +83,11 @@ class ShardReaderImpl final : public ShardReader {
       }
       const crypto::Dek* const key = keys.Find(spec.id);
       if (key == nullptr) return absl::PermissionDeniedError("its key was not released");
-      ST_ASSIGN_OR_RETURN(StreamReader stream,
-                          StreamReader::Open(file_.file(), offset, column.stream_bytes(), *key,
-                                             ShardStreamAad(file_.header_section(), spec.id)));
-      OpenColumn& open = columns_.emplace_back(OpenColumn{
+      ST_ASSIGN_OR_RETURN(
+          StreamReader stream,
+          StreamReader::Open(file_.file(), offset, column.stream_bytes(), *key,
+                             ShardStreamAad(file_.header_section(), spec.id), space));
+      OpenedColumn& open = columns_.emplace_back(OpenedColumn{
           .name = spec.name, .index = &column, .stream = std::move(stream), .chunk_begin = {}});
       std::uint64_t begin = 0;
       for (const Chunk& chunk : column.chunk()) {
@@ -90,7 +108,7 @@ class ShardReaderImpl final : public ShardReader {
   }
   std::uint64_t group_bytes(std::size_t group) const override {
     std::uint64_t bytes = 0;
-    for (const OpenColumn& column : columns_) {
+    for (const OpenedColumn& column : columns_) {
       bytes += SpaceFor(column.index->chunk(static_cast<int>(group)));
     }
     return bytes;
@@ -107,7 +125,7 @@ class ShardReaderImpl final : public ShardReader {
       ST_ASSIGN_OR_RETURN(batch.memory, crypto::SecretBytes::Allocate(bytes));
     }
     MutableByteSpan space = batch.memory.mutable_span();
-    for (OpenColumn& column : columns_) {
+    for (OpenedColumn& column : columns_) {
       const Chunk& chunk = column.index->chunk(static_cast<int>(group));
       absl::StatusOr<ColumnView> view =
           ReadChunk(column, group, batch.rows, space.first(chunk.raw_bytes()));
@@ -119,7 +137,7 @@ class ShardReaderImpl final : public ShardReader {
   }
 
  private:
-  absl::StatusOr<ColumnView> ReadChunk(OpenColumn& column, std::size_t group, std::uint64_t rows,
+  absl::StatusOr<ColumnView> ReadChunk(OpenedColumn& column, std::size_t group, std::uint64_t rows,
                                        MutableByteSpan raw) {
     const Chunk& chunk = column.index->chunk(static_cast<int>(group));
     const std::uint64_t begin = column.chunk_begin[group];
@@ -144,7 +162,8 @@ class ShardReaderImpl final : public ShardReader {
   ChunkDecompressor decompressor_;
   SecretBuffer frame_;  // of the chunk at hand, if it is compressed
   std::vector<std::uint64_t> first_rows_;
-  std::vector<OpenColumn> columns_;
+  crypto::SecretBytes space_;  // of the streams of columns_
+  std::vector<OpenedColumn> columns_;
 };
 
 }  // namespace
@@ -155,11 +174,7 @@ absl::StatusOr<std::unique_ptr<ShardReader>> ShardReader::Open(
   ST_ASSIGN_OR_RETURN(ChunkDecompressor decompressor, ChunkDecompressor::Create());
   auto reader =
       std::make_unique<ShardReaderImpl>(std::move(file), std::move(index), std::move(decompressor));
-  for (const ColumnSpec& column : columns) {
-    if (absl::Status s = reader->OpenColumnStream(column, keys); !s.ok()) {
-      return At(absl::StrCat("column ", column.name), s);
-    }
-  }
+  ST_RETURN_IF_ERROR(reader->OpenColumns(columns, keys));
   return reader;
 }
 

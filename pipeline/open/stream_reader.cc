@@ -11,16 +11,13 @@
 namespace sealtrain::pipeline {
 absl::StatusOr<StreamReader> StreamReader::Open(const RandomAccessFile& file, std::uint64_t offset,
                                                 std::uint64_t bytes, const crypto::Dek& key,
-                                                ByteSpan aad) {
+                                                ByteSpan aad, MutableByteSpan space) {
   ST_ASSIGN_OR_RETURN(const std::uint64_t plaintext_bytes, crypto::OpenedSize(bytes, kStream));
   std::array<std::uint8_t, crypto::kStreamHeaderBytes> header;
   ST_RETURN_IF_ERROR(file.ReadAt(offset, absl::MakeSpan(header)));
   ST_ASSIGN_OR_RETURN(crypto::SegmentOpener opener,
                       crypto::SegmentOpener::Create(key, aad, header, bytes, kStream));
-  ST_ASSIGN_OR_RETURN(crypto::SecretBytes shared,
-                      crypto::SecretBytes::Allocate(
-                          std::min<std::uint64_t>(plaintext_bytes, kStream.plaintext_bytes())));
-  StreamReader reader(file, offset, std::move(opener), std::move(shared));
+  StreamReader reader(file, offset, std::move(opener), space);
   reader.plaintext_bytes_ = plaintext_bytes;
   return reader;
 }
@@ -49,11 +46,11 @@ absl::Status StreamReader::Fill(std::uint64_t position, MutableByteSpan out) {
     }
     if (shared_segment_ != segment) {
       shared_segment_.reset();
-      ST_RETURN_IF_ERROR(OpenSegment(segment, shared_.mutable_span().first(available)));
+      ST_RETURN_IF_ERROR(OpenSegment(segment, shared_.first(available)));
       shared_segment_ = segment;
     }
     const std::size_t n = std::min(out.size(), available - skip);
-    std::memcpy(out.data(), shared_.span().data() + skip, n);
+    std::memcpy(out.data(), shared_.data() + skip, n);
     position += n;
     out.remove_prefix(n);
   }

@@ -11,7 +11,6 @@
 #include "sealtrain/base/env.h"
 #include "sealtrain/crypto/key.h"
 #include "sealtrain/crypto/sealed_stream.h"
-#include "sealtrain/crypto/secret_bytes.h"
 
 namespace sealtrain::pipeline {
 
@@ -21,10 +20,12 @@ class StreamReader {
  public:
   // The stream takes [offset, offset + bytes) of `file`, which must outlive the
   // reader; `bytes` comes from an authenticated source. `key` need not outlive
-  // the reader. DataLoss: wrong key, or not such a stream.
+  // the reader. `space`, secret memory for the reader alone, has room for the
+  // plaintext of a segment and must outlive the reader. DataLoss: wrong key, or
+  // not such a stream.
   static absl::StatusOr<StreamReader> Open(const RandomAccessFile& file, std::uint64_t offset,
                                            std::uint64_t bytes, const crypto::Dek& key,
-                                           ByteSpan aad);
+                                           ByteSpan aad, MutableByteSpan space);
 
   std::uint64_t plaintext_bytes() const { return plaintext_bytes_; }
   // Fills `out` from `position` of the plaintext. DataLoss: a segment does not
@@ -33,8 +34,8 @@ class StreamReader {
 
  private:
   StreamReader(const RandomAccessFile& file, std::uint64_t offset, crypto::SegmentOpener opener,
-               crypto::SecretBytes shared)
-      : file_(&file), offset_(offset), opener_(std::move(opener)), shared_(std::move(shared)) {}
+               MutableByteSpan space)
+      : file_(&file), offset_(offset), opener_(std::move(opener)), shared_(space) {}
   absl::Status Fill(std::uint64_t position, MutableByteSpan out);
   absl::Status OpenSegment(std::uint64_t segment, MutableByteSpan out);
 
@@ -42,8 +43,8 @@ class StreamReader {
   std::uint64_t offset_;
   std::uint64_t plaintext_bytes_ = 0;
   crypto::SegmentOpener opener_;
-  Bytes ciphertext_;            // of one segment
-  crypto::SecretBytes shared_;  // plaintext of segment shared_segment_
+  Bytes ciphertext_;        // of one segment
+  MutableByteSpan shared_;  // plaintext of segment shared_segment_
   std::optional<std::uint64_t> shared_segment_;
 };
 

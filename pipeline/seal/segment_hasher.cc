@@ -36,13 +36,14 @@ void SegmentHasher::Add(ByteSpan piece, Digest& leaf) {
 void SegmentHasher::Wait() {
   MutexLock lock(&mutex_);
   while (!tasks_.empty()) HashOne();
-  mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return IsDone(); });
+  mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return busy_ == 0; });
 }
 
 void SegmentHasher::Help() {
   MutexLock lock(&mutex_);
   while (true) {
-    mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return MayGoOn(); });
+    mutex_.Await([this]()
+                     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || !tasks_.empty(); });
     if (stop_) return;
     HashOne();
   }

@@ -7,6 +7,7 @@
 #include <deque>
 #include <thread>
 
+#include "absl/base/thread_annotations.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/base/mutex.h"
 
@@ -34,8 +35,6 @@ class SegmentHasher {
   void Help();
   // Hashes the oldest piece, without the lock meanwhile.
   void HashOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool MayGoOn() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stop_ || !tasks_.empty(); }
-  bool IsDone() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return tasks_.empty() && busy_ == 0; }
 
   Mutex mutex_;
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
