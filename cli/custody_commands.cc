@@ -8,19 +8,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/hex.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -122,12 +121,10 @@ absl::Status RunLeaseList(Context& context) {
 }
 
 absl::Status RunLeaseRevoke(Context& context, const std::string& hex) {
-  const std::string bytes = absl::HexStringToBytes(hex);
   Id permit_id;
-  if (bytes.size() != permit_id.size() || HexEncode(AsBytes(bytes)) != hex) {
+  if (!ReadHex(hex, absl::MakeSpan(permit_id))) {
     return context.UsageError("a lease's id has 32 lower-case hex digits");
   }
-  std::copy(bytes.begin(), bytes.end(), permit_id.begin());
   ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
   ST_RETURN_IF_ERROR(custodian->RevokeLease(context.principal(), permit_id));
   context.Print({{"revoked", hex}}, absl::StrCat("Revoked ", hex, ".\n"));

@@ -15,6 +15,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/hex.h"
 #include "sealtrain/cli/progress.h"
 #include "sealtrain/cli/table.h"
 #include "sealtrain/pipeline/dataset.h"
@@ -233,14 +234,6 @@ struct VerifyArgs {
   std::string manifest_sha256;
   std::string custody_key;
 };
-
-// Reads lower-case hex digits for exactly all of `out`.
-bool ReadHex(const std::string& hex, MutableByteSpan out) {
-  const std::string bytes = absl::HexStringToBytes(hex);
-  if (bytes.size() != out.size() || HexEncode(AsBytes(bytes)) != hex) return false;
-  std::copy(bytes.begin(), bytes.end(), out.begin());
-  return true;
-}
 
 absl::StatusOr<pipeline::DatasetReport> Verify(Context& context, const VerifyArgs& args) {
   ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
