@@ -14,7 +14,7 @@ file(MAKE_DIRECTORY ${SEALTRAIN_GENERATED_DIR})
 # neighbours use as well. What this hides, a missing include, the dev preset shows.
 function(sealtrain_batched target)
   if(SEALTRAIN_BATCHED)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     # In a batch no file is the main one.
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   endif()

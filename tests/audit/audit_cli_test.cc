@@ -23,8 +23,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-
 TEST(ParseTime, TakesRfc3339AndAges) {
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   EXPECT_EQ(*ParseTime("2026-11-23T01:28:01Z", now), absl::FromUnixSeconds(1'795'397'281));

@@ -21,8 +21,6 @@ using ::sealtrain::testing::StatusIs;
 using ::sealtrain::testing::TempDir;
 using ::testing::HasSubstr;
 
-Env& env = Env::Posix();
-
 class AuditLogTest : public ::testing::Test {
  protected:
   TempDir dir_;

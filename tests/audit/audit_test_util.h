@@ -23,6 +23,11 @@
 
 namespace sealtrain::audit {
 
+inline constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
+inline constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+inline Env& env = Env::Posix();
+
 inline constexpr char kTestOrigin[] = "example.org/sealtrain/audit";
 
 // The key whose seed is 32 times `seed`.
@@ -52,9 +57,9 @@ inline Event TestEvent(std::uint64_t n) {
   return event;
 }
 
-inline absl::StatusOr<std::unique_ptr<AuditLog>> OpenTestLog(Env& env,
+inline absl::StatusOr<std::unique_ptr<AuditLog>> OpenTestLog(Env& environment,
                                                              const std::string& directory) {
-  return AuditLog::Open(env, TestOptions(directory), TestKey());
+  return AuditLog::Open(environment, TestOptions(directory), TestKey());
 }
 
 // A log with TestEvent(0) to TestEvent(size - 1), closed.
@@ -67,7 +72,6 @@ inline void MakeLog(const std::string& directory, std::uint64_t size) {
 
 // The same in a single commit: few files, quick to copy.
 inline void MakeLogAtOnce(const std::string& directory, std::uint64_t size) {
-  Env& env = Env::Posix();
   ASSERT_TRUE(AuditLog::Create(env, TestOptions(directory), TestKey()).ok());
   auto tree = TreeWriter::Load(env, directory,
                                {.origin = kTestOrigin, .size = 0, .root = crypto::Sha256({})});

@@ -12,7 +12,6 @@ namespace {
 
 using ::sealtrain::testing::StatusIs;
 
-constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
 constexpr char kRoot[] = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=";
 
 Checkpoint Sample() {

@@ -11,9 +11,6 @@ namespace {
 
 using ::sealtrain::testing::StatusIs;
 
-constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-
 TEST(EncodeEvent, FillsInWhatIsUnset) {
   Event event;
   event.set_type(LOG_STARTED);

@@ -19,8 +19,6 @@ using ::sealtrain::testing::StatusIs;
 using ::sealtrain::testing::TempDir;
 using ::testing::HasSubstr;
 
-Env& env = Env::Posix();
-
 class LogReaderTest : public ::testing::Test {
  protected:
   // Publishes these entries under one signed checkpoint, without the

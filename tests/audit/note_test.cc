@@ -14,9 +14,6 @@ namespace {
 using ::sealtrain::testing::StatusIs;
 using ::testing::HasSubstr;
 
-constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-
 // The example of C2SP signed-note and of Go's sumdb/note.
 constexpr char kPeterVkey[] = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
 constexpr char kPeterNote[] =

@@ -14,7 +14,6 @@ namespace {
 
 using ::sealtrain::testing::StatusIs;
 
-constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
 constexpr std::uint64_t kMaxSize = 70;
 
 std::string EntryText(std::uint64_t n) { return absl::StrCat("entry ", n); }

@@ -19,8 +19,6 @@ using ::sealtrain::testing::StatusIs;
 using ::sealtrain::testing::TempDir;
 using ::testing::HasSubstr;
 
-constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
-
 class TamperTest : public ::testing::Test {
  protected:
   std::string Path(absl::string_view name) { return JoinPath(log_dir_, name); }

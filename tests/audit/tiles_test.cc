@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/tree_edge.h"
 #include "sealtrain/crypto/hash.h"
+#include "sealtrain/tests/audit/audit_test_util.h"
 #include "sealtrain/tests/util/status_matchers.h"
 
 namespace sealtrain::audit {
@@ -14,9 +15,7 @@ namespace {
 
 using ::sealtrain::testing::StatusIs;
 
-constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
-
-Digest Leaf(std::uint64_t n) { return crypto::MerkleLeafHash(AsBytes(absl::StrCat(n))); }
+Digest NumberLeaf(std::uint64_t n) { return crypto::MerkleLeafHash(AsBytes(absl::StrCat(n))); }
 
 TEST(TilePath, FollowsTheSpecification) {
   EXPECT_EQ(TilePath({.level = 0, .index = 0}), "tile/0/000");
@@ -41,13 +40,13 @@ TEST(TileWidth, FollowsTheSpecification) {
 }
 
 TEST(Tile, RoundTrips) {
-  const std::vector<Digest> hashes = {Leaf(0), Leaf(1), Leaf(2)};
+  const std::vector<Digest> hashes = {NumberLeaf(0), NumberLeaf(1), NumberLeaf(2)};
   ASSERT_OK_AND_ASSIGN(const auto parsed, ParseTile(EncodeTile(hashes), 3));
   EXPECT_EQ(parsed, hashes);
 }
 
 TEST(Tile, RejectsAnotherWidth) {
-  const Bytes bytes = EncodeTile(std::vector<Digest>{Leaf(0), Leaf(1)});
+  const Bytes bytes = EncodeTile(std::vector<Digest>{NumberLeaf(0), NumberLeaf(1)});
   EXPECT_THAT(ParseTile(bytes, 1), StatusIs(kDataLoss));
   EXPECT_THAT(ParseTile(bytes, 3), StatusIs(kDataLoss));
   EXPECT_THAT(ParseTile(ByteSpan(bytes).first(63), 2), StatusIs(kDataLoss));
@@ -78,7 +77,7 @@ TEST(BundleBytes, RejectTruncationAndAnotherNumber) {
 // The tree's definition, RFC 6962 section 2.1.
 Digest NaiveRoot(std::uint64_t begin, std::uint64_t end) {
   if (begin == end) return crypto::Sha256({});
-  if (end - begin == 1) return Leaf(begin);
+  if (end - begin == 1) return NumberLeaf(begin);
   std::uint64_t split = 1;
   while (2 * split < end - begin) split *= 2;
   return crypto::MerkleNodeHash(NaiveRoot(begin, begin + split), NaiveRoot(begin + split, end));
@@ -88,7 +87,7 @@ TEST(TreeEdge, HasTheRootOfTheDefinition) {
   TreeEdge edge;
   EXPECT_EQ(edge.Root(), crypto::Sha256({}));
   for (std::uint64_t n = 0; n < 600; ++n) {
-    edge.Append(Leaf(n), [](const TileId&, absl::Span<const Digest>) {});
+    edge.Append(NumberLeaf(n), [](const TileId&, absl::Span<const Digest>) {});
     ASSERT_EQ(edge.size(), n + 1);
     ASSERT_EQ(edge.Root(), NaiveRoot(0, n + 1)) << n;
   }
@@ -99,16 +98,16 @@ TEST(TreeEdge, HandsOutEachFullTileOnceAndKeepsThePartialOnes) {
   TreeEdge edge;
   crypto::MerkleAccumulator expected;
   for (std::uint64_t n = 0; n < 70'000; ++n) {
-    edge.Append(Leaf(n), [&](const TileId& tile, absl::Span<const Digest> hashes) {
+    edge.Append(NumberLeaf(n), [&](const TileId& tile, absl::Span<const Digest> hashes) {
       EXPECT_EQ(hashes.size(), kTileWidth);
       EXPECT_TRUE(
           full.emplace(TilePath(tile), std::vector<Digest>(hashes.begin(), hashes.end())).second);
     });
-    expected.Append(Leaf(n));
+    expected.Append(NumberLeaf(n));
   }
   EXPECT_EQ(full.size(), 273u + 1u);
   EXPECT_EQ(edge.Root(), expected.Root());
-  EXPECT_EQ(full["tile/0/272"][255], Leaf(69'887));
+  EXPECT_EQ(full["tile/0/272"][255], NumberLeaf(69'887));
   EXPECT_EQ(full["tile/1/000"][3], PerfectRoot(full["tile/0/003"]));
   EXPECT_EQ(edge.partial_tile(0).size(), 112u);
   EXPECT_EQ(edge.partial_tile(1).size(), 17u);
@@ -127,8 +126,8 @@ TEST(TreeEdge, GoesOnFromItsPartialTiles) {
     TreeEdge restored(tiles);
     ASSERT_EQ(restored.size(), edge.size());
     ASSERT_EQ(restored.Root(), edge.Root());
-    edge.Append(Leaf(n), ignore);
-    restored.Append(Leaf(n), ignore);
+    edge.Append(NumberLeaf(n), ignore);
+    restored.Append(NumberLeaf(n), ignore);
     ASSERT_EQ(restored.Root(), edge.Root()) << n;
   }
 }

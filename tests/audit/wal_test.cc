@@ -14,8 +14,6 @@ using ::sealtrain::testing::StatusIs;
 using ::sealtrain::testing::TempDir;
 using ::testing::HasSubstr;
 
-constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
-
 std::string NoteOfSize(std::uint64_t size, std::uint8_t key = 7) {
   return *SignCheckpoint({.origin = kTestOrigin, .size = size, .root = crypto::Sha256({})},
                          TestKey(key));

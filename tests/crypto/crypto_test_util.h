@@ -8,6 +8,7 @@
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
+#include <ostream>
 #include <random>
 #include <string>
 #include <utility>
@@ -19,6 +20,11 @@
 #include "sealtrain/crypto/secret_bytes.h"
 
 namespace sealtrain::crypto {
+
+template <class T>
+concept Streamable = requires(std::ostream& os, const T& value) {
+  os << value;
+};
 
 using Sizes = std::initializer_list<std::size_t>;  // for loops
 
@@ -50,6 +56,7 @@ constexpr StreamOptions TestSizes(std::uint32_t segment_bytes, std::uint32_t rot
   return {
       .segment_bytes = segment_bytes, .rotation_bits = rotation_bits, .known_answer_sizes = true};
 }
+inline constexpr StreamOptions kTiny = TestSizes(40);  // 8 plaintext bytes
 
 // Optional published vectors beside the checkout; tests that want them skip
 // where the folder is absent.

@@ -23,7 +23,7 @@ namespace {
 using testing::StatusIs;
 
 constexpr std::size_t kBlockBytes = 16;
-constexpr StreamOptions kOptions = TestSizes(64);  // 32 plaintext bytes: two blocks
+constexpr StreamOptions kTwoBlocks = TestSizes(64);  // 32 plaintext bytes: two blocks
 
 // An element of the field of GHASH (NIST SP 800-38D, section 6.3): bit 0 of the
 // block is the highest of `high`.
@@ -109,7 +109,7 @@ struct Derived {
 
 class OneCiphertextUnderTwoKeys : public ::testing::Test {
  protected:
-  OneCiphertextUnderTwoKeys() : segment_(kOptions.segment_bytes) {
+  OneCiphertextUnderTwoKeys() : segment_(kTwoBlocks.segment_bytes) {
     const MutableByteSpan segment = absl::MakeSpan(segment_);
     PutBigEndian(segment.size(), 4, segment);  // says that it is the final one
     std::copy(nonce_.begin(), nonce_.end(), segment.begin() + 4);
@@ -157,11 +157,11 @@ TEST_F(OneCiphertextUnderTwoKeys, IsAuthenticForBareAesGcm) {
 TEST_F(OneCiphertextUnderTwoKeys, OpensAsASealedStreamUnderOneOfThemOnly) {
   const Bytes for_ada = Join({ada_.header, segment_});
   const Bytes for_bob = Join({bob_.header, segment_});
-  EXPECT_OK(OpenStream(KeyOf<Dek>(1), aad_, for_ada, kOptions));
-  EXPECT_OK(OpenStream(KeyOf<Dek>(2), aad_, for_bob, kOptions));
-  EXPECT_THAT(OpenStream(KeyOf<Dek>(2), aad_, for_ada, kOptions),
+  EXPECT_OK(OpenStream(KeyOf<Dek>(1), aad_, for_ada, kTwoBlocks));
+  EXPECT_OK(OpenStream(KeyOf<Dek>(2), aad_, for_bob, kTwoBlocks));
+  EXPECT_THAT(OpenStream(KeyOf<Dek>(2), aad_, for_ada, kTwoBlocks),
               StatusIs(absl::StatusCode::kDataLoss));
-  EXPECT_THAT(OpenStream(KeyOf<Dek>(1), aad_, for_bob, kOptions),
+  EXPECT_THAT(OpenStream(KeyOf<Dek>(1), aad_, for_bob, kTwoBlocks),
               StatusIs(absl::StatusCode::kDataLoss));
 }
 

@@ -18,10 +18,6 @@ namespace sealtrain::crypto {
 namespace {
 
 template <class T>
-concept Streamable = requires(std::ostream& os, const T& value) {
-  os << value;
-};
-template <class T>
 concept GivesBytesToAnyone = requires(const T& key) {
   key.bytes(KeyAccess());
 };

@@ -13,7 +13,6 @@ namespace {
 
 using testing::StatusIs;
 
-constexpr StreamOptions kTiny = TestSizes(40);  // 8 plaintext bytes
 constexpr char kMessage[] = "sealed stream: wrong key, wrong context or changed bytes";
 constexpr std::uint8_t kStale = 0xAA;  // what lies in a buffer before
 

@@ -20,8 +20,6 @@ namespace {
 
 using testing::StatusIs;
 
-constexpr StreamOptions kTiny = TestSizes(40);  // 8 plaintext bytes
-
 bool IsWiped(ByteSpan bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
 }

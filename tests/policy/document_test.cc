@@ -31,7 +31,7 @@ std::string Block(const std::string& document, const std::string& language) {
 
 TEST(PolicyDocument, HasAnExampleThatHolds) {
   const std::string document = Document();
-  testing::TempDir dir;
+  ::sealtrain::testing::TempDir dir;
   std::ofstream(dir.Join("stay.proto")) << Block(document, "proto");
   ASSERT_OK_AND_ASSIGN(const auto schema, Schema::FromProtoFile(dir.Join("stay.proto"), "Stay"));
   const std::string text = Block(document, "textproto");

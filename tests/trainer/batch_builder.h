@@ -2,6 +2,7 @@
 #ifndef SEALTRAIN_TESTS_TRAINER_BATCH_BUILDER_H_
 #define SEALTRAIN_TESTS_TRAINER_BATCH_BUILDER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -100,13 +101,17 @@ class BatchBuilder {
     return {reinterpret_cast<const std::uint32_t*>(bytes.data()), values.size()};
   }
   ByteSpan KeepBytes(const void* data, std::size_t size) {
-    batch_.memory.push_back(
-        crypto::SecretBytes::CopyFrom(ByteSpan(static_cast<const std::uint8_t*>(data), size))
-            .value());
-    return batch_.memory.back().span();
+    const MutableByteSpan place = batch_.memory.mutable_span().subspan(used_).first(size);
+    std::copy_n(static_cast<const std::uint8_t*>(data), size, place.begin());
+    used_ +=
+        (size + crypto::kSecretAlignment - 1) / crypto::kSecretAlignment * crypto::kSecretAlignment;
+    return place;
   }
 
-  pipeline::ColumnBatch batch_;
+  // Where everything is put, in turn: more than any test needs, or subspan() throws.
+  pipeline::ColumnBatch batch_ = {.columns = {},
+                                  .memory = crypto::SecretBytes::Allocate(1 << 20).value()};
+  std::size_t used_ = 0;
 };
 
 }  // namespace sealtrain::testing

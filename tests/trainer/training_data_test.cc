@@ -19,7 +19,7 @@ using ::sealtrain::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr char kFeature[] = "feature { numeric { column: \"x\" min: 0 max: 8 } }";
+constexpr char kOneFeature[] = "feature { numeric { column: \"x\" min: 0 max: 8 } }";
 
 TrainingPlan MakePlan(const std::string& unit) {
   const std::string privacy =
@@ -27,12 +27,12 @@ TrainingPlan MakePlan(const std::string& unit) {
                    : "privacy { unit: " + unit +
                          " clipping_norm: 1 epsilon: 3 delta: 1e-5 expected_batch: 4 }";
   return TrainingPlan::Create(
-             MakeSpec(kFeature,
+             MakeSpec(kOneFeature,
                       "optimizer { sgd {} steps: 1 learning_rate: 1 sampling_rate: 1 }" + privacy))
       .value();
 }
 
-std::shared_ptr<const policy::Schema> RowSchema() {
+std::shared_ptr<const policy::Schema> TwoColumns() {
   return MakeSchema(Field("double x", 1) + Field("optional bool spam", 2, "LABEL"));
 }
 
@@ -46,7 +46,7 @@ std::vector<std::vector<std::uint64_t>> UnitsOf(const TrainingData& data) {
 
 TEST(TrainingData, MakesEachRowAUnit) {
   const TrainingPlan plan = MakePlan("RECORD");
-  const auto schema = RowSchema();
+  const auto schema = TwoColumns();
   EXPECT_THAT(TrainingDataBuilder::Columns(plan, *schema), ElementsAre("x", "spam"));
   ASSERT_OK_AND_ASSIGN(TrainingDataBuilder builder, TrainingDataBuilder::Create(plan, *schema));
   ASSERT_OK(builder.Add(BatchBuilder().Double({2, 4}).Bool({true, false}).Build()));
@@ -61,7 +61,7 @@ TEST(TrainingData, MakesEachRowAUnit) {
 
 TEST(TrainingData, GathersTheRowsOfASubjectAcrossBatches) {
   const TrainingPlan plan = MakePlan("SUBJECT");
-  const auto schema = RowSchema();
+  const auto schema = TwoColumns();
   EXPECT_THAT(TrainingDataBuilder::Columns(plan, *schema), ElementsAre("x", "spam", "who"));
   ASSERT_OK_AND_ASSIGN(TrainingDataBuilder builder, TrainingDataBuilder::Create(plan, *schema));
   ASSERT_OK(builder.Add(BatchBuilder()
@@ -78,12 +78,12 @@ TEST(TrainingData, GathersTheRowsOfASubjectAcrossBatches) {
 }
 
 TEST(TrainingData, DoesNotOpenTheSubjectWithoutNeed) {
-  EXPECT_THAT(TrainingDataBuilder::Columns(MakePlan(""), *RowSchema()), ElementsAre("x", "spam"));
+  EXPECT_THAT(TrainingDataBuilder::Columns(MakePlan(""), *TwoColumns()), ElementsAre("x", "spam"));
 }
 
 TEST(TrainingData, RefusesAnUnknownLabelWithoutPrivacy) {
   ASSERT_OK_AND_ASSIGN(TrainingDataBuilder builder,
-                       TrainingDataBuilder::Create(MakePlan(""), *RowSchema()));
+                       TrainingDataBuilder::Create(MakePlan(""), *TwoColumns()));
   EXPECT_THAT(builder.Add(BatchBuilder().Double({1, 2}).Bool({true, std::nullopt}).Build(40)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("row 41")));
 }
@@ -92,7 +92,7 @@ TEST(TrainingData, PassesOverAnUnknownLabelInAPrivateRun) {
   for (const char* unit : {"RECORD", "SUBJECT"}) {
     const TrainingPlan plan = MakePlan(unit);
     ASSERT_OK_AND_ASSIGN(TrainingDataBuilder builder,
-                         TrainingDataBuilder::Create(plan, *RowSchema()));
+                         TrainingDataBuilder::Create(plan, *TwoColumns()));
     ASSERT_OK(builder.Add(BatchBuilder()
                               .Double({1, 2, 3})
                               .Bool({true, std::nullopt, false})
@@ -106,11 +106,11 @@ TEST(TrainingData, PassesOverAnUnknownLabelInAPrivateRun) {
 
 TEST(TrainingData, MayBeEmptyInAPrivateRunOnly) {
   ASSERT_OK_AND_ASSIGN(TrainingDataBuilder with,
-                       TrainingDataBuilder::Create(MakePlan("SUBJECT"), *RowSchema()));
+                       TrainingDataBuilder::Create(MakePlan("SUBJECT"), *TwoColumns()));
   ASSERT_OK_AND_ASSIGN(const TrainingData data, std::move(with).Finish());
   EXPECT_EQ(data.units(), 0u);
   ASSERT_OK_AND_ASSIGN(TrainingDataBuilder without,
-                       TrainingDataBuilder::Create(MakePlan(""), *RowSchema()));
+                       TrainingDataBuilder::Create(MakePlan(""), *TwoColumns()));
   EXPECT_THAT(std::move(without).Finish().status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no rows")));
 }
