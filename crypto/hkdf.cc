@@ -23,13 +23,24 @@ OSSL_PARAM OctetString(const char* name, ByteSpan bytes) {
       name, bytes.empty() ? &nothing : const_cast<std::uint8_t*>(bytes.data()), bytes.size());
 }
 
+int OpenSslMode(HkdfMode mode) {
+  switch (mode) {
+    case HkdfMode::kExtractOnly:
+      return EVP_KDF_HKDF_MODE_EXTRACT_ONLY;
+    case HkdfMode::kExpandOnly:
+      return EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+    case HkdfMode::kExtractAndExpand:
+      break;
+  }
+  return EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND;
+}
+
 absl::Status Derive(HkdfMode mode, const char* digest, ByteSpan key, ByteSpan salt, ByteSpan info,
                     MutableByteSpan out) {
   static EVP_KDF* const kdf = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
   const KdfContext context(kdf == nullptr ? nullptr : EVP_KDF_CTX_new(kdf));
   if (context == nullptr) return OpenSslError("HKDF");
-  int openssl_mode = mode == HkdfMode::kExpandOnly ? EVP_KDF_HKDF_MODE_EXPAND_ONLY
-                                                   : EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND;
+  int openssl_mode = OpenSslMode(mode);
   const OSSL_PARAM params[] = {
       OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &openssl_mode),
       OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, const_cast<char*>(digest), 0),

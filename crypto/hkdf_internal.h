@@ -7,11 +7,12 @@
 
 namespace sealtrain::crypto {
 
-enum class HkdfMode { kExtractAndExpand, kExpandOnly };
+enum class HkdfMode { kExtractAndExpand, kExtractOnly, kExpandOnly };
 
 // `digest` is OpenSSL's name of a hash. `key` is the input key material, or for
-// kExpandOnly the pseudorandom key, and then `salt` is empty. InvalidArgument: `info`
-// above 32 KiB. `out` is wiped on failure.
+// kExpandOnly the pseudorandom key, and then `salt` is empty; for kExtractOnly `info`
+// is empty and `out` has the size of the hash. InvalidArgument: `info` above 32 KiB.
+// `out` is wiped on failure.
 absl::Status RunHkdf(HkdfMode mode, const char* digest, ByteSpan key, ByteSpan salt, ByteSpan info,
                      MutableByteSpan out);
 

@@ -27,6 +27,9 @@ class KeyAccess {
   friend class KeyDerivation;
   friend class KeyWrap;
   friend class Mac;
+  friend class HpkeSealer;
+  friend class HpkeContext;
+  friend class TokenCipher;
 };
 
 template <class Tag>
@@ -63,6 +66,7 @@ using Dek = Key<struct DekTag>;            // seals one stream: one column of on
 using Kek = Key<struct KekTag>;            // wraps keys; the root key is one
 using ClassKey = Key<struct ClassKeyTag>;  // (data set, data class, key epoch); DEKs derive from it
 using MacKey = Key<struct MacKeyTag>;      // keyed pseudonyms and tags
+using TokenKey = Key<struct TokenKeyTag>;  // reversible tokens
 
 }  // namespace sealtrain::crypto
 

@@ -37,6 +37,7 @@ static_assert(IsWellKept<Dek>());
 static_assert(IsWellKept<Kek>());
 static_assert(IsWellKept<ClassKey>());
 static_assert(IsWellKept<MacKey>());
+static_assert(IsWellKept<TokenKey>());
 // Nobody but its friends can make the KeyAccess that bytes() asks for.
 static_assert(!std::is_default_constructible_v<KeyAccess> && !std::is_aggregate_v<KeyAccess>);
 
@@ -48,7 +49,7 @@ struct Distinct {
   // Each key is made from and assigned from itself alone.
   static constexpr bool value = ((kAcceptedBy<Keys> == 2) && ...);
 };
-static_assert(Distinct<Dek, Kek, ClassKey, MacKey>::value);
+static_assert(Distinct<Dek, Kek, ClassKey, MacKey, TokenKey>::value);
 
 static_assert(!std::is_copy_constructible_v<SigningKey> && !Streamable<SigningKey>);
 static_assert(!std::is_copy_constructible_v<StreamSealer>);

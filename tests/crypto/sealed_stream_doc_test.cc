@@ -4,42 +4,14 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "sealtrain/crypto/key_derivation.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/tests/crypto/crypto_test_util.h"
+#include "sealtrain/tests/crypto/worked_example.h"
 #include "sealtrain/tests/util/status_matchers.h"
 
 namespace sealtrain::crypto {
 namespace {
-
-// The "name = hex" lines of the worked example, each with its continuations.
-std::map<std::string, Bytes> ReadExample() {
-  const std::string document =
-      ReadText(std::string(SEALTRAIN_SOURCE_DIR) + "/docs/formats/sealed-stream.md");
-  std::map<std::string, std::string> hex;
-  bool in_block = false;
-  bool in_example = false;
-  std::string name;
-  for (const absl::string_view line : absl::StrSplit(document, '\n')) {
-    if (absl::StartsWith(line, "## ")) in_example = absl::StrContains(line, "Worked example");
-    if (absl::StartsWith(line, "```")) {
-      in_block = !in_block;
-    } else if (in_example && in_block) {
-      const std::size_t equals = line.find('=');
-      const bool has_name = equals != absl::string_view::npos;
-      if (has_name) name = std::string(absl::StripAsciiWhitespace(line.substr(0, equals)));
-      absl::StrAppend(&hex[name],
-                      absl::StripAsciiWhitespace(has_name ? line.substr(equals + 1) : line));
-    }
-  }
-  std::map<std::string, Bytes> example;
-  for (const auto& [key, value] : hex) example[key] = FromHex(value);
-  return example;
-}
 
 class WorkedExample : public ::testing::Test {
  protected:
@@ -54,7 +26,7 @@ class WorkedExample : public ::testing::Test {
     return id;
   }
 
-  const std::map<std::string, Bytes> example_ = ReadExample();
+  const std::map<std::string, Bytes> example_ = ReadWorkedExample("sealed-stream.md");
 };
 
 TEST_F(WorkedExample, OpensUnderTheDerivedColumnKey) {

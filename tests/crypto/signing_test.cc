@@ -1,6 +1,9 @@
 #include "sealtrain/crypto/signing.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
+#include <memory>
 
 #include "sealtrain/tests/crypto/crypto_test_util.h"
 #include "sealtrain/tests/util/status_matchers.h"
@@ -93,14 +96,71 @@ TEST(VerifySignature, RefusesEveryChange) {
               StatusIs(absl::StatusCode::kDataLoss));
 }
 
-// Under a small-order key, the identity point, the signature (R = identity, S = 0)
-// satisfies the bare equation for every message.
-TEST(VerifySignature, RefusesSmallOrderKeys) {
-  PublicKey identity{};
-  identity[0] = 1;
-  Signature signature{};
-  signature[0] = 1;
-  EXPECT_THAT(VerifySignature(identity, AsBytes("anything"), signature),
+// Every encoding of a point whose order divides eight: the eight canonical ones,
+// then those with a sign that zero does not have, then y = p and y = p + 1.
+constexpr const char* kSmallOrderPoints[] = {
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    "0100000000000000000000000000000000000000000000000000000000000080",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+};
+
+// What a verifier says that only looks at the equation of RFC 8032: OpenSSL's.
+bool LaxVerifierAccepts(const PublicKey& key, ByteSpan message, const Signature& signature) {
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> pkey(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()),
+      &EVP_PKEY_free);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        &EVP_MD_CTX_free);
+  return EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, pkey.get()) == 1 &&
+         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
+                          message.size()) == 1;
+}
+
+// Under a key of small order, R of small order and S = 0 satisfy the equation for
+// one message in eight or more: a signature that nobody had to make.
+TEST(VerifySignature, RefusesSmallOrderAndNonCanonicalPoints) {
+  int forgeries = 0;
+  for (const char* key_hex : kSmallOrderPoints) {
+    const PublicKey key = PublicKeyFromHex(key_hex);
+    for (const char* r_hex : kSmallOrderPoints) {
+      Signature signature{};
+      const Bytes r = FromHex(r_hex);
+      std::copy(r.begin(), r.end(), signature.begin());
+      for (std::uint8_t message = 0; message < 16; ++message) {
+        forgeries += LaxVerifierAccepts(key, {&message, 1}, signature) ? 1 : 0;
+        ASSERT_THAT(VerifySignature(key, {&message, 1}, signature),
+                    StatusIs(absl::StatusCode::kDataLoss))
+            << key_hex << " " << r_hex;
+      }
+    }
+  }
+  EXPECT_GT(forgeries, 100) << "the forgeries are none";
+}
+
+// The equation counts S modulo the group order L, so S + L satisfies it as well.
+TEST(VerifySignature, RefusesAnUnreducedS) {
+  ASSERT_OK_AND_ASSIGN(SigningKey key, SigningKey::Generate());
+  Signature signature = key.Sign(AsBytes("message"));
+  ASSERT_OK(VerifySignature(key.public_key(), AsBytes("message"), signature));
+  const Bytes order = FromHex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+  int carry = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    carry += signature[32 + i] + order[i];
+    signature[32 + i] = static_cast<std::uint8_t>(carry);
+    carry >>= 8;
+  }
+  EXPECT_THAT(VerifySignature(key.public_key(), AsBytes("message"), signature),
               StatusIs(absl::StatusCode::kDataLoss));
 }
 

@@ -1,0 +1,119 @@
+// From two X25519 keys to a context: RFC 9180 sections 4, 4.1 and 5.1.
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/hkdf_internal.h"
+#include "sealtrain/crypto/hpke_internal.h"
+#include "sealtrain/crypto/x25519_internal.h"
+
+namespace sealtrain::crypto {
+namespace {
+
+static_assert(kHpkeKeyBytes == kX25519Bytes);
+
+// suite_id of the KEM: "KEM" ‖ DHKEM(X25519, HKDF-SHA256).
+constexpr std::uint8_t kKemSuite[] = {'K', 'E', 'M', 0x00, 0x20};
+// suite_id of everything else: "HPKE" ‖ the same ‖ HKDF-SHA256 ‖ AES-256-GCM.
+constexpr std::uint8_t kHpkeSuite[] = {'H', 'P', 'K', 'E', 0x00, 0x20, 0x00, 0x01, 0x00, 0x02};
+constexpr std::uint8_t kModeBase[] = {0x00};
+
+constexpr std::size_t kHashBytes = sizeof(Digest);
+
+// Secret, because one of the parts may be.
+absl::StatusOr<SecretBytes> JoinSecret(std::initializer_list<ByteSpan> parts) {
+  std::size_t size = 0;
+  for (const ByteSpan part : parts) size += part.size();
+  ST_ASSIGN_OR_RETURN(SecretBytes joined, SecretBytes::Allocate(size));
+  auto out = joined.mutable_span().begin();
+  for (const ByteSpan part : parts) out = std::copy(part.begin(), part.end(), out);
+  return joined;
+}
+
+// Section 4: LabeledExtract. `out` has kHashBytes.
+absl::Status LabeledExtract(ByteSpan suite, ByteSpan salt, absl::string_view label, ByteSpan ikm,
+                            MutableByteSpan out) {
+  ST_ASSIGN_OR_RETURN(const SecretBytes labeled,
+                      JoinSecret({AsBytes("HPKE-v1"), suite, AsBytes(label), ikm}));
+  return RunHkdf(HkdfMode::kExtractOnly, "SHA256", labeled.span(), salt, /*info=*/{}, out);
+}
+
+// Section 4: LabeledExpand.
+absl::Status LabeledExpand(ByteSpan suite, ByteSpan prk, absl::string_view label, ByteSpan info,
+                           MutableByteSpan out) {
+  std::uint8_t length[2];
+  PutBigEndian(out.size(), 2, length);
+  ST_ASSIGN_OR_RETURN(const SecretBytes labeled,
+                      JoinSecret({length, AsBytes("HPKE-v1"), suite, AsBytes(label), info}));
+  return RunHkdf(HkdfMode::kExpandOnly, "SHA256", prk, /*salt=*/{}, labeled.span(), out);
+}
+
+// Section 4.1: what Encap and Decap have in common. The KEM context is the
+// encapsulated key and then the recipient's, whoever asks.
+absl::StatusOr<SecretBytes> KemSharedSecret(ByteSpan private_key, ByteSpan public_key,
+                                            ByteSpan encapsulated_key, ByteSpan recipient) {
+  ST_ASSIGN_OR_RETURN(const SecretBytes dh, X25519(private_key, public_key));
+  ST_ASSIGN_OR_RETURN(SecretBytes prk, SecretBytes::Allocate(kHashBytes));
+  ST_RETURN_IF_ERROR(LabeledExtract(kKemSuite, {}, "eae_prk", dh.span(), prk.mutable_span()));
+  ST_ASSIGN_OR_RETURN(const SecretBytes context, JoinSecret({encapsulated_key, recipient}));
+  ST_ASSIGN_OR_RETURN(SecretBytes shared, SecretBytes::Allocate(kHashBytes));
+  ST_RETURN_IF_ERROR(
+      LabeledExpand(kKemSuite, prk.span(), "shared_secret", context.span(), shared.mutable_span()));
+  return shared;
+}
+
+absl::Status CheckInfo(ByteSpan info) {
+  if (info.size() <= kMaxHpkeInfoBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("HPKE info above ", kMaxHpkeInfoBytes, " bytes"));
+}
+
+}  // namespace
+
+absl::StatusOr<HpkeContext> HpkeContext::ForSender(const HpkePublicKey& recipient, ByteSpan info,
+                                                   const HpkeKeyPair& ephemeral,
+                                                   std::uint64_t max_messages) {
+  ST_RETURN_IF_ERROR(CheckInfo(info));
+  ST_ASSIGN_OR_RETURN(const SecretBytes shared,
+                      KemSharedSecret(ephemeral.private_key(KeyAccess()), recipient.bytes,
+                                      ephemeral.public_key().bytes, recipient.bytes));
+  return FromSharedSecret(shared.span(), info, max_messages);
+}
+
+absl::StatusOr<HpkeContext> HpkeContext::ForRecipient(const HpkeKeyPair& recipient,
+                                                      ByteSpan encapsulated_key, ByteSpan info,
+                                                      std::uint64_t max_messages) {
+  ST_RETURN_IF_ERROR(CheckInfo(info));
+  absl::StatusOr<SecretBytes> shared =
+      KemSharedSecret(recipient.private_key(KeyAccess()), encapsulated_key, encapsulated_key,
+                      recipient.public_key().bytes);
+  // A key of another size or of small order came from outside.
+  if (absl::IsInvalidArgument(shared.status())) return HpkeTampered();
+  if (!shared.ok()) return shared.status();
+  return FromSharedSecret(shared->span(), info, max_messages);
+}
+
+absl::StatusOr<HpkeContext> HpkeContext::FromSharedSecret(ByteSpan shared_secret, ByteSpan info,
+                                                          std::uint64_t max_messages) {
+  Digest psk_id_hash;
+  Digest info_hash;
+  ST_RETURN_IF_ERROR(
+      LabeledExtract(kHpkeSuite, {}, "psk_id_hash", {}, absl::MakeSpan(psk_id_hash)));
+  ST_RETURN_IF_ERROR(LabeledExtract(kHpkeSuite, {}, "info_hash", info, absl::MakeSpan(info_hash)));
+  ST_ASSIGN_OR_RETURN(const SecretBytes context, JoinSecret({kModeBase, psk_id_hash, info_hash}));
+  // Extracted secret, then key.
+  ST_ASSIGN_OR_RETURN(SecretBytes secrets, SecretBytes::Allocate(kHashBytes + kKeyBytes));
+  const MutableByteSpan secret = secrets.mutable_span().first(kHashBytes);
+  const MutableByteSpan key = secrets.mutable_span().last(kKeyBytes);
+  ST_RETURN_IF_ERROR(LabeledExtract(kHpkeSuite, shared_secret, "secret", {}, secret));
+  ST_RETURN_IF_ERROR(LabeledExpand(kHpkeSuite, secret, "key", context.span(), key));
+  Nonce base_nonce;
+  ST_RETURN_IF_ERROR(
+      LabeledExpand(kHpkeSuite, secret, "base_nonce", context.span(), absl::MakeSpan(base_nonce)));
+  ST_ASSIGN_OR_RETURN(Aes256Gcm aead, Aes256Gcm::Create());
+  ST_RETURN_IF_ERROR(aead.SetKey(key));
+  return HpkeContext(std::move(aead), base_nonce, max_messages);
+}
+
+}  // namespace sealtrain::crypto
