@@ -10,9 +10,12 @@
 #include <cstdlib>
 #include <memory>
 
+#include "sealtrain/crypto/hpke.h"
 #include "sealtrain/crypto/key_derivation.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/crypto/signing.h"
+#include "sealtrain/crypto/token_cipher.h"
+#include "sealtrain/crypto/x25519_internal.h"
 
 namespace sealtrain::crypto {
 namespace {
@@ -207,6 +210,61 @@ void Ed25519Verify(benchmark::State& state) {
   for (auto _ : state) Require(VerifySignature(key.public_key(), message, signature).ok());
 }
 BENCHMARK(Ed25519Verify)->Unit(benchmark::kMicrosecond);
+
+void X25519Agree(benchmark::State& state) {
+  const SecretBytes private_key = SecretBytes::Random(kX25519Bytes).value();
+  const auto public_key = X25519PublicKey(private_key.span()).value();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(X25519(private_key.span(), public_key).value());
+  }
+}
+BENCHMARK(X25519Agree)->Unit(benchmark::kMicrosecond);
+
+// A key by itself, with a key agreement of its own.
+void HpkeSealOne(benchmark::State& state) {
+  const HpkePublicKey recipient = HpkeKeyPair::Generate().value().public_key();
+  const Bytes key(kKeyBytes, 1);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(HpkeSeal(recipient, AsBytes("bench"), {}, key).value());
+  }
+}
+BENCHMARK(HpkeSealOne)->Unit(benchmark::kMicrosecond);
+
+void HpkeOpenOne(benchmark::State& state) {
+  const HpkeKeyPair recipient = HpkeKeyPair::Generate().value();
+  const Bytes sealed =
+      HpkeSeal(recipient.public_key(), AsBytes("bench"), {}, Bytes(kKeyBytes, 1)).value();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(HpkeOpen(recipient, AsBytes("bench"), {}, sealed).value());
+  }
+}
+BENCHMARK(HpkeOpenOne)->Unit(benchmark::kMicrosecond);
+
+// One of many keys under the same key agreement.
+void HpkeSealNext(benchmark::State& state) {
+  const HpkePublicKey recipient = HpkeKeyPair::Generate().value().public_key();
+  HpkeSealer sealer = HpkeSealer::Create(recipient, AsBytes("bench")).value();
+  const Dek key = Dek::Generate().value();
+  for (auto _ : state) benchmark::DoNotOptimize(sealer.SealKey({}, key).value());
+}
+BENCHMARK(HpkeSealNext)->Unit(benchmark::kMicrosecond);
+
+constexpr char kTokenValue[] = "alice@example.com";
+
+void TokenSeal(benchmark::State& state) {
+  const TokenCipher cipher = TokenCipher::Create(TokenKey::Generate().value()).value();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(cipher.Seal(AsBytes("mail"), AsBytes(kTokenValue)).value());
+  }
+}
+BENCHMARK(TokenSeal)->Unit(benchmark::kMicrosecond);
+
+void TokenOpen(benchmark::State& state) {
+  const TokenCipher cipher = TokenCipher::Create(TokenKey::Generate().value()).value();
+  const Bytes token = cipher.Seal(AsBytes("mail"), AsBytes(kTokenValue)).value();
+  for (auto _ : state) benchmark::DoNotOptimize(cipher.Open(AsBytes("mail"), token).value());
+}
+BENCHMARK(TokenOpen)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace sealtrain::crypto

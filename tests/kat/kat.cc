@@ -17,6 +17,13 @@ CLI::App* Menu::Add(const std::string& name, const std::string& help, std::funct
   return command;
 }
 
+CLI::Option* AddAlgorithmOption(CLI::App* command, std::string& algorithm,
+                                std::vector<std::string> known) {
+  return command->add_option("--alg", algorithm, "Algorithm")
+      ->check(CLI::IsMember(std::move(known)))
+      ->capture_default_str();
+}
+
 CLI::Option* AddHexOption(CLI::App* command, const std::string& name, Bytes& value,
                           const std::string& help) {
   const auto take = [name, &value](const std::string& hex) {

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -32,11 +33,16 @@ class Menu {
   std::function<Answer()> chosen_;
 };
 
-void AddStreamCommands(Menu& menu);  // floe-open, floe-seal, aead-open
+void AddStreamCommands(Menu& menu);  // floe-open, floe-seal
+void AddAeadCommands(Menu& menu);    // aead-open, siv-seal, siv-open
 void AddKeyCommands(Menu& menu);     // mac, hkdf, wrap, unwrap, verify
+void AddHpkeCommands(Menu& menu);    // x25519, hpke-seal, hpke-open
 void AddNoteCommand(Menu& menu);     // note-verify
 void AddEpsilonCommand(Menu& menu);  // epsilon
 
+// "--alg", which takes one of `known`.
+CLI::Option* AddAlgorithmOption(CLI::App* command, std::string& algorithm,
+                                std::vector<std::string> known);
 // An option whose value is hex; anything else is a usage error.
 CLI::Option* AddHexOption(CLI::App* command, const std::string& name, Bytes& value,
                           const std::string& help);

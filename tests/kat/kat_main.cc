@@ -25,7 +25,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   sealtrain::kat::Menu menu(app);
   sealtrain::kat::AddStreamCommands(menu);
+  sealtrain::kat::AddAeadCommands(menu);
   sealtrain::kat::AddKeyCommands(menu);
+  sealtrain::kat::AddHpkeCommands(menu);
   sealtrain::kat::AddNoteCommand(menu);
   sealtrain::kat::AddEpsilonCommand(menu);
   try {

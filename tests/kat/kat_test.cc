@@ -113,12 +113,99 @@ TEST_F(Kat, OpensAnAeadMessage) {
       "INVALID_ARGUMENT");
 }
 
+// NIST's test case 4 of AES-GCM, RFC 8439 section 2.8.2 and C2SP XAES-256-GCM.
+TEST_F(Kat, OpensWhatItsLibrariesCan) {
+  const std::string gcm = absl::HexStringToBytes(
+      "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84"
+      "aa05"
+      "1ba30b396a0aac973d58e0915bc94fbc3221a5db94fae95ae7121a47");
+  const std::string gcm_arguments =
+      "aead-open --alg aes-128-gcm --key feffe9928665731c6d6a8f9467308308"
+      " --nonce cafebabefacedbaddecaf888 --aad feedfacedeadbeeffeedfacedeadbeefabaddad2";
+  EXPECT_EQ(Run(gcm_arguments, gcm).exit_code, 0);
+  ExpectRefused(Run(gcm_arguments + "00", gcm), "DATA_LOSS");
+  ExpectRefused(Run("aead-open --alg aes-192-gcm --key " + kZeros + " --nonce 00", gcm),
+                "INVALID_ARGUMENT");
+  const std::string nonce24 = " --nonce 4142434445464748494a4b4c4d4e4f505152535455565758";
+  const std::string xaes_key(64, '1');
+  const std::string xaes =
+      absl::HexStringToBytes("ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271");
+  std::string ones;
+  for (int i = 0; i < 32; ++i) ones += "01";
+  ExpectAccepted(Run("aead-open --alg xaes-256-gcm --key " + ones + nonce24, xaes), "XAES-256-GCM");
+  ExpectRefused(Run("aead-open --alg xaes-256-gcm --key " + xaes_key + nonce24, xaes), "DATA_LOSS");
+  ExpectRefused(
+      Run("aead-open --alg chacha20-poly1305 --nonce 000000000000000000000000 --key " + kZeros,
+          gcm),
+      "DATA_LOSS");
+}
+
+// Project Wycheproof, aes_siv_cmac, tcId 326.
+TEST_F(Kat, SealsAndOpensBySiv) {
+  const std::string options =
+      " --key 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+      "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
+      " --aad 000102030405060708090a0b0c0d0e0f";
+  const std::string plaintext = absl::HexStringToBytes("bfa1733d07afa03cb3f2eeb81bbde037");
+  const std::string sealed =
+      absl::HexStringToBytes("000000000000000000000000000000004ce637d6ca9cdf1c2feb0d140865cddb");
+  ExpectAccepted(Run("siv-seal" + options, plaintext), sealed);
+  ExpectAccepted(Run("siv-open" + options, sealed), plaintext);
+  ExpectRefused(Run("siv-open" + options + "00", sealed), "DATA_LOSS");
+  ExpectRefused(Run("siv-open" + options, "short"), "DATA_LOSS");
+  ExpectRefused(Run("siv-seal" + options, ""), "INVALID_ARGUMENT");
+  ExpectRefused(Run("siv-open --key 00", sealed), "INVALID_ARGUMENT");
+}
+
+// RFC 7748 section 5.2.
+TEST_F(Kat, AgreesByX25519) {
+  const std::string arguments =
+      "x25519 --private-key a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4"
+      " --public-key ";
+  const std::string point = "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c";
+  const std::string secret = "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552\n";
+  ExpectAccepted(Run(arguments + point), secret);
+  ExpectAccepted(Run(arguments + point + " --alg x25519"), secret);
+  ExpectRefused(Run(arguments + kZeros), "INVALID_ARGUMENT");
+  ExpectRefused(Run(arguments + "00"), "INVALID_ARGUMENT");
+  ExpectUsageError(Run(arguments + point + " --alg x448"));
+}
+
+// The first message of the vectors of RFC 9180 for this suite.
+TEST_F(Kat, OpensAnHpkeMessage) {
+  const std::string arguments =
+      "hpke-open --private-key 497b4502664cfea5d5af0b39934dac72242a74f8480451e1aee7d6a53320333d"
+      " --info 4f6465206f6e2061204772656369616e2055726e --aad 436f756e742d3";
+  const std::string sealed = absl::HexStringToBytes(
+      "6c93e09869df3402d7bf231bf540fadd35cd56be14f97178f0954db94b7fc256"
+      "e5d84cd531cfb583096e7cfa9641bd3079cf3a91cda813c52deb5f512be9931980a41de125a925cdad859d5b7a");
+  ExpectAccepted(Run(arguments + "0", sealed), "Beauty is truth, truth beauty");
+  ExpectRefused(Run(arguments + "1", sealed), "DATA_LOSS");
+  ExpectRefused(Run(arguments + "0", sealed.substr(0, 47)), "DATA_LOSS");
+  ExpectRefused(Run("hpke-open --private-key 00", sealed), "INVALID_ARGUMENT");
+}
+
+TEST_F(Kat, OpensWhatItSealedByHpke) {
+  const Outcome sealed =
+      Run("hpke-seal --info 01 --aad 02 --public-key "
+          "430f4b9859665145a6b1ba274024487bd66f03a2dd577d7753c68d7d7d00c00c",
+          "secret");
+  ASSERT_EQ(sealed.exit_code, 0) << sealed.err;
+  ExpectAccepted(Run("hpke-open --info 01 --aad 02 --private-key "
+                     "497b4502664cfea5d5af0b39934dac72242a74f8480451e1aee7d6a53320333d",
+                     sealed.out),
+                 "secret");
+  ExpectRefused(Run("hpke-seal --public-key " + kZeros, "secret"), "INVALID_ARGUMENT");
+  ExpectRefused(Run("hpke-seal --public-key 00", "secret"), "INVALID_ARGUMENT");
+}
+
 // RFC 4231, test case 2.
 TEST_F(Kat, PrintsAMac) {
   ExpectAccepted(Run("mac --alg hmac-sha256 --key 4a656665 --message "
                      "7768617420646f2079612077616e7420666f72206e6f7468696e673f"),
                  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843\n");
   ExpectUsageError(Run("mac --alg hmac-md5 --key 00"));
+  ExpectUsageError(Run("mac --key 00"));
 }
 
 // RFC 5869, appendix A.1.
@@ -140,6 +227,20 @@ TEST_F(Kat, UnwrapsWhatItWrapped) {
   ExpectAccepted(Run("unwrap --kek " + kZeros + " --context 01 --wrapped " + hex), secret + "\n");
   ExpectRefused(Run("unwrap --kek " + kZeros + " --context 02 --wrapped " + hex), "DATA_LOSS");
   ExpectRefused(Run("unwrap --kek 00 --context 01 --wrapped " + hex), "INVALID_ARGUMENT");
+  ExpectAccepted(Run("unwrap --alg floe --kek " + kZeros + " --context 01 --wrapped " + hex),
+                 secret + "\n");
+}
+
+// RFC 5649 section 6.
+TEST_F(Kat, WrapsByAesKwp) {
+  const std::string kek = " --alg aes-kwp --kek 5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8";
+  ExpectAccepted(Run("wrap" + kek + " --key 466f7250617369"), "afbeb0f07dfbf5419200f2ccb50bb24f\n");
+  ExpectAccepted(Run("unwrap" + kek + " --wrapped afbeb0f07dfbf5419200f2ccb50bb24f"),
+                 "466f7250617369\n");
+  ExpectRefused(Run("unwrap" + kek + " --wrapped afbeb0f07dfbf5419200f2ccb50bb24e"), "DATA_LOSS");
+  ExpectRefused(Run("unwrap" + kek + " --wrapped afbeb0f07dfbf5419200f2ccb50bb24f --context 00"),
+                "INVALID_ARGUMENT");
+  ExpectUsageError(Run("wrap --alg aes-kw --kek 00 --key 00"));
 }
 
 // RFC 8032 section 7.1, TEST 2.

@@ -5,6 +5,7 @@
 #include "sealtrain/crypto/key_derivation.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/tests/kat/kat.h"
+#include "sealtrain/tests/kat/library_algorithms.h"
 
 namespace sealtrain::kat {
 namespace {
@@ -35,7 +36,10 @@ Answer DeriveHkdf(const HkdfArgs& args) {
   return HexLine(out);
 }
 
+constexpr absl::string_view kFloeWrap = "floe";
+
 struct WrapArgs {
+  std::string algorithm = std::string(kFloeWrap);
   Bytes kek;
   Bytes context;
   Bytes secret;  // to wrap, or wrapped
@@ -46,7 +50,17 @@ absl::StatusOr<crypto::Kek> KekFrom(ByteSpan bytes) {
   return crypto::Kek::FromBytes(std::move(secret));
 }
 
+absl::Status CheckKwpContext(const WrapArgs& args) {
+  if (args.context.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("aes-kwp binds to no context");
+}
+
 Answer Wrap(const WrapArgs& args) {
+  if (args.algorithm != kFloeWrap) {
+    ST_RETURN_IF_ERROR(CheckKwpContext(args));
+    ST_ASSIGN_OR_RETURN(const Bytes wrapped, WrapAesKwp(args.kek, args.secret));
+    return HexLine(wrapped);
+  }
   ST_ASSIGN_OR_RETURN(const crypto::Kek kek, KekFrom(args.kek));
   ST_ASSIGN_OR_RETURN(const Bytes wrapped,
                       crypto::KeyWrap::WrapBytes(kek, args.context, args.secret));
@@ -54,6 +68,11 @@ Answer Wrap(const WrapArgs& args) {
 }
 
 Answer Unwrap(const WrapArgs& args) {
+  if (args.algorithm != kFloeWrap) {
+    ST_RETURN_IF_ERROR(CheckKwpContext(args));
+    ST_ASSIGN_OR_RETURN(const Bytes key, UnwrapAesKwp(args.kek, args.secret));
+    return HexLine(key);
+  }
   ST_ASSIGN_OR_RETURN(const crypto::Kek kek, KekFrom(args.kek));
   ST_ASSIGN_OR_RETURN(const crypto::SecretBytes secret,
                       crypto::KeyWrap::UnwrapBytes(kek, args.context, args.secret));
@@ -82,15 +101,10 @@ void AddWrapCommand(Menu& menu, const std::string& name, const std::string& help
                     const std::string& secret_help) {
   auto args = std::make_shared<WrapArgs>();
   CLI::App* command = menu.Add(name, help, [args, answer] { return answer(*args); });
+  AddAlgorithmOption(command, args->algorithm, {std::string(kFloeWrap), "aes-kwp"});
   AddHexOption(command, "--kek", args->kek, "32 bytes")->required();
   AddHexOption(command, "--context", args->context, "What the wrapping is bound to");
   AddHexOption(command, secret_option, args->secret, secret_help)->required();
-}
-
-void AddAlgorithm(CLI::App* command, std::string& algorithm, std::vector<std::string> known) {
-  command->add_option("--alg", algorithm, "Algorithm")
-      ->required()
-      ->check(CLI::IsMember(std::move(known)));
 }
 
 }  // namespace
@@ -99,13 +113,13 @@ void AddKeyCommands(Menu& menu) {
   auto mac = std::make_shared<MacArgs>();
   CLI::App* command = menu.Add("mac", "Print a message authentication code as hex",
                                [mac] { return ComputeMac(*mac); });
-  AddAlgorithm(command, mac->algorithm, {"hmac-sha256"});
+  AddAlgorithmOption(command, mac->algorithm, {"hmac-sha256"})->required();
   AddHexOption(command, "--key", mac->key, "Key of any length")->required();
   AddHexOption(command, "--message", mac->message, "Message; empty if not given");
 
   auto hkdf = std::make_shared<HkdfArgs>();
   command = menu.Add("hkdf", "Print HKDF output as hex", [hkdf] { return DeriveHkdf(*hkdf); });
-  AddAlgorithm(command, hkdf->algorithm, {"sha256", "sha384"});
+  AddAlgorithmOption(command, hkdf->algorithm, {"sha256", "sha384"})->required();
   AddHexOption(command, "--ikm", hkdf->ikm, "Input key material")->required();
   AddHexOption(command, "--salt", hkdf->salt, "Salt; empty if not given");
   AddHexOption(command, "--info", hkdf->info, "Info; empty if not given");
@@ -119,7 +133,7 @@ void AddKeyCommands(Menu& menu) {
   auto verify = std::make_shared<VerifyArgs>();
   command =
       menu.Add("verify", "Check a signature; print nothing", [verify] { return Verify(*verify); });
-  AddAlgorithm(command, verify->algorithm, {"ed25519"});
+  AddAlgorithmOption(command, verify->algorithm, {"ed25519"})->required();
   AddHexOption(command, "--public-key", verify->public_key, "32 bytes")->required();
   AddHexOption(command, "--message", verify->message, "Message; empty if not given");
   AddHexOption(command, "--signature", verify->signature, "64 bytes")->required();

@@ -1,7 +1,6 @@
 #include <memory>
 
 #include "sealtrain/base/status_macros.h"
-#include "sealtrain/crypto/aead_internal.h"
 #include "sealtrain/crypto/key.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/tests/kat/kat.h"
@@ -13,13 +12,6 @@ struct StreamArgs {
   Bytes key;
   Bytes aad;
   crypto::StreamOptions options;
-};
-
-struct AeadArgs {
-  std::string algorithm;
-  Bytes key;
-  Bytes nonce;
-  Bytes aad;
 };
 
 absl::StatusOr<crypto::Dek> DekFrom(ByteSpan bytes) {
@@ -39,16 +31,6 @@ Answer FloeSeal(const StreamArgs& args) {
   return crypto::SealStream(key, args.aad, ReadStdin(), args.options);
 }
 
-Answer AeadOpen(const AeadArgs& args) {
-  ST_ASSIGN_OR_RETURN(crypto::Aes256Gcm aead, crypto::Aes256Gcm::Create());
-  ST_RETURN_IF_ERROR(aead.SetKey(args.key));
-  const Bytes sealed = ReadStdin();
-  if (sealed.size() < crypto::kTagBytes) return absl::DataLossError("shorter than a tag");
-  Bytes plaintext(sealed.size() - crypto::kTagBytes);
-  ST_RETURN_IF_ERROR(aead.Open(args.nonce, args.aad, sealed, absl::MakeSpan(plaintext)));
-  return plaintext;
-}
-
 void AddStreamCommand(Menu& menu, const std::string& name, const std::string& help,
                       Answer (*answer)(const StreamArgs&)) {
   auto args = std::make_shared<StreamArgs>();
@@ -66,16 +48,6 @@ void AddStreamCommand(Menu& menu, const std::string& name, const std::string& he
 void AddStreamCommands(Menu& menu) {
   AddStreamCommand(menu, "floe-open", "Open the FLOE stream on stdin", &FloeOpen);
   AddStreamCommand(menu, "floe-seal", "Seal stdin as a FLOE stream", &FloeSeal);
-
-  auto args = std::make_shared<AeadArgs>();
-  CLI::App* command = menu.Add("aead-open", "Open one AEAD message, ciphertext and tag, on stdin",
-                               [args] { return AeadOpen(*args); });
-  command->add_option("--alg", args->algorithm, "Algorithm")
-      ->required()
-      ->check(CLI::IsMember({"aes-256-gcm"}));
-  AddHexOption(command, "--key", args->key, "32 bytes")->required();
-  AddHexOption(command, "--nonce", args->nonce, "12 bytes")->required();
-  AddHexOption(command, "--aad", args->aad, "Associated data; none if not given");
 }
 
 }  // namespace sealtrain::kat
