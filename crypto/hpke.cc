@@ -43,24 +43,23 @@ absl::StatusOr<HpkeContext::Nonce> HpkeContext::NextNonce() const {
 
 absl::Status HpkeContext::Seal(ByteSpan aad, ByteSpan plaintext, MutableByteSpan out) {
   const absl::StatusOr<Nonce> nonce = NextNonce();
-  absl::Status status = nonce.ok() ? aead_.Seal(*nonce, aad, plaintext, out) : nonce.status();
+  return Finish(nonce.ok() ? aead_.Seal(*nonce, aad, plaintext, out) : nonce.status(), out);
+}
+
+absl::Status HpkeContext::Open(ByteSpan aad, ByteSpan message, MutableByteSpan out) {
+  const absl::StatusOr<Nonce> nonce = NextNonce();
+  const absl::Status status =
+      Finish(nonce.ok() ? aead_.Open(*nonce, aad, message, out) : nonce.status(), out);
+  return absl::IsDataLoss(status) ? HpkeTampered() : status;
+}
+
+absl::Status HpkeContext::Finish(absl::Status status, MutableByteSpan out) {
   if (status.ok()) {
     ++sequence_;
   } else {
     Wipe(out);
   }
   return status;
-}
-
-absl::Status HpkeContext::Open(ByteSpan aad, ByteSpan message, MutableByteSpan out) {
-  const absl::StatusOr<Nonce> nonce = NextNonce();
-  absl::Status status = nonce.ok() ? aead_.Open(*nonce, aad, message, out) : nonce.status();
-  if (status.ok()) {
-    ++sequence_;
-  } else {
-    Wipe(out);
-  }
-  return absl::IsDataLoss(status) ? HpkeTampered() : status;
 }
 
 HpkeKeyPair::HpkeKeyPair(SecretBytes private_key, const HpkePublicKey& public_key)

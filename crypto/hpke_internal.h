@@ -44,6 +44,8 @@ class HpkeContext {
                                                       std::uint64_t max_messages);
   // That of the next message. ResourceExhausted, FailedPrecondition: there is none.
   absl::StatusOr<Nonce> NextNonce() const;
+  // Goes on to the next message if this one was done, or wipes `out`.
+  absl::Status Finish(absl::Status status, MutableByteSpan out);
 
   Aes256Gcm aead_;
   Nonce base_nonce_;

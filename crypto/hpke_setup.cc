@@ -22,13 +22,27 @@ constexpr std::uint8_t kModeBase[] = {0x00};
 
 constexpr std::size_t kHashBytes = sizeof(Digest);
 
-// Secret, because one of the parts may be.
-absl::StatusOr<SecretBytes> JoinSecret(std::initializer_list<ByteSpan> parts) {
+// `parts` one after the other at the start of `out`, which has room for them.
+void PutParts(std::initializer_list<ByteSpan> parts, MutableByteSpan out) {
+  auto end = out.begin();
+  for (const ByteSpan part : parts) end = std::copy(part.begin(), part.end(), end);
+}
+
+std::size_t SizeOf(std::initializer_list<ByteSpan> parts) {
   std::size_t size = 0;
   for (const ByteSpan part : parts) size += part.size();
-  ST_ASSIGN_OR_RETURN(SecretBytes joined, SecretBytes::Allocate(size));
-  auto out = joined.mutable_span().begin();
-  for (const ByteSpan part : parts) out = std::copy(part.begin(), part.end(), out);
+  return size;
+}
+
+Bytes JoinPublic(std::initializer_list<ByteSpan> parts) {
+  Bytes joined(SizeOf(parts));
+  PutParts(parts, absl::MakeSpan(joined));
+  return joined;
+}
+
+absl::StatusOr<SecretBytes> JoinSecret(std::initializer_list<ByteSpan> parts) {
+  ST_ASSIGN_OR_RETURN(SecretBytes joined, SecretBytes::Allocate(SizeOf(parts)));
+  PutParts(parts, joined.mutable_span());
   return joined;
 }
 
@@ -40,14 +54,13 @@ absl::Status LabeledExtract(ByteSpan suite, ByteSpan salt, absl::string_view lab
   return RunHkdf(HkdfMode::kExtractOnly, "SHA256", labeled.span(), salt, /*info=*/{}, out);
 }
 
-// Section 4: LabeledExpand.
+// Section 4: LabeledExpand, of which all but the key is public.
 absl::Status LabeledExpand(ByteSpan suite, ByteSpan prk, absl::string_view label, ByteSpan info,
                            MutableByteSpan out) {
   std::uint8_t length[2];
   PutBigEndian(out.size(), 2, length);
-  ST_ASSIGN_OR_RETURN(const SecretBytes labeled,
-                      JoinSecret({length, AsBytes("HPKE-v1"), suite, AsBytes(label), info}));
-  return RunHkdf(HkdfMode::kExpandOnly, "SHA256", prk, /*salt=*/{}, labeled.span(), out);
+  const Bytes labeled = JoinPublic({length, AsBytes("HPKE-v1"), suite, AsBytes(label), info});
+  return RunHkdf(HkdfMode::kExpandOnly, "SHA256", prk, /*salt=*/{}, labeled, out);
 }
 
 // Section 4.1: what Encap and Decap have in common. The KEM context is the
@@ -57,10 +70,10 @@ absl::StatusOr<SecretBytes> KemSharedSecret(ByteSpan private_key, ByteSpan publi
   ST_ASSIGN_OR_RETURN(const SecretBytes dh, X25519(private_key, public_key));
   ST_ASSIGN_OR_RETURN(SecretBytes prk, SecretBytes::Allocate(kHashBytes));
   ST_RETURN_IF_ERROR(LabeledExtract(kKemSuite, {}, "eae_prk", dh.span(), prk.mutable_span()));
-  ST_ASSIGN_OR_RETURN(const SecretBytes context, JoinSecret({encapsulated_key, recipient}));
+  const Bytes context = JoinPublic({encapsulated_key, recipient});
   ST_ASSIGN_OR_RETURN(SecretBytes shared, SecretBytes::Allocate(kHashBytes));
   ST_RETURN_IF_ERROR(
-      LabeledExpand(kKemSuite, prk.span(), "shared_secret", context.span(), shared.mutable_span()));
+      LabeledExpand(kKemSuite, prk.span(), "shared_secret", context, shared.mutable_span()));
   return shared;
 }
 
@@ -101,16 +114,16 @@ absl::StatusOr<HpkeContext> HpkeContext::FromSharedSecret(ByteSpan shared_secret
   ST_RETURN_IF_ERROR(
       LabeledExtract(kHpkeSuite, {}, "psk_id_hash", {}, absl::MakeSpan(psk_id_hash)));
   ST_RETURN_IF_ERROR(LabeledExtract(kHpkeSuite, {}, "info_hash", info, absl::MakeSpan(info_hash)));
-  ST_ASSIGN_OR_RETURN(const SecretBytes context, JoinSecret({kModeBase, psk_id_hash, info_hash}));
+  const Bytes context = JoinPublic({kModeBase, psk_id_hash, info_hash});
   // Extracted secret, then key.
   ST_ASSIGN_OR_RETURN(SecretBytes secrets, SecretBytes::Allocate(kHashBytes + kKeyBytes));
   const MutableByteSpan secret = secrets.mutable_span().first(kHashBytes);
   const MutableByteSpan key = secrets.mutable_span().last(kKeyBytes);
   ST_RETURN_IF_ERROR(LabeledExtract(kHpkeSuite, shared_secret, "secret", {}, secret));
-  ST_RETURN_IF_ERROR(LabeledExpand(kHpkeSuite, secret, "key", context.span(), key));
+  ST_RETURN_IF_ERROR(LabeledExpand(kHpkeSuite, secret, "key", context, key));
   Nonce base_nonce;
   ST_RETURN_IF_ERROR(
-      LabeledExpand(kHpkeSuite, secret, "base_nonce", context.span(), absl::MakeSpan(base_nonce)));
+      LabeledExpand(kHpkeSuite, secret, "base_nonce", context, absl::MakeSpan(base_nonce)));
   ST_ASSIGN_OR_RETURN(Aes256Gcm aead, Aes256Gcm::Create());
   ST_RETURN_IF_ERROR(aead.SetKey(key));
   return HpkeContext(std::move(aead), base_nonce, max_messages);

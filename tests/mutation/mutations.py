@@ -1,0 +1,146 @@
+"""The bugs that tests/mutation/run.py plants in crypto/, one at a time.
+
+A mutation is a name, what it stands for, and edits: (file, regular expression,
+replacement, how often it must match). An edit that matches another number of times is
+an error: the code has moved on and the list must follow. `survives` says why no test can
+see a bug; whoever removes the reason learns whether it is still true.
+"""
+from typing import NamedTuple, Optional
+
+
+class Edit(NamedTuple):
+    file: str
+    pattern: str
+    replacement: str
+    matches: int = 1
+
+
+class Mutation(NamedTuple):
+    name: str
+    edits: list
+    survives: Optional[str] = None
+
+
+def one(name, file, pattern, replacement, matches=1, survives=None):
+    return Mutation(name, [Edit(file, pattern, replacement, matches)], survives)
+
+
+LAX_VERIFIER = r"""[&] {
+        EVP_PKEY* lax_key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), 32);
+        EVP_MD_CTX* lax = EVP_MD_CTX_new();
+        const bool good =
+            EVP_DigestVerifyInit(lax, nullptr, nullptr, nullptr, lax_key) == 1 &&
+            EVP_DigestVerify(lax, signature.data(), 64, message.data(), message.size()) == 1;
+        EVP_MD_CTX_free(lax);
+        EVP_PKEY_free(lax_key);
+        return good ? 0 : -1;
+      }()"""
+
+MUTATIONS = [
+    # AES-256-GCM
+    one("gcm: tag check skipped", "crypto/aead.cc",
+        r"EVP_DecryptFinal_ex\(context, &no_bytes, &none\) != 1", "false"),
+    one("gcm: AAD dropped", "crypto/aead.cc", r"!Update\(context, aad, nullptr\) \|\|", "", 2),
+    one("gcm: nonce of any size", "crypto/aead.cc", r"nonce\.size\(\) != kNonceBytes", "false"),
+    one("gcm: key of any size", "crypto/aead.cc", r"key\.size\(\) != 32", "false"),
+    # FLOE
+    one("floe: final bit ignored", "crypto/floe.cc", r"aad\.back\(\) = is_final \? 1 : 0", "aad.back() = 0"),
+    one("floe: position dropped from the AAD", "crypto/floe.cc",
+        r"PutBigEndian\(position, 8, absl::MakeSpan\(aad\)\)", "PutBigEndian(0, 8, absl::MakeSpan(aad))"),
+    one("floe: fixed nonce", "crypto/floe.cc", r"(ST_RETURN_IF_ERROR\()?RandomFill\(nonce\)\)?;",
+        "std::fill(nonce.begin(), nonce.end(), std::uint8_t{7});"),
+    one("floe: fixed IV", "crypto/floe.cc", r"(ST_RETURN_IF_ERROR\()?RandomFill\(absl::MakeSpan\(iv\)\)\)?;",
+        "iv.fill(7);"),
+    one("floe: header tag not checked", "crypto/floe.cc",
+        r"!ConstantTimeEqual\(floe\.header_, header\)",
+        "!ConstantTimeEqual(ByteSpan(floe.header_).first(kPrefixBytes), header.first(kPrefixBytes))"),
+    one("floe: parameters not checked", "crypto/floe.cc",
+        r"!ConstantTimeEqual\(floe\.header_, header\)",
+        "!ConstantTimeEqual(ByteSpan(floe.header_).subspan(kParamsBytes), header.subspan(kParamsBytes))"),
+    one("floe: a key for every segment", "crypto/floe.cc",
+        r"position >> options_\.rotation_bits << options_\.rotation_bits", "position"),
+    one("floe: key never rotated", "crypto/floe.cc",
+        r"position >> options_\.rotation_bits << options_\.rotation_bits", "0 * position"),
+    one("floe: stale key kept after rotation", "crypto/floe.cc",
+        r"keyed_block_ == block", "keyed_block_.has_value()"),
+    one("floe: AAD dropped from the KDF", "crypto/floe.cc", r"\{prefix, purpose, aad\}", "{prefix, purpose}"),
+    one("floe: purpose dropped from the KDF", "crypto/floe.cc", r"\{prefix, purpose, aad\}", "{prefix, aad}"),
+    one("floe: length field not checked", "crypto/floe.cc",
+        r"GetBigEndian\(segment\.first\(kLengthBytes\)\) != LengthWord\(is_final, segment\.size\(\)\)", "false"),
+    one("floe: segments without limit", "crypto/floe.cc",
+        r"if \(position >= (kMaxSegments|options_\.max_segments) - \(is_final \? 0 : 1\)\) \{", "if (false) {"),
+    one("floe: unauthenticated bytes released", "crypto/floe.cc",
+        r"if \(!status\.ok\(\)\) Wipe\(out\);", "", 2),
+    # Streams
+    one("stream: sealer stays at its position", "crypto/sealed_stream.cc", r"    \+\+position;\n", ""),
+    one("stream: opener stays at its position", "crypto/sealed_stream.cc", r"  \+\+state_->position;\n", ""),
+    one("stream: sealing goes on after the end", "crypto/sealed_stream.cc",
+        r"    finished = is_final;", "    finished = false;"),
+    one("stream: opening goes on after the end", "crypto/sealed_stream.cc",
+        r"state_->finished = is_final;", "state_->finished = false;"),
+    one("stream: a segment says itself that it is final", "crypto/sealed_stream.cc",
+        r"position \+ 1 == state_->segment_count", "!IsMarkedInternal(segment)"),
+    one("stream: context dropped", "crypto/sealed_stream.cc",
+        r"aad\.insert\(aad\.end\(\), digest\.begin\(\), digest\.end\(\)\);", ""),
+    # Wrapping and derivation
+    one("wrap: context dropped", "crypto/key_wrap.cc",
+        r"aad\.insert\(aad\.end\(\), context\.begin\(\), context\.end\(\)\);", ""),
+    one("wrap: length not checked", "crypto/key_wrap.cc",
+        r"if \(wrapped\.size\(\) < kStreamHeaderBytes \+ kSegmentOverhead\) return Tampered\(\);", ""),
+    one("derive: shard dropped from the column key", "crypto/key_derivation.cc",
+        r"AsBytes\(kColumnLabel\), shard_id, ", "AsBytes(kColumnLabel), "),
+    one("derive: all but the first class key ignored", "crypto/key_derivation.cc",
+        r"Derive<Dek>\(ikm\.span\(\)", "Derive<Dek>(ikm.span().first(kKeyBytes)"),
+    one("derive: label dropped from the object key", "crypto/key_derivation.cc",
+        r"object_id, AsBytes\(label\)", "object_id"),
+    one("derive: separator dropped from the pseudonym key", "crypto/key_derivation.cc",
+        r"AsBytes\(kPseudonymLabel\), kSeparator,", "AsBytes(kPseudonymLabel),"),
+    one("hkdf: SHA-256 for SHA-384", "crypto/hkdf.cc", r'sha_bits == 256 \? "SHA256" : "SHA384"', '"SHA256"'),
+    one("hkdf: salt dropped", "crypto/hkdf.cc", r"OctetString\(OSSL_KDF_PARAM_SALT, salt\)",
+        "OctetString(OSSL_KDF_PARAM_SALT, {})"),
+    one("hkdf: output left after a failure", "crypto/hkdf.cc", r"if \(!status\.ok\(\)\) Wipe\(out\);", ""),
+    one("hmac: another hash", "crypto/mac.cc", r'digest_name\[\] = "SHA256"', 'digest_name[] = "SHA512-256"'),
+    one("merkle: leaves hashed like nodes", "crypto/hash.cc", r"kLeafPrefix\[\] = \{0x00\}", "kLeafPrefix[] = {0x01}"),
+    # Signatures
+    Mutation("ed25519: a lax verifier", [
+        Edit("crypto/signing.cc",
+             r"crypto_sign_verify_detached\(signature\.data\(\), message\.data\(\), message\.size\(\), key\.data\(\)\)",
+             LAX_VERIFIER),
+        Edit("crypto/signing.cc", r"#include <utility>\n", "#include <openssl/evp.h>\n#include <utility>\n")]),
+    one("ed25519: signatures of any size", "crypto/signing.cc", r"signature\.size\(\) != crypto_sign_BYTES \|\|", ""),
+    one("ed25519: every signature verifies", "crypto/signing.cc", r"return absl::DataLossError\(", "(void)absl::DataLossError("),
+    # Argon2id
+    one("argon2id: memory cap removed", "crypto/passphrase.cc", r" \|\| params\.memory_bytes > kMaxMemoryBytes", ""),
+    one("argon2id: cap on passes removed", "crypto/passphrase.cc", r" \|\| params\.passes > kMaxPasses", ""),
+    one("argon2id: salt ignored", "crypto/passphrase.cc", r"params\.salt\.data\(\)", "Id{}.data()"),
+    # X25519 and HPKE
+    one("x25519: the all-zero secret accepted", "crypto/x25519.cc",
+        r"(crypto_scalarmult_curve25519\(shared[^;{]*?\)) != 0\)", r"\1 == 42)"),
+    one("hpke: info not bound", "crypto/hpke_setup.cc", r'"info_hash", info,', '"info_hash", {},'),
+    one("hpke: encapsulated key not bound", "crypto/hpke_setup.cc",
+        r"JoinPublic\(\{encapsulated_key, recipient\}\)", "JoinPublic({recipient})"),
+    one("hpke: another suite's name", "crypto/hpke_setup.cc", r"0x00, 0x01, 0x00, 0x02\}", "0x00, 0x01, 0x00, 0x01}"),
+    one("hpke: small order reported apart", "crypto/hpke_setup.cc",
+        r"if \(absl::IsInvalidArgument\(shared\.status\(\)\)\) return HpkeTampered\(\);", ""),
+    one("hpke: nonce stays", "crypto/hpke.cc", r"\+\+sequence_;", ""),
+    one("hpke: AAD dropped", "crypto/hpke.cc", r"\(\*nonce, aad, ", "(*nonce, {}, ", 2),
+    one("hpke: messages without limit", "crypto/hpke.cc", r"sequence_ >= max_messages_", "false"),
+    one("hpke: goes on in a forked child", "crypto/hpke.cc", r"::getpid\(\) != owner_", "false"),
+    one("hpke: unauthenticated bytes released", "crypto/hpke.cc", r"    Wipe\(out\);\n", ""),
+    one("hpke: fixed ephemeral key", "crypto/hpke.cc", r"SecretBytes::Random\(", "SecretBytes::Allocate("),
+    # Tokens
+    one("siv: tag check skipped", "crypto/siv.cc",
+        r"EVP_CipherFinal_ex\(context, out\.data\(\) \+ out\.size\(\), &none\) != 1 \|\| !decrypted", "!decrypted && false"),
+    one("siv: associated data dropped", "crypto/siv.cc", r"!UpdateSiv\(context, aad, nullptr\)", "false", 2),
+    one("token: context dropped", "crypto/token_cipher.cc", r"siv_key_\.span\(\), context,", "siv_key_.span(), {},", 2),
+    one("token: key derived without its label", "crypto/token_cipher.cc", r"AsBytes\(kTokenKeyLabel\)", "{}"),
+    # Memory
+    one("memory: Wipe() does nothing", "crypto/secret_bytes.cc",
+        r"sodium_memzero\(bytes\.data\(\), bytes\.size\(\)\);", ""),
+    one("memory: comparison ignores sizes", "crypto/secret_bytes.cc",
+        r"a\.size\(\) == b\.size\(\) && |if \(a\.size\(\) != b\.size\(\)\) return false;", ""),
+    Mutation("memory: memcmp compares secrets", [
+        Edit("crypto/secret_bytes.cc", r"sodium_memcmp\(", "std::memcmp("),
+        Edit("crypto/secret_bytes.cc", r"#include <utility>\n", "#include <cstring>\n#include <utility>\n")],
+        survives="the answers are the same and only their timing differs, which needs valgrind to be seen"),
+]
