@@ -21,10 +21,6 @@ namespace {
 
 using testing::StatusIs;
 
-template <class T>
-concept Streamable = requires(std::ostream& os, const T& value) {
-  os << value;
-};
 static_assert(!std::is_copy_constructible_v<HpkeKeyPair> && !Streamable<HpkeKeyPair>);
 static_assert(!std::is_constructible_v<HpkeKeyPair, SecretBytes, HpkePublicKey>);
 static_assert(!std::is_copy_constructible_v<HpkeSealer>);
