@@ -18,8 +18,7 @@ namespace {
 
 class Checker {
  public:
-  explicit Checker(const PolicyDocument& document)
-      : document_(document), set_(document.set()), root_(document.root()) {}
+  explicit Checker(const PolicyDocument& document) : set_(document.set()), root_(document.root()) {}
 
   std::vector<Finding> Run() {
     CheckHead();
@@ -376,7 +375,6 @@ class Checker {
     }
   }
 
-  const PolicyDocument& document_;
   const PolicySet& set_;
   const Place root_;
   std::vector<Finding> findings_;
