@@ -8,6 +8,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/pipeline/dataset/manifest_file.h"
 #include "sealtrain/pipeline/dataset/review_file.h"
+#include "sealtrain/pipeline/dataset/signed_ahead.h"
 #include "sealtrain/pipeline/open/shard_file.h"
 #include "sealtrain/pipeline/status_text.h"
 
@@ -83,6 +84,8 @@ absl::StatusOr<DatasetReport> VerifyDataset(custody::Custody& custody, Env& env,
                       ReadManifest(custody, env, store, dataset, info.generation));
   // Reading the first one walks the chain of all of them.
   ST_RETURN_IF_ERROR(ReadManifest(custody, env, store, dataset, 1).status());
+
+  ST_RETURN_IF_ERROR(SignedAhead(custody, env, store, dataset).status());
 
   DatasetReport report;
   report.generation = newest.generation();

@@ -12,7 +12,7 @@
 namespace sealtrain::pipeline {
 namespace {
 
-const crypto::StreamOptions kStream;
+const crypto::StreamOptions kShardStream;
 // What a segment begins with when another one follows.
 constexpr std::uint64_t kInternalSegment = 0xffffffff;
 constexpr std::size_t kSegmentPrefixBytes = 4;
@@ -44,8 +44,8 @@ absl::Status CollectTags(const RandomAccessFile& file, std::uint64_t begin, std:
       ST_RETURN_IF_ERROR(file.ReadAt(begin, absl::MakeSpan(prefix)));
       const std::uint64_t length = GetBigEndian(prefix);
       final = length != kInternalSegment;
-      const std::uint64_t bytes = final ? length : kStream.segment_bytes;
-      if (bytes < crypto::kSegmentOverhead || bytes > kStream.segment_bytes ||
+      const std::uint64_t bytes = final ? length : kShardStream.segment_bytes;
+      if (bytes < crypto::kSegmentOverhead || bytes > kShardStream.segment_bytes ||
           bytes > end - begin) {
         return malformed;
       }
