@@ -80,12 +80,11 @@ absl::StatusOr<DatasetReport> VerifyDataset(custody::Custody& custody, Env& env,
   if (info.generation == 0) {
     return absl::NotFoundError(absl::StrCat(dataset, " has no snapshot yet"));
   }
+  ST_RETURN_IF_ERROR(SignedAhead(custody, env, store, dataset).status());
   ST_ASSIGN_OR_RETURN(const custody::Manifest newest,
                       ReadManifest(custody, env, store, dataset, info.generation));
   // Reading the first one walks the chain of all of them.
   ST_RETURN_IF_ERROR(ReadManifest(custody, env, store, dataset, 1).status());
-
-  ST_RETURN_IF_ERROR(SignedAhead(custody, env, store, dataset).status());
 
   DatasetReport report;
   report.generation = newest.generation();
