@@ -20,6 +20,23 @@ absl::StatusOr<std::string> ReadNoteFile(Env& env, const std::string& directory,
   return note;
 }
 
+// Whether a power cut can have left `bytes` of `note`, which was not synced: its
+// beginning, and behind that nothing or zeros.
+bool IsTornNote(absl::string_view bytes, absl::string_view note) {
+  if (bytes.size() > note.size() || bytes == note) return false;
+  const auto begin = std::mismatch(bytes.begin(), bytes.end(), note.begin()).first;
+  return std::all_of(begin, bytes.end(), [](char c) { return c == '\0'; });
+}
+
+// Whether `published` is torn from a checkpoint that the write-ahead log holds
+// whole, and so can be published again.
+bool IsTornCheckpoint(absl::string_view published, const WalContents& wal) {
+  return IsTornNote(published, wal.base_note) ||
+         std::any_of(wal.records.begin(), wal.records.end(), [&](const WalContents::Record& r) {
+           return IsTornNote(published, r.record.checkpoint_note);
+         });
+}
+
 // Nothing is signed before it is in the write-ahead log. So a checkpoint that
 // this log does not reach is of another history, or this log was rolled back.
 absl::Status CheckReached(const WalContents& wal, const char* name, const std::string& note,
@@ -71,8 +88,10 @@ absl::StatusOr<WriterState> RecoverWriter(Env& env, const std::string& directory
   ST_ASSIGN_OR_RETURN(const std::string last, ReadNoteFile(env, directory, kLastFile));
   ST_RETURN_IF_ERROR(CheckReached(contents, kLastFile, last, key));
   ST_ASSIGN_OR_RETURN(const std::string published, ReadNoteFile(env, directory, kCheckpointFile));
-  // Some file systems leave an empty file where a power cut follows a rename.
-  if (!published.empty()) {
+  // Checkpoints are published without a sync: what the rename names may not have
+  // reached the disk as a whole, or at all.
+  const bool torn_checkpoint = IsTornCheckpoint(published, contents);
+  if (!torn_checkpoint) {
     ST_RETURN_IF_ERROR(CheckReached(contents, kCheckpointFile, published, key));
   }
 
@@ -82,12 +101,12 @@ absl::StatusOr<WriterState> RecoverWriter(Env& env, const std::string& directory
     ST_RETURN_IF_ERROR(Replay(logged, tree));
     note = logged.record.checkpoint_note;
   }
-  if (published.empty()) ST_RETURN_IF_ERROR(tree.Publish(note));
+  if (torn_checkpoint) ST_RETURN_IF_ERROR(tree.Publish(note));
 
   const std::string wal_path = JoinPath(directory, kWalFile);
   // What was read may never have reached the disk (a sync may have failed), so
   // it is not appended to but written again: as published files.
-  const bool fresh = contents.records.empty() && !contents.torn && !published.empty();
+  const bool fresh = contents.records.empty() && !contents.torn && !torn_checkpoint;
   ST_ASSIGN_OR_RETURN(WalWriter wal, fresh ? WalWriter::Continue(env, wal_path, contents)
                                            : StartWal(env, directory, tree, note));
   return WriterState{std::move(tree), std::move(wal), std::move(note)};

@@ -15,6 +15,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "sealtrain/base/status_macros.h"
 
 namespace sealtrain {
@@ -249,6 +250,19 @@ absl::Status WriteFileDurably(Env& env, const std::string& path, ByteSpan bytes)
   ST_RETURN_IF_ERROR(env.Rename(temporary, path));
   std::move(remove_temporary).Cancel();
   return env.SyncDir(DirName(path));
+}
+
+absl::StatusOr<std::unique_ptr<FileLock>> LockPatiently(Env& env, const std::string& path,
+                                                        absl::Duration patience,
+                                                        const std::function<void()>& on_wait) {
+  constexpr absl::Duration kPause = absl::Milliseconds(20);
+  const absl::Time give_up = absl::Now() + patience;
+  for (bool told = false;; told = true) {
+    absl::StatusOr<std::unique_ptr<FileLock>> lock = env.Lock(path);
+    if (!absl::IsUnavailable(lock.status()) || absl::Now() >= give_up) return lock;
+    if (!told && on_wait) on_wait();
+    absl::SleepFor(kPause);
+  }
 }
 
 std::string JoinPath(absl::string_view a, absl::string_view b) {

@@ -14,6 +14,7 @@
 #define SEALTRAIN_BASE_ENV_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "sealtrain/base/bytes.h"
 
 namespace sealtrain {
@@ -91,6 +93,12 @@ class Env {
 // leaves the old file and no temporary one; if it was the last step that
 // failed, the new file, which a crash may still take back.
 absl::Status WriteFileDurably(Env& env, const std::string& path, ByteSpan bytes);
+
+// The lock, waiting up to `patience` for whoever holds it; `on_wait`, which may
+// be null, is called once before a wait. Unavailable: it is still held.
+absl::StatusOr<std::unique_ptr<FileLock>> LockPatiently(Env& env, const std::string& path,
+                                                        absl::Duration patience,
+                                                        const std::function<void()>& on_wait);
 
 // `a`/`b`, with exactly one separator.
 std::string JoinPath(absl::string_view a, absl::string_view b);

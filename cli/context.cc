@@ -22,6 +22,9 @@ namespace sealtrain::cli {
 namespace {
 
 constexpr std::size_t kMaxPassphraseBytes = 1024;
+// One command at a time has a home open. Most are done in a second; an ingestion
+// or a training run is not, and then whoever waits had better be told.
+constexpr absl::Duration kHomePatience = absl::Seconds(10);
 
 std::string DefaultPrincipal() {
   if (const passwd* user = ::getpwuid(::geteuid())) return absl::StrCat("user:", user->pw_name);
@@ -124,7 +127,12 @@ absl::StatusOr<std::unique_ptr<custody::Custodian>> Context::OpenCustodian() {
     return UsageError(absl::StrCat("not a Sealtrain home (no config.textproto): ", home));
   }
   ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, Passphrase());
-  return custody::Custodian::Open({.home = home}, passphrase);
+  return custody::Custodian::Open(
+      {.home = home,
+       .lock_patience = kHomePatience,
+       .on_wait =
+           [&home] { std::cerr << "waiting for another program that has " << home << " open\n"; }},
+      passphrase);
 }
 
 absl::Status Context::UsageError(const std::string& message) {

@@ -1,4 +1,4 @@
-// sealtrain dataset: create, list, show, verify, columns; sealtrain ingest.
+// sealtrain dataset: create, list, show, verify, columns, sweep; sealtrain ingest.
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
@@ -21,6 +21,7 @@
 #include "sealtrain/pipeline/dataset.h"
 #include "sealtrain/pipeline/ingestion.h"
 #include "sealtrain/pipeline/source.h"
+#include "sealtrain/pipeline/sweep.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -290,6 +291,69 @@ absl::Status RunColumns(Context& context, const std::string& name) {
   return absl::OkStatus();
 }
 
+struct SweepArgs {
+  std::string name;
+  std::string older_than;
+  bool dry_run = false;
+};
+
+absl::Status RunSweep(Context& context, const SweepArgs& args) {
+  pipeline::SweepOptions options;
+  options.dry_run = args.dry_run;
+  if (!args.older_than.empty() && !absl::ParseDuration(args.older_than, &options.older_than)) {
+    return context.UsageError("--older-than is not a time such as 90m or 48h");
+  }
+  ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const pipeline::SweepReport report,
+                      pipeline::SweepDataset(*custodian, Env::Posix(), store, args.name, options));
+
+  const auto describe = [](const std::vector<pipeline::Orphan>& orphans, const char* fate,
+                           Rows& rows) {
+    json list = json::array();
+    for (const pipeline::Orphan& orphan : orphans) {
+      list.push_back(
+          {{"file", orphan.name}, {"bytes", orphan.bytes}, {"written", FormatUtc(orphan.written)}});
+      rows.push_back(
+          {Printable(orphan.name), WithCommas(orphan.bytes), FormatUtc(orphan.written), fate});
+    }
+    return list;
+  };
+  Rows rows = {{"FILE", "BYTES", "WRITTEN", ""}};
+  const json swept = describe(report.swept, args.dry_run ? "would be removed" : "removed", rows);
+  const json young = describe(report.young, "too young", rows);
+  const json unsettled = describe(report.unsettled, "signed; until the next commit", rows);
+  std::uint64_t bytes = 0;
+  for (const pipeline::Orphan& orphan : report.swept) bytes += orphan.bytes;
+  context.Print({{"dataset", args.name},
+                 {"dry_run", args.dry_run},
+                 {"older_than_seconds", absl::ToInt64Seconds(options.older_than)},
+                 {"bytes", bytes},
+                 {"swept", swept},
+                 {"young", young},
+                 {"unsettled", unsettled}},
+                rows.size() == 1 ? absl::StrCat("No files of crashed jobs in ", args.name, ".")
+                                 : Table(rows, {1}));
+  return absl::OkStatus();
+}
+
+void AddSweepCommand(CLI::App& dataset, Context& context) {
+  CLI::App* sweep = dataset.add_subcommand(
+      "sweep",
+      "Remove what crashed jobs left in the store: files that no snapshot names.\n\n"
+      "Examples:\n"
+      "  sealtrain dataset sweep mails --dry-run\n"
+      "  sealtrain dataset sweep mails --older-than 48h");
+  auto args = std::make_shared<SweepArgs>();
+  sweep->add_option("name", args->name, "Name of the data set")->required();
+  sweep->add_option("--older-than", args->older_than,
+                    "Leave younger files, which a living job may still need (default: 25h; at "
+                    "least 1h)");
+  sweep->add_flag("--dry-run", args->dry_run, "List, and remove nothing");
+  sweep->callback(
+      [&context, args] { context.run = [&context, args] { return RunSweep(context, *args); }; });
+}
+
 // --- ingest ------------------------------------------------------------------
 
 struct IngestArgs {
@@ -526,7 +590,7 @@ void AddVerifyCommand(CLI::App& dataset, Context& context) {
 void AddDatasetCommands(CLI::App& app, Context& context) {
   CLI::App* dataset =
       app.add_subcommand("dataset",
-                         "Data sets: create, list, show, verify, columns.\n\n"
+                         "Data sets: create, list, show, verify, columns, sweep.\n\n"
                          "Examples:\n"
                          "  sealtrain dataset create mails --schema mail.proto --message Mail\n"
                          "  sealtrain dataset show mails\n"
@@ -550,6 +614,7 @@ void AddDatasetCommands(CLI::App& app, Context& context) {
   AddVerifyCommand(*dataset, context);
   AddNamedCommand(*dataset, context, "columns", "Columns with their types and data classes",
                   RunColumns);
+  AddSweepCommand(*dataset, context);
   AddIngestCommand(app, context);
 }
 

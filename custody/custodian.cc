@@ -132,7 +132,8 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
   if (!env.Exists(ConfigPath(home))) {
     return absl::NotFoundError(absl::StrCat("no home (no config.textproto): ", home));
   }
-  ST_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, env.Lock(LockPath(home)));
+  ST_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock,
+                      LockPatiently(env, LockPath(home), options.lock_patience, options.on_wait));
   ST_ASSIGN_OR_RETURN(const HomeSettings settings, ReadHomeConfig(env, home));
   ST_ASSIGN_OR_RETURN(Database opened_db, OpenHomeDatabase(env, KeyStorePath(home)));
   auto db = std::make_unique<Database>(std::move(opened_db));

@@ -23,6 +23,10 @@ struct CustodianOptions {
   std::string home;
   Env* env = &Env::Posix();  // must outlive the custodian
   std::function<absl::Time()> clock = [] { return absl::Now(); };
+  // How long Open() waits while another process has the home open, and what it
+  // calls before it does.
+  absl::Duration lock_patience = absl::ZeroDuration();
+  std::function<void()> on_wait = nullptr;
 };
 
 struct PolicyRecord {
@@ -47,7 +51,8 @@ class Custodian : public Custody {
   static absl::Status Create(const CustodianOptions& options, const InitOptions& init,
                              const crypto::SecretBytes& passphrase);
   // NotFound: no home there. Unauthenticated: wrong passphrase. DataLoss: log
-  // or key store fail their checks. Unavailable: in use by another process.
+  // or key store fail their checks. Unavailable: in use by another process, also
+  // after lock_patience.
   static absl::StatusOr<std::unique_ptr<Custodian>> Open(const CustodianOptions& options,
                                                          const crypto::SecretBytes& passphrase);
 

@@ -11,6 +11,7 @@
 #include "sealtrain/pipeline/dataset/commit.h"
 #include "sealtrain/pipeline/dataset/manifest_file.h"
 #include "sealtrain/pipeline/dataset/review_file.h"
+#include "sealtrain/pipeline/dataset/signed_ahead.h"
 #include "sealtrain/pipeline/dataset/stale_files.h"
 #include "sealtrain/pipeline/dataset/store_layout.h"
 #include "sealtrain/pipeline/review/review.h"
@@ -85,6 +86,8 @@ class IngestionImpl final : public Ingestion {
         resume_position_ = CommittedFrom(options_.source_name, newest);
       }
     }
+    // A custody that forgot snapshots would take records up again that are sealed.
+    ST_RETURN_IF_ERROR(SignedAhead(custody_, env_, options_.store, grant_.dataset).status());
     RemoveStaleTemporaries(env_, options_.store, grant_.dataset);
     return absl::OkStatus();
   }

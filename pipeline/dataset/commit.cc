@@ -18,16 +18,6 @@ namespace {
 
 constexpr int kSignAttempts = 5;
 constexpr absl::Duration kLockPatience = absl::Seconds(60);
-constexpr absl::Duration kLockPause = absl::Milliseconds(20);
-
-absl::StatusOr<std::unique_ptr<FileLock>> LockForCommit(Env& env, const std::string& path) {
-  const absl::Time give_up = absl::Now() + kLockPatience;
-  while (true) {
-    absl::StatusOr<std::unique_ptr<FileLock>> lock = env.Lock(path);
-    if (!absl::IsUnavailable(lock.status()) || absl::Now() >= give_up) return lock;
-    absl::SleepFor(kLockPause);
-  }
-}
 
 // Custody accepts one deadline only: the earlier of what the newest snapshot
 // has and what the obligation gives to this commit.
@@ -156,7 +146,7 @@ absl::StatusOr<CommitResult> CommitSnapshot(custody::Custody& custody, Env& env,
   // is the newest, and a file's name carries its digest. The lock spares jobs
   // that finish together from losing all of their work.
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock,
-                      LockForCommit(env, CommitLockPath(store, dataset)));
+                      LockPatiently(env, CommitLockPath(store, dataset), kLockPatience, nullptr));
   absl::StatusOr<NextSnapshot> next;
   for (int attempt = 0; attempt < kSignAttempts; ++attempt) {
     next = SignOnNewest(custody, env, store, *permit, writer_key, rows);

@@ -8,6 +8,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/pipeline/dataset/manifest_file.h"
 #include "sealtrain/pipeline/dataset/review_file.h"
+#include "sealtrain/pipeline/dataset/signed_ahead.h"
 #include "sealtrain/pipeline/open/shard_file.h"
 #include "sealtrain/pipeline/status_text.h"
 
@@ -84,6 +85,7 @@ absl::StatusOr<DatasetReport> VerifyDataset(custody::Custody& custody, Env& env,
   if (info.generation == 0) {
     return absl::NotFoundError(absl::StrCat(dataset, " has no snapshot yet"));
   }
+  ST_RETURN_IF_ERROR(SignedAhead(custody, env, store, dataset).status());
   return VerifySnapshot(env, store, NewestOf(info), custody.manifest_public_key());
 }
 

@@ -1,7 +1,11 @@
 #include "sealtrain/pipeline/dataset/store_layout.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/pipeline/dataset.h"
 
@@ -10,6 +14,12 @@ namespace {
 
 std::string Folder(const std::string& store, const std::string& dataset, absl::string_view name) {
   return JoinPath(JoinPath(store, dataset), name);
+}
+
+bool IsHex(absl::string_view text, std::size_t digits) {
+  return text.size() == digits && std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
+         });
 }
 
 }  // namespace
@@ -35,6 +45,18 @@ std::string ShardPath(const std::string& store, const std::string& dataset, cons
 std::string ReviewPath(const std::string& store, const std::string& dataset, const Digest& sha256) {
   return JoinPath(ReviewsFolder(store, dataset), absl::StrCat(HexEncode(sha256), ".review"));
 }
+bool IsShardName(absl::string_view name) {
+  return absl::ConsumeSuffix(&name, ".seal") && IsHex(name, 32);
+}
+bool IsReviewName(absl::string_view name) {
+  return absl::ConsumeSuffix(&name, ".review") && IsHex(name, 64);
+}
+bool IsManifestName(absl::string_view name) {
+  return absl::ConsumeSuffix(&name, ".manifest") && name.size() == 20 + 1 + 64 &&
+         std::all_of(name.begin(), name.begin() + 20, absl::ascii_isdigit) && name[20] == '-' &&
+         IsHex(name.substr(21), 64);
+}
+
 std::string CommitLockPath(const std::string& store, const std::string& dataset) {
   return Folder(store, dataset, "commit.lock");
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "sealtrain/base/bytes.h"
 
 namespace sealtrain::pipeline {
@@ -23,6 +24,10 @@ std::string ManifestPath(const std::string& store, const std::string& dataset,
                          std::uint64_t generation, const Digest& sha256);
 // `sha256` is the digest of the file.
 std::string ReviewPath(const std::string& store, const std::string& dataset, const Digest& sha256);
+// Whether a finished file of that kind can have this name (not path).
+bool IsManifestName(absl::string_view name);
+bool IsShardName(absl::string_view name);
+bool IsReviewName(absl::string_view name);
 // Held while a job commits.
 std::string CommitLockPath(const std::string& store, const std::string& dataset);
 

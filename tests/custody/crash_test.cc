@@ -5,88 +5,11 @@
 #include <filesystem>
 
 #include "sealtrain/tests/custody/custody_fixture.h"
+#include "sealtrain/tests/util/kill_env.h"
+#include "sealtrain/tests/util/sqlite_through_env.h"
 
 namespace sealtrain::testing {
 namespace {
-
-// Ends the process, without a word, just before or just after an operation.
-class KillEnv final : public Env {
- public:
-  // Dies at the n-th point from now on; there are two for each operation.
-  void DieAt(int n) { points_left_ = n; }
-
-  absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path,
-                                                             OpenMode mode) override {
-    Point();
-    auto file = base_.OpenForWrite(path, mode);
-    Point();
-    if (!file.ok()) return file.status();
-    return std::make_unique<File>(*this, *std::move(file));
-  }
-  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {
-    return base_.OpenForRead(path);
-  }
-  absl::StatusOr<std::string> ReadFile(const std::string& path, std::uint64_t max) override {
-    return base_.ReadFile(path, max);
-  }
-  absl::Status Rename(const std::string& from, const std::string& to) override {
-    return Around([&] { return base_.Rename(from, to); });
-  }
-  absl::Status Remove(const std::string& path) override {
-    return Around([&] { return base_.Remove(path); });
-  }
-  absl::Status Truncate(const std::string& path, std::uint64_t size) override {
-    return Around([&] { return base_.Truncate(path, size); });
-  }
-  absl::Status SyncDir(const std::string& path) override {
-    return Around([&] { return base_.SyncDir(path); });
-  }
-  absl::Status CreateDirs(const std::string& path) override {
-    return Around([&] { return base_.CreateDirs(path); });
-  }
-  bool Exists(const std::string& path) override { return base_.Exists(path); }
-  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
-    return base_.List(path);
-  }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
-    return base_.Lock(path);
-  }
-
- private:
-  class File final : public WritableFile {
-   public:
-    File(KillEnv& env, std::unique_ptr<WritableFile> base) : env_(env), base_(std::move(base)) {}
-    absl::Status Append(ByteSpan bytes) override {
-      return env_.Around([&] { return base_->Append(bytes); });
-    }
-    absl::Status Sync() override {
-      return env_.Around([&] { return base_->Sync(); });
-    }
-    absl::Status Close() override { return base_->Close(); }
-
-   private:
-    KillEnv& env_;
-    std::unique_ptr<WritableFile> base_;
-  };
-
-  template <typename Operation>
-  absl::Status Around(Operation operation) {
-    Point();
-    absl::Status status = operation();
-    Point();
-    return status;
-  }
-  void Point() {
-    if (points_left_ > 0 && --points_left_ == 0) ::_exit(kKilled);
-  }
-
- public:
-  static constexpr int kKilled = 42;
-
- private:
-  Env& base_ = Env::Posix();
-  int points_left_ = 0;
-};
 
 class Crash : public FurnishedCustodyTest {
  protected:
@@ -100,6 +23,7 @@ class Crash : public FurnishedCustodyTest {
       passphrase_ = *crypto::SecretBytes::CopyFrom(AsBytes("open sesame"));
       writer_ = *crypto::SigningKey::Generate();
       KillEnv env;
+      const SqliteThroughEnv sqlite(env);
       auto custodian =
           Custodian::Open({.home = copy, .env = &env, .clock = clock_.function()}, passphrase_);
       if (!custodian.ok()) ::_exit(2);

@@ -450,6 +450,150 @@ class Interrupted(World):
         self.assert_intact_and_rerun()
 
 
+class Killed(World):
+    """200 ingestions, each killed at a random moment; then run again."""
+
+    KILLS = 200
+    ROWS = 1000
+
+    def sources(self):
+        shown = self.json("dataset", "show", "notes")
+        return shown["rows"], {s["name"]: s["records"] for s in shown.get("sources", [])}
+
+    def test_at_random_moments_loses_and_doubles_nothing(self):
+        seed = int(os.environ.get("SEALTRAIN_SEED", time.time_ns() % 2**32))
+        print(f"seed {seed}: set SEALTRAIN_SEED to repeat it", file=sys.stderr)
+        rng = random.Random(seed)
+        self.make(20)
+        rows_before, sources_before = self.sources()
+
+        def job(name):
+            return self.command("sealtrain", [
+                "--principal", "job", "ingest", "notes", "--from", str(self.dir / name), "--format",
+                "jsonl", "--source-name", name, "--purpose", "study/notes"])
+
+        def timed(command):
+            start = time.monotonic()
+            subprocess.run(command, capture_output=True, check=True, timeout=60)
+            return time.monotonic() - start
+
+        # Most of a short job is deriving the root key; the kills fall behind that.
+        opening = timed(self.command("sealtrain", ["dataset", "show", "notes"]))
+        self.write("warm-up", jsonl(notes(self.ROWS)))
+        whole = timed(job("warm-up"))
+        part, committed, killed, finished, open_part = 0, {"warm-up": self.ROWS}, 0, 0, None
+        while killed < self.KILLS:
+            if open_part is None:
+                part += 1
+                open_part = f"part-{part}"
+                self.write(open_part, jsonl(notes(self.ROWS, seed=part)))
+            process = subprocess.Popen(job(open_part), stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+            try:
+                code = process.wait(timeout=rng.uniform(0.8 * opening, 1.1 * whole))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                code = process.wait(timeout=60)
+            self.assertIn(code, (OK, -signal.SIGKILL))
+            killed += code != OK
+            finished += code == OK
+            rows, sources = self.sources()
+            if open_part in sources or code == OK:
+                committed[open_part] = self.ROWS
+                open_part = None
+            self.assertEqual(sources, {**sources_before, **committed})
+            self.assertEqual(rows, rows_before + self.ROWS * len(committed))
+            if killed % 20 == 0:
+                self.sealtrain("dataset", "verify", "notes")
+        if open_part is not None:
+            subprocess.run(job(open_part), capture_output=True, check=True, timeout=60)
+            committed[open_part] = self.ROWS
+        rows, _ = self.sources()
+        self.assertEqual(rows, rows_before + self.ROWS * len(committed))
+        self.sealtrain("dataset", "verify", "notes")
+        self.audit("verify")
+
+        left = len(self.shards())
+        found = self.json("dataset", "sweep", "notes")
+        self.assertEqual(found["swept"], [], "an orphan of today was taken for an old one")
+        for path in (self.store / "notes").rglob("*"):
+            if path.is_file():
+                os.utime(path, (0, 0))
+        found = self.json("dataset", "sweep", "notes")
+        self.assertEqual(found["young"] + found["unsettled"], [])
+        # Each job makes one shard.
+        self.assertEqual(len(self.shards()), 1 + len(committed))
+        self.sealtrain("dataset", "verify", "notes")
+        print(f"{killed} killed, {finished} came through, {len(committed)} sources committed, "
+              f"{left - len(self.shards())} orphaned shards swept", file=sys.stderr)
+
+
+class Concurrent(World):
+    """Programs that want the same home take turns."""
+
+    def slow_job(self):
+        """An ingestion that has the home open until its input ends."""
+        command = self.command("sealtrain", ["--principal", "job", "ingest", "notes", "--from",
+                                             "-", "--format", "jsonl", "--purpose", "study/notes"])
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(process.kill)
+        process.stdin.write(jsonl(notes(10, seed=4)).encode())
+        process.stdin.flush()
+        time.sleep(1.5)
+        return process
+
+    def test_a_second_ingestion_waits_for_the_first(self):
+        self.make(20)
+        first = self.slow_job()
+        command = self.command("sealtrain", [
+            "--principal", "job", "ingest", "notes", "--from",
+            str(self.write("b.jsonl", jsonl(notes(30, seed=5)))), "--format", "jsonl",
+            "--purpose", "study/notes"])
+        second = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertIn(b"waiting for another program", second.stderr.readline())
+        first.stdin.close()
+        self.assertEqual(first.wait(timeout=60), OK)
+        second.stderr.read()
+        second.stderr.close()
+        self.assertEqual(second.wait(timeout=60), OK)
+        self.assertEqual(self.generation(), 3)
+        self.assertEqual(self.json("dataset", "show", "notes")["rows"], 60)
+        self.sealtrain("dataset", "verify", "notes")
+
+    def test_whoever_waits_too_long_is_told_to_try_again(self):
+        self.make(20)
+        first = self.slow_job()
+        self.sealtrain("dataset", "list", expect=TRY_AGAIN)
+        self.assertIn("in use by another process", self.stderr)
+        first.stdin.close()
+        self.assertEqual(first.wait(timeout=60), OK)
+        self.assertEqual(self.generation(), 2)
+
+
+class Sweep(World):
+    def test_orphans_are_listed_and_removed_once_they_are_old(self):
+        self.make(20)
+        shard = self.shards()[0]
+        orphan = shard.with_name("0" * 32 + ".seal")
+        shutil.copy(shard, orphan)
+        found = self.json("dataset", "sweep", "notes")
+        self.assertEqual([o["file"] for o in found["young"]], [f"shards/{orphan.name}"])
+        self.assertTrue(orphan.exists())
+        os.utime(orphan, (0, 0))
+        self.sealtrain("dataset", "sweep", "notes", "--dry-run")
+        self.assertIn("would be removed", self.stdout)
+        self.assertTrue(orphan.exists())
+        self.sealtrain("dataset", "sweep", "notes", "--older-than", "59m", expect=FAILED)
+        self.sealtrain("dataset", "sweep", "notes", "--older-than", "long", expect=USAGE)
+        found = self.json("dataset", "sweep", "notes", "--older-than", "48h")
+        self.assertEqual(found["swept"][0]["bytes"], shard.stat().st_size)
+        self.assertFalse(orphan.exists())
+        self.sealtrain("dataset", "sweep", "notes")
+        self.assertIn("No files of crashed jobs", self.stdout)
+        self.sealtrain("dataset", "verify", "notes")
+
+
 class Train(World):
     def test_a_private_model_is_trained_shown_and_evaluated(self):
         self.make(300)

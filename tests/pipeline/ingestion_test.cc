@@ -16,13 +16,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/pipeline/dataset.h"
 #include "sealtrain/pipeline/dataset/store_layout.h"
 #include "sealtrain/pipeline/dataset_reader.h"
 #include "sealtrain/pipeline/seal/shard_layout.h"
+#include "sealtrain/tests/pipeline/ingestion_fixture.h"
 #include "sealtrain/tests/pipeline/schema_fixture.h"
 #include "sealtrain/tests/pipeline/shard_fixture.h"
 #include "sealtrain/tests/util/fault_env.h"
@@ -33,7 +33,11 @@ namespace sealtrain::pipeline {
 namespace {
 
 namespace fs = std::filesystem;
+using ::sealtrain::testing::CsvRow;
+using ::sealtrain::testing::CsvRows;
 using ::sealtrain::testing::FaultEnv;
+using ::sealtrain::testing::IngestionTest;
+using ::sealtrain::testing::kCsvHeader;
 using ::sealtrain::testing::kEverythingProto;
 using ::sealtrain::testing::kFlatProto;
 using ::sealtrain::testing::ReadAll;
@@ -44,128 +48,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-constexpr char kHeader[] = "user,age,score,text,spam,color,place.city,blob,big\n";
-std::string CsvRow(int i) {
-  return absl::StrCat("user", i, ",", i, ",", i, ".5,text ", i, ",true,RED,Bonn,,", i, "\n");
-}
-std::string CsvRows(int begin, int end) {
-  std::string text;
-  for (int i = begin; i < end; ++i) text += CsvRow(i);
-  return text;
-}
-
-class IngestionTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(world_, TestWorld::Create());
-    ASSERT_OK(world_->ApplyPolicy(TestWorld::kKeepPolicy));
-    ASSERT_OK(world_->CreateDataset("flat", kFlatProto, "Flat"));
-  }
-
-  custody::Custodian& custody() { return world_->custody(); }
-
-  IngestionOptions Options(const std::string& dataset = "flat") const {
-    IngestionOptions options;
-    options.store = world_->store();
-    options.request = {
-        .principal = TestWorld::kPrincipal, .dataset = dataset, .purpose = TestWorld::kPurpose};
-    return options;
-  }
-
-  absl::StatusOr<IngestionResult> IngestCsv(const std::string& rows,
-                                            const IngestionOptions& options) {
-    auto job = Ingestion::Start(custody(), options);
-    if (!job.ok()) return job.status();
-    std::istringstream input(kHeader + rows);
-    auto info = custody().GetDataset(options.request.dataset);
-    if (!info.ok()) return info.status();
-    auto source = OpenSource(Format::kCsv, input, "in", info->schema);
-    absl::Status appended = (*job)->AppendAll(
-        *source, [this](const absl::Status& status) { skipped_.emplace_back(status.message()); },
-        nullptr);
-    if (!appended.ok()) return appended;
-    return (*job)->Commit();
-  }
-  absl::StatusOr<IngestionResult> IngestCsv(const std::string& rows) {
-    return IngestCsv(rows, Options());
-  }
-
-  absl::StatusOr<custody::Permit<policy::TRAIN>> RequestTrain(
-      const std::vector<std::string>& columns, const std::string& dataset = "flat") {
-    return custody().RequestTrain({.principal = TestWorld::kPrincipal,
-                                   .dataset = dataset,
-                                   .purpose = TestWorld::kPurpose,
-                                   .columns = columns,
-                                   .model = absl::StrCat("model-", ++models_),
-                                   .dp = std::nullopt});
-  }
-
-  // All values of `column`, as text.
-  absl::StatusOr<std::vector<std::string>> Column(const std::string& column,
-                                                  const std::string& dataset = "flat") {
-    auto permit = RequestTrain({column}, dataset);
-    if (!permit.ok()) return permit.status();
-    auto reader =
-        DatasetReader::Open(custody(), *permit, {.store = world_->store(), .columns = {column}});
-    if (!reader.ok()) return reader.status();
-    std::vector<std::string> values;
-    while (true) {
-      const absl::StatusOr<const RowBlock*> block = (*reader)->Next();
-      if (!block.ok()) return block.status();
-      if (*block == nullptr) break;
-      for (const ColumnBatch& batch : (*block)->groups) {
-        EXPECT_EQ(batch.first_row, values.size());
-        AppendValues(batch.columns[0], values);
-      }
-    }
-    EXPECT_EQ((*reader)->rows(), values.size());
-    return values;
-  }
-
-  static void AppendValues(const ColumnView& view, std::vector<std::string>& values) {
-    for (std::uint64_t row = 0; row < view.rows; ++row) {
-      if (view.IsNull(row)) {
-        values.push_back("null");
-        continue;
-      }
-      const std::uint64_t begin = view.repeated ? view.list_offsets[row] : row;
-      const std::uint64_t end = view.repeated ? view.list_offsets[row + 1] : row + 1;
-      std::vector<std::string> parts;
-      for (std::uint64_t i = begin; i < end; ++i) {
-        parts.push_back(view.type == ValueType::kBytes ? std::string(view.Text(i))
-                                                       : absl::StrCat(view.Number(i)));
-      }
-      values.push_back(absl::StrJoin(parts, "|"));
-    }
-  }
-
-  absl::StatusOr<DatasetReport> Verify(const std::string& dataset = "flat") {
-    return VerifyDataset(custody(), Env::Posix(), world_->store(), dataset);
-  }
-
-  // Names of all files under the store, folders left out.
-  std::vector<std::string> StoreFiles() const {
-    std::vector<std::string> names;
-    if (!fs::exists(world_->store())) return names;
-    for (const auto& entry : fs::recursive_directory_iterator(world_->store())) {
-      if (entry.is_regular_file()) names.push_back(entry.path().string());
-    }
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-  std::vector<std::string> FilesEndingIn(const std::string& suffix) const {
-    std::vector<std::string> names = StoreFiles();
-    names.erase(std::remove_if(names.begin(), names.end(),
-                               [&](const std::string& n) { return !absl::EndsWith(n, suffix); }),
-                names.end());
-    return names;
-  }
-
-  std::unique_ptr<TestWorld> world_;
-  std::vector<std::string> skipped_;
-  int models_ = 0;
-};
 
 TEST_F(IngestionTest, SealsAndOpensEveryType) {
   ASSERT_OK(world_->CreateDataset("all", kEverythingProto, "Everything"));
@@ -263,7 +145,7 @@ TEST_F(IngestionTest, TakesRecordsOfAnotherPoolOfTheSameType) {
 }
 
 TEST_F(IngestionTest, TakesASourceWithASchemaOfItsOwn) {
-  std::istringstream input(kHeader + CsvRows(0, 2));
+  std::istringstream input(kCsvHeader + CsvRows(0, 2));
   auto source =
       OpenSource(Format::kCsv, input, "in", ::sealtrain::testing::SchemaOf(kFlatProto, "Flat"));
   ASSERT_OK_AND_ASSIGN(auto job, Ingestion::Start(custody(), Options()));
@@ -618,7 +500,7 @@ TEST_F(IngestionTest, RefusesASourceThatHasShrunk) {
 
 TEST_F(IngestionTest, StopsCleanlyWhenAsked) {
   ASSERT_OK_AND_ASSIGN(auto job, Ingestion::Start(custody(), Options()));
-  std::istringstream input(kHeader + CsvRows(0, 10));
+  std::istringstream input(kCsvHeader + CsvRows(0, 10));
   auto source = OpenSource(Format::kCsv, input, "in", custody().GetDataset("flat")->schema);
   EXPECT_THAT(job->AppendAll(*source, nullptr, [&] { return source->position() == 4; }),
               StatusIs(absl::StatusCode::kCancelled));
@@ -633,7 +515,7 @@ TEST_F(IngestionTest, LetsOneOfTwoJobsOnTheSameSourceWin) {
   ASSERT_OK_AND_ASSIGN(auto first, Ingestion::Start(custody(), options));
   ASSERT_OK_AND_ASSIGN(auto second, Ingestion::Start(custody(), options));
   for (Ingestion* job : {first.get(), second.get()}) {
-    std::istringstream input(kHeader + CsvRows(0, 4));
+    std::istringstream input(kCsvHeader + CsvRows(0, 4));
     auto source = OpenSource(Format::kCsv, input, "in", custody().GetDataset("flat")->schema);
     ASSERT_OK(job->AppendAll(*source, nullptr, nullptr));
   }
@@ -656,7 +538,7 @@ TEST_F(IngestionTest, LetsJobsRaceToTheirCommits) {
         results[i] = job.status();
         return;
       }
-      std::istringstream input(kHeader + CsvRows(10 * i, 10 * i + 10));
+      std::istringstream input(kCsvHeader + CsvRows(10 * i, 10 * i + 10));
       auto source = OpenSource(Format::kCsv, input, "in", custody().GetDataset("flat")->schema);
       absl::Status appended = (*job)->AppendAll(*source, nullptr, nullptr);
       results[i] = appended.ok() ? (*job)->Commit() : appended;

@@ -117,11 +117,12 @@ absl::Status TestWorld::CreateDataset(const std::string& name, const std::string
   return custodian_->CreateDataset(kPrincipal, name, std::move(schema));
 }
 
-absl::Status TestWorld::Reopen() {
+absl::Status TestWorld::Reopen(Env& env) {
   custodian_.reset();  // it holds the home's lock
   ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase,
                       crypto::SecretBytes::CopyFrom(AsBytes(kPassphrase)));
-  ST_ASSIGN_OR_RETURN(custodian_, custody::Custodian::Open({.home = home()}, passphrase));
+  ST_ASSIGN_OR_RETURN(custodian_,
+                      custody::Custodian::Open({.home = home(), .env = &env}, passphrase));
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "sealtrain/base/env.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/custody/custodian.h"
 #include "sealtrain/tests/util/temp_dir.h"
@@ -40,8 +41,11 @@ class TestWorld {
   absl::Status CreateDataset(const std::string& name, const std::string& proto,
                              const std::string& message);
 
-  // Closes the custodian and opens it again, as a new process would.
-  absl::Status Reopen();
+  // Closes the custodian and opens it again, as a new process would. `env` must
+  // outlive it.
+  absl::Status Reopen(Env& env = Env::Posix());
+
+  void Close() { custodian_.reset(); }
 
   custody::Custodian& custody() { return *custodian_; }
   std::string home() const { return folder_.Join("home"); }
