@@ -12,7 +12,7 @@ quick=${1:-}
 jobs=$(nproc)
 fuzz_seconds=4
 # What is concurrent: a test program and which of its tests.
-concurrent=(audit_test='*' crypto_test='*Thread*' sealed_stream_test='SegmentOpener.*'
+concurrent=(base_test='*Thread*' audit_test='*' crypto_test='*Thread*' sealed_stream_test='SegmentOpener.*'
             custody_test='RecordBeforeRelease.*' pipeline_ingestion_test='*Race*'
             pipeline_dataset_reader_test='*')
 
