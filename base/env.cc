@@ -197,7 +197,10 @@ class PosixEnv final : public Env {
     if (parent == path) return PosixError(ENOENT, "cannot create folder", path);
     ST_RETURN_IF_ERROR(CreateDirs(parent));
     // Once more and no further: some folders, /proc for one, take no children.
-    if (::mkdir(path.c_str(), 0700) != 0) return PosixError(errno, "cannot create folder", path);
+    // Meanwhile somebody else may have made it.
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+      return PosixError(errno, "cannot create folder", path);
+    }
     return SyncDir(parent);
   }
 

@@ -4,6 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 #include "sealtrain/tests/util/fault_env.h"
 #include "sealtrain/tests/util/status_matchers.h"
 #include "sealtrain/tests/util/temp_dir.h"
@@ -142,6 +147,20 @@ TEST(Paths, JoinAndSplit) {
   EXPECT_EQ(DirName("a/b"), "a");
   EXPECT_EQ(DirName("/b"), "/");
   EXPECT_EQ(DirName("b"), ".");
+}
+
+TEST(PosixEnv, CreatesFoldersForManyThreadsAtOnce) {
+  const TempDir dir;
+  for (int round = 0; round < 50; ++round) {
+    const std::string path = dir.Join(absl::StrCat(round, "/a/b/c"));
+    std::vector<absl::Status> results(4);
+    std::vector<std::thread> threads;
+    for (absl::Status& result : results) {
+      threads.emplace_back([&] { result = Env::Posix().CreateDirs(path); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const absl::Status& result : results) EXPECT_OK(result);
+  }
 }
 
 }  // namespace
