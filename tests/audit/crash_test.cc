@@ -233,6 +233,35 @@ TEST_F(TornTest, BadRecordBeforeAGoodOneIsRefused) {
   }
 }
 
+TEST_F(TornTest, CheckpointIsPublishedAgain) {
+  // It is published without a sync: a power cut may leave any beginning of it,
+  // with zeros where its end was not written.
+  const std::string whole = ReadText(log_dir_ + "/checkpoint");
+  const std::string older = ReadText(between_ + "/checkpoint");
+  for (const std::string& note : {whole, older}) {
+    for (std::size_t size = 0; size < note.size(); size += 7) {
+      for (const std::size_t zeros : {std::size_t{0}, note.size() - size}) {
+        CopyLog(log_dir_, copy_dir_);
+        WriteText(copy_dir_ + "/checkpoint", note.substr(0, size) + std::string(zeros, '\0'));
+        ExpectSound(copy_dir_, 3);
+      }
+    }
+  }
+}
+
+TEST_F(TornTest, CheckpointWithOtherBytesIsRefused) {
+  const std::string whole = ReadText(log_dir_ + "/checkpoint");
+  for (std::size_t i = 0; i < whole.size(); i += 7) {
+    std::string bad = whole.substr(0, i) + "x";
+    if (whole[i] == 'x') continue;
+    WriteText(log_dir_ + "/checkpoint", bad);
+    ASSERT_THAT(OpenTestLog(Env::Posix(), log_dir_), StatusIs(kDataLoss)) << i;
+    bad = whole.substr(0, i) + std::string(whole.size() - i + 1, '\0');  // longer than any
+    WriteText(log_dir_ + "/checkpoint", bad);
+    ASSERT_THAT(OpenTestLog(Env::Posix(), log_dir_), StatusIs(kDataLoss)) << i;
+  }
+}
+
 class RefusalTest : public CrashTest {
  protected:
   void SetUp() override {
