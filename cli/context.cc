@@ -21,6 +21,7 @@
 namespace sealtrain::cli {
 namespace {
 
+constexpr char kPassphraseOption[] = "--passphrase-file";
 constexpr std::size_t kMaxPassphraseBytes = 1024;
 // One command at a time has a home open. Most are done in a second; an ingestion
 // or a training run is not, and then whoever waits had better be told.
@@ -79,7 +80,7 @@ void Context::AddGlobalOptions(CLI::App& app) {
   principal_ = DefaultPrincipal();
   app.add_option("--principal", principal_, "Who asks, as the policy names them")
       ->capture_default_str();
-  app.add_option("--passphrase-file", passphrase_file_,
+  app.add_option(kPassphraseOption, passphrase_file_,
                  "File whose first line is the passphrase (default: ask on the terminal)")
       ->envname("SEALTRAIN_PASSPHRASE_FILE");
   app.add_flag("--json", json_, "Print results as one JSON object");
@@ -97,28 +98,38 @@ absl::StatusOr<std::string> Context::Store() {
 }
 
 absl::StatusOr<crypto::SecretBytes> Context::Passphrase() {
-  if (passphrase_file_.empty()) {
-    if (!::isatty(STDIN_FILENO)) {
-      return UsageError("no passphrase: give --passphrase-file or run on a terminal");
-    }
-    return AskOnTerminal("Passphrase");
-  }
-  std::FILE* file = std::fopen(passphrase_file_.c_str(), "re");
-  if (file == nullptr) {
-    return UsageError(absl::StrCat("cannot read the passphrase file ", passphrase_file_));
-  }
-  const auto close_file = absl::MakeCleanup([file] { std::fclose(file); });
-  return ReadSecretLine(::fileno(file));
+  return ReadPassphrase(passphrase_file_, kPassphraseOption, "Passphrase");
 }
 
 absl::StatusOr<crypto::SecretBytes> Context::NewPassphrase() {
-  ST_ASSIGN_OR_RETURN(crypto::SecretBytes passphrase, Passphrase());
-  if (!passphrase_file_.empty()) return passphrase;
-  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes again, AskOnTerminal("Passphrase again"));
+  return NewPassphrase(passphrase_file_, kPassphraseOption);
+}
+
+absl::StatusOr<crypto::SecretBytes> Context::NewPassphrase(const std::string& file,
+                                                           const char* option) {
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes passphrase,
+                      ReadPassphrase(file, option, "New passphrase"));
+  if (!file.empty()) return passphrase;
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes again, AskOnTerminal("New passphrase again"));
   if (!crypto::ConstantTimeEqual(passphrase.span(), again.span())) {
-    return absl::InvalidArgumentError("the two passphrases differ");
+    return UsageError("the two passphrases differ");
   }
   return passphrase;
+}
+
+absl::StatusOr<crypto::SecretBytes> Context::ReadPassphrase(const std::string& file,
+                                                            const char* option,
+                                                            const char* prompt) {
+  if (file.empty()) {
+    if (!::isatty(STDIN_FILENO)) {
+      return UsageError(absl::StrCat("no passphrase: give ", option, " or run on a terminal"));
+    }
+    return AskOnTerminal(prompt);
+  }
+  std::FILE* in = std::fopen(file.c_str(), "re");
+  if (in == nullptr) return UsageError(absl::StrCat("cannot read the passphrase file ", file));
+  const auto close_file = absl::MakeCleanup([in] { std::fclose(in); });
+  return ReadSecretLine(::fileno(in));
 }
 
 absl::StatusOr<std::unique_ptr<custody::Custodian>> Context::OpenCustodian() {

@@ -40,8 +40,11 @@ class Context {
   // terminal without echo. Usage error: neither is there.
   absl::StatusOr<crypto::SecretBytes> Passphrase();
   // The same for a passphrase that is being chosen: on the terminal it is asked
-  // for twice. InvalidArgument: the two differ.
+  // for twice, as a typing error would lock everything away for good. Usage
+  // error: the two differ.
   absl::StatusOr<crypto::SecretBytes> NewPassphrase();
+  // The same from `file`, which `option` names; empty: asked for on the terminal.
+  absl::StatusOr<crypto::SecretBytes> NewPassphrase(const std::string& file, const char* option);
   // Opens custody at Home(). Exit code kUsage if that is not a home.
   absl::StatusOr<std::unique_ptr<custody::Custodian>> OpenCustodian();
 
@@ -53,6 +56,9 @@ class Context {
   void Print(const nlohmann::json& object, const std::string& text) const;
 
  private:
+  absl::StatusOr<crypto::SecretBytes> ReadPassphrase(const std::string& file, const char* option,
+                                                     const char* prompt);
+
   std::string home_;
   std::string store_;
   std::string principal_;

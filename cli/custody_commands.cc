@@ -20,34 +20,21 @@
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/hex.h"
+#include "sealtrain/cli/table.h"
 
 namespace sealtrain::cli {
 namespace {
 
 using nlohmann::json;
 
+constexpr char kNewPassphraseOption[] = "--new-passphrase-file";
+
 // --- init ------------------------------------------------------------------
 
 struct InitFlags {
   std::string root = "passphrase";
   std::string origin;
-  const CLI::Option* passphrase_file = nullptr;
 };
-
-// A typing error here would lock everything away for good, so what is typed on
-// a terminal is asked for twice.
-absl::StatusOr<crypto::SecretBytes> NewPassphrase(Context& context, const InitFlags& flags) {
-  const bool typed = flags.passphrase_file->empty();
-  if (typed && ::isatty(STDIN_FILENO)) std::cerr << "Choose a passphrase, and type it twice.\n";
-  ST_ASSIGN_OR_RETURN(crypto::SecretBytes passphrase, context.Passphrase());
-  if (typed) {
-    ST_ASSIGN_OR_RETURN(const crypto::SecretBytes again, context.Passphrase());
-    if (!crypto::ConstantTimeEqual(passphrase.span(), again.span())) {
-      return context.UsageError("the two passphrases differ");
-    }
-  }
-  return passphrase;
-}
 
 std::string DefaultOrigin() {
   char host[256] = {};
@@ -57,7 +44,7 @@ std::string DefaultOrigin() {
 
 absl::Status RunInit(Context& context, const InitFlags& flags) {
   ST_ASSIGN_OR_RETURN(const std::string home, context.Home());
-  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, NewPassphrase(context, flags));
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, context.NewPassphrase());
   const std::string origin = flags.origin.empty() ? DefaultOrigin() : flags.origin;
   ST_RETURN_IF_ERROR(
       custody::Custodian::Create({.home = home}, {.log_origin = origin, .argon2 = {}}, passphrase));
@@ -79,7 +66,6 @@ absl::Status RunInit(Context& context, const InitFlags& flags) {
 
 void AddInit(CLI::App& app, Context& context) {
   auto flags = std::make_shared<InitFlags>();
-  flags->passphrase_file = app.get_option("--passphrase-file");
   CLI::App* init = app.add_subcommand(
       "init",
       "Make a new home: key store, audit log, policy store.\n\n"
@@ -94,6 +80,71 @@ void AddInit(CLI::App& app, Context& context) {
                    "Name of the audit log, for those who check it (default: HOST/sealtrain)");
   init->callback(
       [&context, flags] { context.run = [&context, flags] { return RunInit(context, *flags); }; });
+}
+
+// --- key -------------------------------------------------------------------
+
+// What a key seals, as the policy names it.
+std::string ClassName(const custody::KeyInfo& key) {
+  if (key.data_class != DATA_CLASS_UNSPECIFIED) return DataClass_Name(key.data_class);
+  return key.model.empty() ? "index of shards" : "weights";
+}
+
+absl::Status RunKeyList(Context& context) {
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const custody::KeyList list, custodian->ListKeys());
+  json keys = json::array();
+  Rows rows = {{"OF", "NAME", "SEALS", "EPOCH"}};
+  for (const custody::KeyInfo& key : list.keys) {
+    const char* kind = key.model.empty() ? "dataset" : "model";
+    const std::string& name = key.model.empty() ? key.dataset : key.model;
+    keys.push_back({{kind, name}, {"seals", ClassName(key)}, {"key_epoch", key.key_epoch}});
+    rows.push_back({kind, name, ClassName(key), absl::StrCat(key.key_epoch)});
+  }
+  context.Print({{"root", {{"provider", "passphrase"}, {"number", list.root_number}}},
+                 {"keys", std::move(keys)}},
+                absl::StrCat("Root key number ", list.root_number,
+                             ", of a passphrase, wraps each of these:\n\n", Table(rows, {3})));
+  return absl::OkStatus();
+}
+
+absl::Status RunKeyRotate(Context& context, const std::string& new_passphrase_file) {
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase,
+                      context.NewPassphrase(new_passphrase_file, kNewPassphraseOption));
+  ST_RETURN_IF_ERROR(custodian->RotateRootKey(context.principal(), passphrase));
+  ST_ASSIGN_OR_RETURN(const custody::KeyList list, custodian->ListKeys());
+  context.Print({{"root", {{"provider", "passphrase"}, {"number", list.root_number}}},
+                 {"keys_rewrapped", list.keys.size()}},
+                absl::StrCat("Root key number ", list.root_number, " is in force; ",
+                             WithCommas(list.keys.size()), " keys wrapped anew.\n",
+                             "The old passphrase still opens copies of the home made before.\n"));
+  return absl::OkStatus();
+}
+
+void AddKey(CLI::App& app, Context& context) {
+  CLI::App* key =
+      app.add_subcommand("key",
+                         "Keys: what there is, and a new root key.\n\n"
+                         "Examples:\n"
+                         "  sealtrain key list\n"
+                         "  sealtrain key rotate\n"
+                         "  sealtrain --passphrase-file OLD key rotate --new-passphrase-file NEW");
+  key->require_subcommand(1);
+  key->add_subcommand("list", "List the keys of data sets and models; never a key itself")
+      ->callback([&context] { context.run = [&context] { return RunKeyList(context); }; });
+  auto file = std::make_shared<std::string>();
+  CLI::App* rotate = key->add_subcommand(
+      "rotate",
+      "Choose a new passphrase: wraps every key under a new root key.\n\n"
+      "Sealed data are not touched, whatever their size. All or nothing: after a\n"
+      "crash either the old or the new passphrase opens the home. Copies of the home\n"
+      "from before still open with the old passphrase: destroy them.");
+  rotate->add_option(kNewPassphraseOption, *file,
+                     "File whose first line is the new passphrase (default: ask on the terminal)");
+  rotate->callback([&context, file] {
+    context.run = [&context, file] { return RunKeyRotate(context, *file); };
+  });
 }
 
 // --- lease -----------------------------------------------------------------
@@ -340,6 +391,7 @@ void AddDoctor(CLI::App& app, Context& context) {
 
 void AddCustodyCommands(CLI::App& app, Context& context) {
   AddInit(app, context);
+  AddKey(app, context);
   AddLease(app, context);
   AddBudget(app, context);
   AddDoctor(app, context);

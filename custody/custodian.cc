@@ -74,9 +74,9 @@ absl::Status Custodian::Create(const CustodianOptions& options, const InitOption
                                const crypto::SecretBytes& passphrase) {
   Env& env = *options.env;
   const std::string home = CanonicalPath(options.home);
-  HomeSettings settings{.log_origin = init.log_origin, .argon2 = init.argon2};
-  ST_ASSIGN_OR_RETURN(settings.argon2.salt, crypto::RandomId());
-  ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, settings.argon2));
+  RootKeyRecord root_record{.number = kFirstRootKey, .argon2 = init.argon2};
+  ST_ASSIGN_OR_RETURN(root_record.argon2.salt, crypto::RandomId());
+  ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, root_record.argon2));
   ST_ASSIGN_OR_RETURN(crypto::SigningKey log_key, crypto::SigningKey::Generate());
   ST_ASSIGN_OR_RETURN(const crypto::SigningKey manifest_key, crypto::SigningKey::Generate());
   ST_ASSIGN_OR_RETURN(const crypto::SigningKey policy_key, crypto::SigningKey::Generate());
@@ -103,6 +103,7 @@ absl::Status Custodian::Create(const CustodianOptions& options, const InitOption
     ST_ASSIGN_OR_RETURN(Database db, CreateHomeDatabase(env, KeyStorePath(home)));
     ST_ASSIGN_OR_RETURN(KeyStore keys, KeyStore::Open(db, std::move(root)));
     ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
+    ST_RETURN_IF_ERROR(PutRootKeyRecord(db, root_record));
     ST_RETURN_IF_ERROR(keys.AddSigningKey(kAuditLogKey, log_key));
     ST_RETURN_IF_ERROR(keys.AddSigningKey(kManifestKey, manifest_key));
     ST_RETURN_IF_ERROR(keys.AddSigningKey(kPolicyKey, policy_key));
@@ -117,7 +118,7 @@ absl::Status Custodian::Create(const CustodianOptions& options, const InitOption
     ST_RETURN_IF_ERROR(log->Append(std::move(created)).status());
   }
   // Last: without it the folder is no home.
-  ST_RETURN_IF_ERROR(WriteHomeConfig(env, home, settings));
+  ST_RETURN_IF_ERROR(WriteHomeConfig(env, home, init.log_origin));
   std::move(take_back).Cancel();
   return absl::OkStatus();
 }
@@ -134,12 +135,13 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
   }
   ST_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock,
                       LockPatiently(env, LockPath(home), options.lock_patience, options.on_wait));
-  ST_ASSIGN_OR_RETURN(const HomeSettings settings, ReadHomeConfig(env, home));
+  ST_ASSIGN_OR_RETURN(const HomeConfig config, ReadHomeConfig(env, home));
   ST_ASSIGN_OR_RETURN(Database opened_db, OpenHomeDatabase(env, KeyStorePath(home)));
   auto db = std::make_unique<Database>(std::move(opened_db));
 
+  ST_ASSIGN_OR_RETURN(const RootKeyRecord root_record, GetRootKeyRecord(*db));
   if (passphrase.empty()) return absl::UnauthenticatedError("wrong passphrase");
-  ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, settings.argon2));
+  ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, root_record.argon2));
   ST_ASSIGN_OR_RETURN(KeyStore keys, KeyStore::Open(*db, std::move(root)));
   // One key decides whether the root key is right; if a later one does not open
   // under it, that is damage.
@@ -151,7 +153,7 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
 
   ST_ASSIGN_OR_RETURN(
       std::unique_ptr<audit::AuditLog> log,
-      audit::AuditLog::Open(env, LogOptionsFor(home, settings.log_origin), *std::move(log_key)));
+      audit::AuditLog::Open(env, LogOptionsFor(home, config.log_origin()), *std::move(log_key)));
   ST_RETURN_IF_ERROR(SettleDebts(env, home, *db, *log));
   ST_ASSIGN_OR_RETURN(std::optional<policy::LoadedPolicy> policy,
                       PolicyStore(env, *db, policy_key, PolicyDirectory(home)).LoadInForce());

@@ -38,6 +38,20 @@ struct PolicyRecord {
   std::vector<std::string> approvers;
 };
 
+// One random key of the key store; the key itself never shows.
+struct KeyInfo {
+  std::string dataset;  // or
+  std::string model;    // whose key it is; the other is empty
+  // Of the columns that it seals; unspecified: a shard's index, or a model.
+  DataClass data_class = DATA_CLASS_UNSPECIFIED;
+  std::uint32_t key_epoch = 0;
+};
+
+struct KeyList {
+  std::uint32_t root_number = 0;  // how many root keys there have been
+  std::vector<KeyInfo> keys;      // all wrapped under the newest
+};
+
 class Custodian : public Custody {
  public:
   struct InitOptions {
@@ -73,6 +87,15 @@ class Custodian : public Custody {
                                                      const std::string& dataset,
                                                      const std::string& purpose,
                                                      const std::vector<std::string>& columns) = 0;
+
+  // --- keys ----------------------------------------------------------------
+  virtual absl::StatusOr<KeyList> ListKeys() = 0;
+  // Replaces the root key by one of `passphrase` (which may be the old one: the
+  // salt is new) and wraps every key of the home under it; sealed data are not
+  // touched. All or nothing, also in a crash. Permits stay valid. The old root
+  // key opens what was copied before. InvalidArgument: empty passphrase.
+  virtual absl::Status RotateRootKey(const std::string& principal,
+                                     const crypto::SecretBytes& passphrase) = 0;
 
   // The newest signed checkpoint of the audit log.
   virtual std::string AuditCheckpoint() = 0;

@@ -1,6 +1,6 @@
 // The custodian in our own process. Its calls stand in files by what they
 // are about: embedded_custodian.cc (data sets, policy, leases), deciding.cc,
-// sealing.cc, opening.cc, models.cc.
+// sealing.cc, opening.cc, models.cc, rotation.cc.
 //
 // Invariants:
 //   1. A permit or key leaves only after the event that tells of it is durable.
@@ -93,6 +93,9 @@ class EmbeddedCustodian final : public Custodian {
   absl::StatusOr<policy::Request> RequestFor(const std::string& principal, policy::Action action,
                                              const std::string& dataset, const std::string& purpose,
                                              const std::vector<std::string>& columns) override;
+  absl::StatusOr<KeyList> ListKeys() override;
+  absl::Status RotateRootKey(const std::string& principal,
+                             const crypto::SecretBytes& passphrase) override;
   std::string AuditCheckpoint() override;
 
  private:

@@ -6,14 +6,9 @@
 
 #include "absl/status/statusor.h"
 #include "sealtrain/base/env.h"
-#include "sealtrain/crypto/key_derivation.h"
+#include "sealtrain/custody/config.pb.h"
 
 namespace sealtrain::custody {
-
-struct HomeSettings {
-  std::string log_origin;
-  crypto::Argon2idParams argon2;
-};
 
 // Paths of what lies in a home.
 std::string ConfigPath(const std::string& home);
@@ -22,12 +17,10 @@ std::string LockPath(const std::string& home);
 std::string AuditPath(const std::string& home);
 std::string PolicyDirectory(const std::string& home);
 
-absl::Status WriteHomeConfig(Env& env, const std::string& home, const HomeSettings& config);
+absl::Status WriteHomeConfig(Env& env, const std::string& home, const std::string& log_origin);
 
-// NotFound: no such file. DataLoss: not of this format, or Argon2 parameters
-// out of range: whoever can change the file must not make us allocate a
-// terabyte, nor weaken the derivation below libsodium's minimum.
-absl::StatusOr<HomeSettings> ReadHomeConfig(Env& env, const std::string& home);
+// NotFound: no such file. DataLoss: not of this format.
+absl::StatusOr<HomeConfig> ReadHomeConfig(Env& env, const std::string& home);
 
 }  // namespace sealtrain::custody
 

@@ -11,6 +11,14 @@ constexpr std::int64_t kUserVersion = 1;
 
 // Times are Unix time in nanoseconds; digests and ids are blobs of fixed size.
 constexpr char kSchema[] = R"sql(
+CREATE TABLE root_key (
+  number       INTEGER PRIMARY KEY,
+  provider     TEXT NOT NULL,
+  memory_bytes INTEGER NOT NULL,
+  passes       INTEGER NOT NULL,
+  salt         BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE signing_key (
   name    TEXT PRIMARY KEY,
   wrapped BLOB NOT NULL

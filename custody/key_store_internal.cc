@@ -1,13 +1,23 @@
 #include "sealtrain/custody/key_store_internal.h"
 
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
-#include "sealtrain/crypto/key_derivation.h"
 
 namespace sealtrain::custody {
 namespace {
 
 using crypto::KeyWrap;
+
+constexpr char kPassphraseProvider[] = "passphrase";
+constexpr std::int64_t kMinArgon2Memory = std::int64_t{8} << 10;
+constexpr std::int64_t kMaxArgon2Memory = std::int64_t{1} << 30;
+constexpr std::int64_t kMaxArgon2Passes = 10;
+
+absl::Status BadRoot(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("key store: the root key's entry ", what));
+}
 
 // Labels and names hold no NUL, so contexts of different keys always differ.
 void AppendWithNul(absl::string_view text, Bytes& out) {
@@ -37,8 +47,48 @@ Bytes ClassKeyContext(absl::string_view scope, int data_class, std::uint32_t key
 std::string DatasetScope(absl::string_view dataset) { return absl::StrCat("dataset:", dataset); }
 std::string ModelScope(absl::string_view model) { return absl::StrCat("model:", model); }
 
+absl::Status PutRootKeyRecord(Database& db, const RootKeyRecord& record) {
+  ST_RETURN_IF_ERROR(db.Execute("DELETE FROM root_key"));
+  ST_ASSIGN_OR_RETURN(Statement insert,
+                      db.Prepare("INSERT INTO root_key (number, provider, memory_bytes, passes, "
+                                 "salt) VALUES (?, ?, ?, ?, ?)"));
+  return insert.Bind(std::int64_t{record.number})
+      .Bind(kPassphraseProvider)
+      .Bind(record.argon2.memory_bytes)
+      .Bind(std::int64_t{record.argon2.passes})
+      .Bind(ByteSpan(record.argon2.salt))
+      .Run();
+}
+
+absl::StatusOr<RootKeyRecord> GetRootKeyRecord(const Database& db) {
+  ST_ASSIGN_OR_RETURN(
+      Statement select,
+      db.Prepare("SELECT number, provider, memory_bytes, passes, salt FROM root_key"));
+  ST_ASSIGN_OR_RETURN(const bool found, select.Step());
+  if (!found) return BadRoot("is missing");
+  if (select.Text(1) != kPassphraseProvider) return BadRoot("has an unknown provider");
+  RootKeyRecord record;
+  if (select.Int(0) < kFirstRootKey || select.Int(0) > std::numeric_limits<std::uint32_t>::max()) {
+    return BadRoot("has a number out of range");
+  }
+  record.number = static_cast<std::uint32_t>(select.Int(0));
+  if (select.Int(2) < kMinArgon2Memory || select.Int(2) > kMaxArgon2Memory) {
+    return BadRoot("has memory_bytes out of range [8 KiB, 1 GiB]");
+  }
+  record.argon2.memory_bytes = select.Uint(2);
+  if (select.Int(3) < 1 || select.Int(3) > kMaxArgon2Passes) {
+    return BadRoot("has passes out of range [1, 10]");
+  }
+  record.argon2.passes = static_cast<std::uint32_t>(select.Int(3));
+  ST_RETURN_IF_ERROR(select.Blob(4, absl::MakeSpan(record.argon2.salt)));
+  ST_ASSIGN_OR_RETURN(const bool another, select.Step());
+  if (another) return BadRoot("stands there twice");
+  return record;
+}
+
 absl::StatusOr<KeyStore> KeyStore::Open(Database& db, crypto::Kek root) {
-  // No row is ever replaced or deleted, so each stands for one wrap.
+  // No row is ever replaced by the same root key or deleted, so each stands for
+  // one wrap.
   ST_ASSIGN_OR_RETURN(Statement count, db.Prepare("SELECT (SELECT count(*) FROM signing_key) + "
                                                   "(SELECT count(*) FROM class_key)"));
   ST_RETURN_IF_ERROR(count.Step().status());
@@ -103,6 +153,50 @@ absl::StatusOr<crypto::ClassKey> KeyStore::GetClassKey(absl::string_view scope, 
     return absl::DataLossError(absl::StrCat("key store: ", name(), " does not open"));
   }
   return key;
+}
+
+absl::StatusOr<std::vector<ClassKeyName>> KeyStore::ClassKeys() const {
+  ST_ASSIGN_OR_RETURN(Statement select,
+                      db_->Prepare("SELECT scope, data_class, key_epoch FROM class_key "
+                                   "ORDER BY scope, data_class, key_epoch"));
+  std::vector<ClassKeyName> names;
+  while (true) {
+    ST_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return names;
+    names.push_back({.scope = select.Text(0),
+                     .data_class = static_cast<int>(select.Int(1)),
+                     .key_epoch = static_cast<std::uint32_t>(select.Int(2))});
+  }
+}
+
+absl::StatusOr<KeyStore> KeyStore::Rewrap(crypto::Kek next) const {
+  KeyStore rewrapped(*db_, std::move(next));
+  ST_ASSIGN_OR_RETURN(Statement update_signing,
+                      db_->Prepare("UPDATE signing_key SET wrapped = ? WHERE name = ?"));
+  for (const char* name : {kAuditLogKey, kManifestKey, kPolicyKey}) {
+    ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, GetSigningKey(name));
+    ST_ASSIGN_OR_RETURN(const Bytes wrapped,
+                        KeyWrap::Wrap(rewrapped.root_, SigningKeyContext(name), key));
+    ST_RETURN_IF_ERROR(update_signing.Bind(ByteSpan(wrapped)).Bind(name).Run());
+  }
+  ST_ASSIGN_OR_RETURN(Statement update_class,
+                      db_->Prepare("UPDATE class_key SET wrapped = ? "
+                                   "WHERE scope = ? AND data_class = ? AND key_epoch = ?"));
+  ST_ASSIGN_OR_RETURN(const std::vector<ClassKeyName> names, ClassKeys());
+  for (const ClassKeyName& name : names) {
+    ST_ASSIGN_OR_RETURN(const crypto::ClassKey key,
+                        GetClassKey(name.scope, name.data_class, name.key_epoch));
+    ST_ASSIGN_OR_RETURN(
+        const Bytes wrapped,
+        KeyWrap::Wrap(rewrapped.root_, ClassKeyContext(name.scope, name.data_class, name.key_epoch),
+                      key));
+    ST_RETURN_IF_ERROR(update_class.Bind(ByteSpan(wrapped))
+                           .Bind(name.scope)
+                           .Bind(std::int64_t{name.data_class})
+                           .Bind(std::int64_t{name.key_epoch})
+                           .Run());
+  }
+  return rewrapped;
 }
 
 }  // namespace sealtrain::custody

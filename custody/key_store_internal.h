@@ -10,12 +10,14 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/crypto/key.h"
+#include "sealtrain/crypto/key_derivation.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/custody/sqlite_internal.h"
 
@@ -39,6 +41,27 @@ inline constexpr std::uint32_t kFirstKeyEpoch = 1;
 Bytes SigningKeyContext(absl::string_view name);
 Bytes ClassKeyContext(absl::string_view scope, int data_class, std::uint32_t key_epoch);
 
+// How the root key in use is found. The number says how many there have been.
+struct RootKeyRecord {
+  std::uint32_t number = 0;
+  crypto::Argon2idParams argon2;
+};
+inline constexpr std::uint32_t kFirstRootKey = 1;
+
+// Takes the place of what was there.
+absl::Status PutRootKeyRecord(Database& db, const RootKeyRecord& record);
+// DataLoss: none, more than one, or with Argon2 parameters out of range: whoever
+// can change the file must not make us allocate a terabyte, nor weaken the
+// derivation below libsodium's minimum.
+absl::StatusOr<RootKeyRecord> GetRootKeyRecord(const Database& db);
+
+// The name of a class key.
+struct ClassKeyName {
+  std::string scope;
+  int data_class = 0;
+  std::uint32_t key_epoch = 0;
+};
+
 class KeyStore {
  public:
   // `db` must outlive the key store. What lies in it counts as wrapped by `root`:
@@ -57,6 +80,12 @@ class KeyStore {
   // FailedPrecondition: destroyed, or never made. DataLoss: does not open.
   absl::StatusOr<crypto::ClassKey> GetClassKey(absl::string_view scope, int data_class,
                                                std::uint32_t key_epoch) const;
+  absl::StatusOr<std::vector<ClassKeyName>> ClassKeys() const;
+
+  // Wraps every key under `next` instead, and returns the key store to use from
+  // then on. In a transaction: what it writes is of no use in parts.
+  // ResourceExhausted: more than `next` may wrap. DataLoss: a key does not open.
+  absl::StatusOr<KeyStore> Rewrap(crypto::Kek next) const;
 
  private:
   KeyStore(Database& db, crypto::Kek root) : db_(&db), root_(std::move(root)) {}

@@ -75,7 +75,10 @@ absl::StatusOr<bool> Statement::Step() {
 absl::Status Statement::Run() {
   ST_ASSIGN_OR_RETURN(const bool row, Step());
   if (row) return absl::InternalError("key store: a statement returned an unexpected row");
-  return absl::OkStatus();
+  next_parameter_ = 1;
+  const int code = sqlite3_reset(statement_.get());
+  return code == SQLITE_OK ? absl::OkStatus()
+                           : SqliteError(sqlite3_db_handle(statement_.get()), code);
 }
 
 std::string Statement::Text(int column) const {

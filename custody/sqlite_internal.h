@@ -36,7 +36,7 @@ class Statement {
 
   // True: a row stands ready. False: no more.
   absl::StatusOr<bool> Step();
-  // For statements that return no rows.
+  // For statements that return no rows. Once OK, it can be bound and run again.
   absl::Status Run();
 
   // Columns of the current row, from 0.

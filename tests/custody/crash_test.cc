@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <iostream>
 
 #include "sealtrain/tests/custody/custody_fixture.h"
 #include "sealtrain/tests/util/kill_env.h"
@@ -168,6 +169,53 @@ TEST_F(Crash, OfAPolicyChangeLeavesTheOldOrTheNewPolicyAndALogThatSaysWhich) {
       });
   EXPECT_GT(points, 10);
   EXPECT_GT(new_ones, 0);
+}
+
+TEST_F(Crash, OfARotationLeavesTheOldOrTheNewRootKeyAndALogThatSaysWhich) {
+  ASSERT_OK(IngestOneShard());
+  const auto other = [] { return *crypto::SecretBytes::CopyFrom(AsBytes("close sesame")); };
+  int old_ones = 0;
+  int new_ones = 0;
+  custodian_.reset();
+  int n = 1;
+  for (;; ++n) {
+    const std::string copy = dir_.Join("copy");
+    std::filesystem::remove_all(copy);
+    std::filesystem::copy(home(), copy, std::filesystem::copy_options::recursive);
+    if (!Dies(copy, n, [&](Custodian& custodian, KillEnv&) {
+          return custodian.RotateRootKey("admin", other());
+        })) {
+      break;
+    }
+    SCOPED_TRACE(absl::StrCat("killed at point ", n));
+    const custody::CustodianOptions options{.home = copy, .clock = clock_.function()};
+    auto with_old = Custodian::Open(options, passphrase_);
+    const bool is_old = with_old.ok();
+    if (!is_old) {
+      ASSERT_THAT(with_old, StatusIs(absl::StatusCode::kUnauthenticated));
+      with_old = Custodian::Open(options, other());
+    }
+    ASSERT_OK(with_old);
+    Custodian& custodian = **with_old;
+    ++(is_old ? old_ones : new_ones);
+    ASSERT_OK_AND_ASSIGN(const custody::KeyList keys, custodian.ListKeys());
+    EXPECT_EQ(keys.root_number, is_old ? 1u : 2u);
+    // Every key opens under it.
+    ASSERT_OK_AND_ASSIGN(auto permit, custodian.RequestTrain(PrivateRun("m", 100)));
+    EXPECT_OK(custodian.ReleaseShardKeys(permit, newest_.shard(0)));
+    int told = 0;
+    auto reader = *audit::LogReader::Open(Env::Posix(), JoinPath(copy, "audit"));
+    EXPECT_OK(reader->Verify({}));
+    EXPECT_OK(reader->ForEach(0, reader->checkpoint().size, [&](const audit::Entry& entry) {
+      if (entry.event.type() == audit::KEY_ROTATED) ++told;
+      return true;
+    }));
+    EXPECT_EQ(told, is_old ? 0 : 1);
+  }
+  std::cout << n - 1 << " deaths: " << old_ones << " left the old root key, " << new_ones
+            << " the new one\n";
+  EXPECT_GT(old_ones, 5);
+  EXPECT_GT(new_ones, 1);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "sealtrain/custody/sqlite_internal.h"
 #include "sealtrain/tests/custody/custody_fixture.h"
 
 namespace sealtrain::testing {
@@ -83,25 +84,49 @@ TEST_F(Home, HoldsNoKeyInTheClear) {
   }
 }
 
-TEST_F(Home, RefusesOutrageousArgon2ParametersBeforeItRuns) {
+TEST_F(Home, RefusesAConfigurationOfAnotherFormat) {
   custodian_.reset();
   const std::string path = JoinPath(home(), "config.textproto");
   const std::string good = *Env::Posix().ReadFile(path, 1 << 20);
-  const auto expect_refused = [&](const std::string& from, const std::string& to) {
-    std::ofstream(path) << absl::StrReplaceAll(good, {{from, to}});
-    const absl::Time start = absl::Now();
+  for (const char* bad : {"format: 2", "format: 1 surprise: 2", "format: 1 {"}) {
+    std::ofstream(path) << absl::StrReplaceAll(good, {{"format: 1", bad}});
     EXPECT_THAT(Custodian::Open(options(), passphrase_), StatusIs(absl::StatusCode::kDataLoss))
-        << to;
-    EXPECT_LT(absl::Now() - start, absl::Seconds(2));
-  };
-  expect_refused("memory_bytes: 8192", "memory_bytes: 4294967296");
-  expect_refused("memory_bytes: 8192", "memory_bytes: 1024");
-  expect_refused("passes: 1", "passes: 4294967295");
-  expect_refused("passes: 1", "passes: 0");
-  expect_refused("format: 1", "format: 2");
-  expect_refused("format: 1", "format: 1 surprise: 2");
-  expect_refused("passphrase {", "passphrase {{");
+        << bad;
+  }
   std::ofstream(path) << good;
+  EXPECT_OK(Custodian::Open(options(), passphrase_));
+}
+
+TEST_F(Home, RefusesOutrageousArgon2ParametersBeforeItRuns) {
+  custodian_.reset();
+  const std::string path = JoinPath(home(), "keystore.db");
+  const std::string good = *Env::Posix().ReadFile(path, 1 << 24);
+  for (const char* change :
+       {"memory_bytes = 4294967296", "memory_bytes = 1024", "memory_bytes = -1",
+        "passes = 4294967295", "passes = 4294967297", "passes = 0", "provider = 'sticky note'",
+        "number = 0", "number = 4294967296", "salt = x'00'"}) {
+    {
+      ASSERT_OK_AND_ASSIGN(custody::Database db, custody::Database::Open(path));
+      ASSERT_OK(db.Execute(absl::StrCat("UPDATE root_key SET ", change).c_str()));
+    }
+    const absl::Time start = absl::Now();
+    EXPECT_THAT(Custodian::Open(options(), passphrase_),
+                StatusIs(absl::StatusCode::kDataLoss, ::testing::HasSubstr("key store: ")))
+        << change;
+    EXPECT_LT(absl::Now() - start, absl::Seconds(2));
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << good;
+  }
+  for (const char* change :
+       {"DELETE FROM root_key",
+        "INSERT INTO root_key SELECT 2, provider, memory_bytes, passes, salt FROM root_key"}) {
+    {
+      ASSERT_OK_AND_ASSIGN(custody::Database db, custody::Database::Open(path));
+      ASSERT_OK(db.Execute(change));
+    }
+    EXPECT_THAT(Custodian::Open(options(), passphrase_), StatusIs(absl::StatusCode::kDataLoss))
+        << change;
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << good;
+  }
   EXPECT_OK(Custodian::Open(options(), passphrase_));
 }
 

@@ -4,7 +4,6 @@
 
 #include "sealtrain/crypto/random.h"
 #include "sealtrain/crypto/sealed_stream.h"
-#include "sealtrain/custody/home_config_internal.h"
 #include "sealtrain/custody/key_store_internal.h"
 #include "sealtrain/custody/sqlite_internal.h"
 #include "sealtrain/tests/custody/custody_fixture.h"
@@ -129,11 +128,10 @@ TEST_F(Opening, DerivesAColumnsKeyFromTheKeysOfAllItsClasses) {
 
 TEST_F(Opening, DerivesAsTheFormatSays) {
   custodian_.reset();
-  ASSERT_OK_AND_ASSIGN(const custody::HomeSettings settings,
-                       custody::ReadHomeConfig(Env::Posix(), home()));
   ASSERT_OK_AND_ASSIGN(custody::Database db,
                        custody::Database::Open(JoinPath(home(), "keystore.db")));
-  ASSERT_OK_AND_ASSIGN(crypto::Kek root, crypto::KekFromPassphrase(passphrase_, settings.argon2));
+  ASSERT_OK_AND_ASSIGN(const custody::RootKeyRecord record, custody::GetRootKeyRecord(db));
+  ASSERT_OK_AND_ASSIGN(crypto::Kek root, crypto::KekFromPassphrase(passphrase_, record.argon2));
   ASSERT_OK_AND_ASSIGN(const custody::KeyStore keys, custody::KeyStore::Open(db, std::move(root)));
   const auto dek = [&](const std::vector<int>& classes, const std::string& column) {
     std::vector<crypto::ClassKey> class_keys;

@@ -4,6 +4,7 @@
 SEALTRAIN_PREFIX names the installation, SEALTRAIN_SOURCE the checkout.
 """
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import random
 import resource
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -198,13 +200,42 @@ class Home(World):
 
     def test_absurd_argon2_parameters_are_refused(self):
         self.make()
-        config = self.home / "config.textproto"
-        text = config.read_text()
-        self.assertIn("67108864", text)
-        config.write_text(text.replace("67108864", "99999999999999"))
-        self.sealtrain("dataset", "list", expect=INTEGRITY)
-        config.write_text(text)
-        self.sealtrain("dataset", "list")
+        with contextlib.closing(sqlite3.connect(self.home / "keystore.db")) as db:
+            for memory, expect in ((99999999999999, INTEGRITY), (67108864, OK)):
+                changed = db.execute("UPDATE root_key SET memory_bytes = ?", (memory,)).rowcount
+                self.assertEqual(changed, 1)
+                db.commit()
+                self.sealtrain("dataset", "list", expect=expect)
+
+
+class Keys(World):
+    def test_rotation_changes_the_passphrase_and_touches_no_sealed_data(self):
+        self.make()
+        self.ingest(jsonl(notes(50)))
+        sealed = {p: p.read_bytes() for p in self.store.rglob("*") if p.is_file()}
+        before = self.json("key", "list")
+        self.assertEqual(before["root"], {"provider": "passphrase", "number": 1})
+        self.assertIn({"dataset": "notes", "seals": "FREE_TEXT", "key_epoch": 1}, before["keys"])
+
+        # Nothing to choose it from, an empty one, a file that is not there.
+        self.sealtrain("key", "rotate", expect=USAGE)
+        self.assertIn("--new-passphrase-file", self.stderr)
+        empty = self.write("empty", "")
+        self.sealtrain("key", "rotate", "--new-passphrase-file", empty, expect=FAILED)
+        self.sealtrain("key", "rotate", "--new-passphrase-file", self.dir / "no", expect=USAGE)
+
+        new = self.write("new", "a new one\n")
+        done = self.json("key", "rotate", "--new-passphrase-file", new)
+        self.assertEqual(done["keys_rewrapped"], len(before["keys"]))
+        self.sealtrain("key", "list", expect=KEY)
+        self.assertIn("wrong passphrase", self.stderr)
+        after = self.json("key", "list", passphrase=new)
+        self.assertEqual(after["root"]["number"], 2)
+        self.assertEqual(after["keys"], before["keys"])
+        self.sealtrain("dataset", "verify", "notes", passphrase=new)
+        self.assertEqual(sealed, {p: p.read_bytes() for p in self.store.rglob("*") if p.is_file()})
+        log = self.audit("log", "--type", "KEY_ROTATED")
+        self.assertIn("key:root", log)
 
 
 class Schema(World):

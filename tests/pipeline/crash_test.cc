@@ -1,5 +1,6 @@
 // What a power cut, a full disk and a lying disk leave of an ingestion: the old
 // snapshot or the new one, and a re-run that ends with every record exactly once.
+// The same of a sweep and of a new root key.
 // The world's home and store lie on one recorded disk, SQLite's writes included.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -48,6 +49,8 @@ constexpr CrashBounds kBounds = {.exhaustive = 4, .drawn = 0};
 #else
 constexpr CrashBounds kBounds = {.exhaustive = 64, .drawn = 8};
 #endif
+// Where a state says little that its neighbours do not.
+constexpr CrashBounds kNarrowBounds = {.exhaustive = 8, .drawn = 1};
 // Where there are few moments.
 constexpr CrashBounds kWideBounds = {.exhaustive = 256, .drawn = 128};
 
@@ -79,9 +82,10 @@ class CrashTest : public IngestionTest {
     options.env = &env;
     return options;
   }
-  static absl::StatusOr<std::unique_ptr<custody::Custodian>> OpenIn(const std::string& folder,
-                                                                    Env& env = Env::Posix()) {
-    auto passphrase = crypto::SecretBytes::CopyFrom(AsBytes(TestWorld::kPassphrase));
+  static absl::StatusOr<std::unique_ptr<custody::Custodian>> OpenIn(
+      const std::string& folder, Env& env = Env::Posix(),
+      absl::string_view word = TestWorld::kPassphrase) {
+    auto passphrase = crypto::SecretBytes::CopyFrom(AsBytes(word));
     if (!passphrase.ok()) return passphrase.status();
     return custody::Custodian::Open({.home = JoinPath(folder, "home"), .env = &env}, *passphrase);
   }
@@ -229,6 +233,46 @@ TEST_F(CrashTest, LosesNoFileOfASnapshotAtAnyMomentOfASweep) {
   Tell("sweep", count);
   EXPECT_GT(count.distinct, 5u);
   EXPECT_EQ(emptied, 1);  // the state in which all of them are gone
+}
+
+TEST_F(CrashTest, LeavesTheOldOrTheNewRootKeyAtEveryMomentOfARotation) {
+  constexpr char kNewPassphrase[] = "close sesame";
+  RecordingEnv env(world());
+  std::size_t rotated = 0;
+  {
+    const SqliteThroughEnv sqlite(env);
+    ASSERT_OK(world_->Reopen(env));
+    ASSERT_OK_AND_ASSIGN(auto passphrase, crypto::SecretBytes::CopyFrom(AsBytes(kNewPassphrase)));
+    ASSERT_OK(custody().RotateRootKey("admin", passphrase));
+    rotated = env.changes();
+    world_->Close();
+  }
+  int found[3] = {};
+  const auto check = [&](std::size_t moment, const DiskState& state) {
+    SCOPED_TRACE(absl::StrCat("before change ", moment));
+    if (HasFailure()) return;
+    fs::remove_all(copy_);
+    state.WriteTo(copy_);
+    auto custodian = OpenIn(copy_);
+    std::uint32_t number = 1;
+    if (!custodian.ok()) {
+      ASSERT_THAT(custodian, StatusIs(absl::StatusCode::kUnauthenticated));
+      custodian = OpenIn(copy_, Env::Posix(), kNewPassphrase);
+      number = 2;
+    }
+    ASSERT_OK(custodian);
+    ASSERT_EQ((*custodian)->ListKeys()->root_number, number);
+    ASSERT_GE(number, moment >= rotated ? 2u : 1u);
+    ++found[number];
+    ExpectRows(**custodian, copy_, kOldRows);
+    ASSERT_OK(IngestCsvInto(**custodian, CsvRows(0, kAllRows), JobIn(copy_)));
+    ExpectRows(**custodian, copy_, kAllRows);
+    ExpectCommitsTold(copy_, 2);
+  };
+  Tell("rotation", env.ForEachCrashState(kNarrowBounds, check));
+  std::cout << found[1] << " were the old root key, " << found[2] << " the new one\n";
+  EXPECT_GT(found[1], 20);
+  EXPECT_GT(found[2], 5);
 }
 
 TEST_F(CrashTest, SurvivesAFullDiskAtEveryWrite) {
