@@ -48,7 +48,7 @@ class PublishedLog final : public LogReader {
   const Checkpoint& checkpoint() const override { return checkpoint_; }
   const std::string& vkey() const override { return vkey_; }
 
-  absl::StatusOr<VerifyReport> Verify(const std::vector<std::string>& old_checkpoints) override;
+  absl::StatusOr<VerifyReport> Verify(const std::vector<KeptCheckpoint>& old_checkpoints) override;
   absl::Status ForEach(std::uint64_t begin, std::uint64_t end,
                        const std::function<bool(const Entry&)>& visit) override;
   absl::StatusOr<std::string> Prove(std::uint64_t index) override;
@@ -61,7 +61,7 @@ class PublishedLog final : public LogReader {
   };
 
   // Given ones and those in checkpoints/, by size.
-  absl::StatusOr<std::vector<OldCheckpoint>> CollectOld(const std::vector<std::string>& given);
+  absl::StatusOr<std::vector<OldCheckpoint>> CollectOld(const std::vector<KeptCheckpoint>& given);
   absl::Status CollectKept(std::vector<OldCheckpoint>& old);
 
   // Compares the partial files that are still there for the tile or bundle
@@ -83,7 +83,8 @@ std::uint64_t TilesAtLevel(std::uint64_t size, int level) {
   return (HashesAtLevel(size, level) + kTileWidth - 1) / kTileWidth;
 }
 
-absl::StatusOr<VerifyReport> PublishedLog::Verify(const std::vector<std::string>& old_checkpoints) {
+absl::StatusOr<VerifyReport> PublishedLog::Verify(
+    const std::vector<KeptCheckpoint>& old_checkpoints) {
   ST_ASSIGN_OR_RETURN(const std::vector<OldCheckpoint> old, CollectOld(old_checkpoints));
   ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
 
@@ -127,11 +128,10 @@ absl::StatusOr<VerifyReport> PublishedLog::Verify(const std::vector<std::string>
 }
 
 absl::StatusOr<std::vector<PublishedLog::OldCheckpoint>> PublishedLog::CollectOld(
-    const std::vector<std::string>& given) {
+    const std::vector<KeptCheckpoint>& given) {
   std::vector<OldCheckpoint> old;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    const std::string name = absl::StrCat("old checkpoint ", i + 1);
-    absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(given[i], key_);
+  for (const auto& [name, note] : given) {
+    absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(note, key_);
     if (!checkpoint.ok()) return Annotate(name, checkpoint.status());
     if (checkpoint->size > checkpoint_.size) {
       return absl::DataLossError(absl::StrCat(name, ": signs size ", checkpoint->size,

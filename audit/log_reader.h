@@ -24,6 +24,12 @@ struct Entry {
   Event event;
 };
 
+// A checkpoint that the caller kept from earlier.
+struct KeptCheckpoint {
+  std::string name;  // for messages
+  std::string note;
+};
+
 struct VerifyReport {
   Checkpoint checkpoint;
   std::uint64_t entries = 0;            // rehashed
@@ -45,10 +51,10 @@ class LogReader {
   virtual const std::string& vkey() const = 0;
 
   // Rehashes every entry, compares every tile and every kept checkpoint with
-  // the signed root, and against each note of `old_checkpoints` (texts that the
-  // caller kept from earlier). DataLoss names the first bad entry, tile or
-  // checkpoint; what it says "against" is in the report.
-  virtual absl::StatusOr<VerifyReport> Verify(const std::vector<std::string>& old_checkpoints) = 0;
+  // the signed root, and against each of `old_checkpoints`. DataLoss names the first bad entry,
+  // tile or checkpoint; what it says "against" is in the report.
+  virtual absl::StatusOr<VerifyReport> Verify(
+      const std::vector<KeptCheckpoint>& old_checkpoints) = 0;
 
   // Calls `visit` for entries [begin, end) in order, each proven against the
   // signed root before it is shown. `visit` returns false to stop. Entries with

@@ -22,10 +22,11 @@ using audit::LogReader;
 constexpr std::uint64_t kMaxEntryFileBytes = 0xFFFF;
 
 absl::Status RunVerify(AuditContext& context, const std::vector<std::string>& old_files) {
-  std::vector<std::string> old;
+  std::vector<audit::KeptCheckpoint> old;
   for (const std::string& file : old_files) {
     ST_ASSIGN_OR_RETURN(std::string note, Env::Posix().ReadFile(file, audit::kMaxNoteBytes));
-    old.push_back(std::move(note));
+    if (note.empty()) return context.UsageError(absl::StrCat("--old: ", file, " is empty"));
+    old.push_back({.name = file, .note = std::move(note)});
   }
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   ST_ASSIGN_OR_RETURN(const audit::VerifyReport report, reader->Verify(old));

@@ -1,6 +1,7 @@
 // sealtrain dataset: create, list, show, verify, columns, sweep; sealtrain ingest.
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -466,8 +467,12 @@ absl::Status RunIngest(Context& context, const IngestArgs& args) {
   if (from_stdin) {
     std::ios::sync_with_stdio(false);  // else every byte is a call
   } else {
+    // A folder would open, and fail at the first read.
+    if (std::filesystem::is_directory(args.from)) {
+      return context.UsageError(absl::StrCat(Printable(args.from), " is a folder: name a file"));
+    }
     file.open(args.from, std::ios::binary);
-    if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", args.from));
+    if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", Printable(args.from)));
   }
   std::istream& input = from_stdin ? std::cin : file;
   const std::string display_name = from_stdin ? "stdin" : args.from;

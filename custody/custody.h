@@ -165,8 +165,8 @@ class Custody {
   virtual absl::Status AdvanceGeneration(Permit<policy::SEAL> permit,
                                          const SignedManifest& manifest,
                                          std::uint64_t suppressed_rows) = 0;
-  // Ends a job that commits nothing.
-  virtual absl::Status Abandon(Permit<policy::SEAL> permit) = 0;
+  // Ends a job that commits nothing: it failed, or there was nothing to commit.
+  virtual absl::Status FinishSeal(Permit<policy::SEAL> permit, Outcome outcome) = 0;
 
   // The key under which SignManifest signs.
   virtual const crypto::PublicKey& manifest_public_key() const = 0;

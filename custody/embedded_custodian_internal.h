@@ -62,7 +62,7 @@ class EmbeddedCustodian final : public Custodian {
                                               const crypto::Signature& writer_signature) override;
   absl::Status AdvanceGeneration(Permit<policy::SEAL> permit, const SignedManifest& manifest,
                                  std::uint64_t suppressed_rows) override;
-  absl::Status Abandon(Permit<policy::SEAL> permit) override;
+  absl::Status FinishSeal(Permit<policy::SEAL> permit, Outcome outcome) override;
   const crypto::PublicKey& manifest_public_key() const override {
     return manifest_key_.public_key();
   }

@@ -183,14 +183,15 @@ absl::Status EmbeddedCustodian::CommitSnapshot(const Grant& grant,
   });
 }
 
-absl::Status EmbeddedCustodian::Abandon(Permit<policy::SEAL> permit) {
+absl::Status EmbeddedCustodian::FinishSeal(Permit<policy::SEAL> permit, Outcome outcome) {
   const Grant& grant = permit.grant();
   MutexLock lock(&mutex_);
   // Also of a revoked lease: a job may always end.
   ST_ASSIGN_OR_RETURN(const bool live, leases_.IsLive(grant.permit_id));
   if (!live) return absl::FailedPreconditionError("the job has ended");
   return EndJob(grant.permit_id,
-                OutcomeEvent(grant, policy::SEAL, audit::SEAL_ACCESS, audit::FAILED));
+                OutcomeEvent(grant, policy::SEAL, audit::SEAL_ACCESS,
+                             outcome == Outcome::kSucceeded ? audit::SUCCEEDED : audit::FAILED));
 }
 
 absl::StatusOr<ShardKeys> EmbeddedCustodian::DeriveShardKeys(

@@ -63,7 +63,9 @@ class IngestionImpl final : public Ingestion {
         writer_key_(std::move(writer_key)) {}
 
   ~IngestionImpl() override {
-    if (permit_.has_value()) custody_.Abandon(*std::move(permit_)).IgnoreError();
+    if (permit_.has_value()) {
+      custody_.FinishSeal(*std::move(permit_), custody::Outcome::kFailed).IgnoreError();
+    }
     if (!maybe_committed_) {
       for (const std::string& path : files_) env_.Remove(path).IgnoreError();
     }
@@ -217,6 +219,13 @@ class IngestionImpl final : public Ingestion {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<IngestionResult> FinishWithoutCommit(IngestionResult result) {
+    custody::Permit<policy::SEAL> permit = *std::move(permit_);
+    permit_.reset();
+    ST_RETURN_IF_ERROR(custody_.FinishSeal(std::move(permit), custody::Outcome::kSucceeded));
+    return result;
+  }
+
   absl::StatusOr<IngestionResult> CommitRows() {
     ST_RETURN_IF_ERROR(SealGroup());
     IngestionResult result{.generation = grant_.generation,
@@ -228,10 +237,10 @@ class IngestionImpl final : public Ingestion {
                            .shards = 0,
                            .manifest_sha256 = grant_.manifest_sha256,
                            .review = review_->Report()};
-    if (options_.dry_run) return result;
+    if (options_.dry_run) return FinishWithoutCommit(std::move(result));
     if (writer_ != nullptr) ST_RETURN_IF_ERROR(EndShard());
     if (rows_.shards.empty()) {
-      if (records_in_ == 0 && rows_resumed_ > 0) return result;
+      if (records_in_ == 0 && rows_resumed_ > 0) return FinishWithoutCommit(std::move(result));
       return absl::InvalidArgumentError("there are no rows to seal");
     }
     rows_.source_name = options_.source_name;

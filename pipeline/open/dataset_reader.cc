@@ -9,6 +9,7 @@
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/pipeline/dataset.h"
 #include "sealtrain/pipeline/dataset/manifest_file.h"
+#include "sealtrain/pipeline/dataset/signed_ahead.h"
 #include "sealtrain/pipeline/open/block_queue.h"
 #include "sealtrain/pipeline/open/block_reader.h"
 #include "sealtrain/pipeline/open/read_order.h"
@@ -156,6 +157,7 @@ absl::StatusOr<std::unique_ptr<DatasetReader>> OpenReader(custody::Custody& cust
     return absl::InvalidArgumentError("threads is out of range");
   }
   const custody::Grant& grant = permit.grant();
+  ST_RETURN_IF_ERROR(SignedAhead(custody, *options.env, options.store, grant.dataset).status());
   ST_ASSIGN_OR_RETURN(std::vector<ColumnSpec> columns, GrantedColumns(grant, options.columns));
   ST_ASSIGN_OR_RETURN(custody::Manifest read_manifest,
                       ReadManifestFile(*options.env, options.store,

@@ -84,9 +84,13 @@ inline void MakeLogAtOnce(const std::string& directory, std::uint64_t size) {
 }
 
 inline absl::StatusOr<VerifyReport> VerifyLog(const std::string& directory,
-                                              const std::vector<std::string>& old = {}) {
+                                              const std::vector<std::string>& old_notes = {}) {
   auto reader = LogReader::Open(Env::Posix(), directory, FormatVkey(TestVerifier()));
   if (!reader.ok()) return reader.status();
+  std::vector<KeptCheckpoint> old;
+  for (const std::string& note : old_notes) {
+    old.push_back({.name = absl::StrCat("old ", old.size() + 1), .note = note});
+  }
   return (*reader)->Verify(old);
 }
 

@@ -140,7 +140,7 @@ TEST_F(RecordBeforeRelease, ClosesJobsOfProcessesThatAreGone) {
   // The permits of the process that is gone are worth nothing any more.
   EXPECT_THAT(custodian_->ReleaseShardKeys(train, newest_.shard(0)),
               StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(custodian_->Abandon(std::move(ingest.seal)),
+  EXPECT_THAT(custodian_->FinishSeal(std::move(ingest.seal), custody::Outcome::kFailed),
               StatusIs(absl::StatusCode::kFailedPrecondition));
   Reopen();
   EXPECT_EQ(Events().size(), events.size());

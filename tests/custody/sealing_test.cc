@@ -351,8 +351,13 @@ TEST_F(Sealing, CommitsOnlyWithThePermitThatItSignedFor) {
   EXPECT_EQ(custodian_->GetDataset("mails")->generation, 0u);
 }
 
-TEST_F(Sealing, EndsWithAbandon) {
-  ASSERT_OK(custodian_->Abandon(std::move(permits_->seal)));
+TEST_F(Sealing, SaysHowAJobEndedThatCommittedNothing) {
+  ASSERT_OK_AND_ASSIGN(auto dry_run, RequestIngest());
+  ASSERT_OK(custodian_->FinishSeal(std::move(dry_run.seal), custody::Outcome::kSucceeded));
+  EXPECT_EQ(LastEvent().type(), audit::SEAL_ACCESS);
+  EXPECT_EQ(LastEvent().phase(), audit::SUCCEEDED);
+
+  ASSERT_OK(custodian_->FinishSeal(std::move(permits_->seal), custody::Outcome::kFailed));
   EXPECT_EQ(LastEvent().type(), audit::SEAL_ACCESS);
   EXPECT_EQ(LastEvent().phase(), audit::FAILED);
   EXPECT_THAT(*custodian_->ListLeases(), IsEmpty());

@@ -390,7 +390,14 @@ class Ingest(World):
         self.make()
         self.ingest(jsonl(notes(50)), "--dry-run")
         self.assertEqual(self.generation(), 0)
+        self.assertNotIn("failed", self.audit("log"))
         self.assertEqual(self.shards() if (self.store / "notes").exists() else [], [])
+
+    def test_a_folder_is_not_a_file(self):
+        self.make()
+        self.sealtrain("--principal", "job", "ingest", "notes", "--from", self.dir, "--format",
+                       "jsonl", "--purpose", "study/notes", expect=USAGE)
+        self.assertIn("is a folder", self.stderr)
 
     def test_another_principal_is_denied(self):
         self.make()
@@ -786,6 +793,13 @@ class Audit(World):
         self.assertGreater(position, 0)
         bundle.write_bytes(data.replace(b"study/notes", b"study/noteS", 1))
         self.audit("verify", expect=INTEGRITY)
+
+    def test_an_old_checkpoint_that_is_none_is_named(self):
+        self.make()
+        self.audit("verify", "--old", self.write("kept-empty", ""), expect=USAGE)
+        self.assertIn("kept-empty is empty", self.stderr)
+        self.audit("verify", "--old", self.write("kept-nonsense", "x"), expect=INTEGRITY)
+        self.assertIn("kept-nonsense: ", self.stderr)
 
     def test_a_rolled_back_log_is_caught_by_an_older_checkpoint(self):
         self.make(20)

@@ -174,6 +174,7 @@ TEST_F(RestoredCustodyTest, IsSeenOnceTwoSnapshotsAreMissing) {
   EXPECT_THAT(Verify(), is_seen);
   EXPECT_THAT(Sweep(), is_seen);
   EXPECT_THAT(IngestCsv(CsvRows(5, 6)), is_seen);
+  EXPECT_THAT(Column("age"), is_seen);
   EXPECT_EQ(StoreFiles(), before);
 }
 
