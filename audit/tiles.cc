@@ -23,7 +23,7 @@ std::string IndexPath(std::uint64_t index) {
 }
 
 std::string FilePath(absl::string_view folder, const TileId& tile) {
-  const std::string full = absl::StrCat("tile/", folder, "/", IndexPath(tile.index));
+  std::string full = absl::StrCat("tile/", folder, "/", IndexPath(tile.index));
   if (tile.width == kTileWidth) return full;
   return absl::StrCat(PartialsPath(full), "/", tile.width);
 }

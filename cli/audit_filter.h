@@ -14,8 +14,8 @@ namespace sealtrain::cli {
 // As given on the command line. Values of one flag are alternatives; different
 // flags must all hold.
 struct FilterFlags {
-  std::string since = "";  // "" is no bound
-  std::string until = "";
+  std::string since{};  // "" is no bound
+  std::string until{};
   std::vector<std::string> principals = {};
   std::vector<std::string> purposes = {};
   std::vector<std::string> datasets = {};

@@ -17,8 +17,6 @@
 namespace sealtrain::cli {
 namespace {
 
-using audit::LogReader;
-
 constexpr std::uint64_t kMaxEntryFileBytes = 0xFFFF;
 
 absl::Status RunVerify(AuditContext& context, const std::vector<std::string>& old_files) {

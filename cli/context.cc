@@ -128,7 +128,7 @@ absl::StatusOr<crypto::SecretBytes> Context::ReadPassphrase(const std::string& f
   }
   std::FILE* in = std::fopen(file.c_str(), "re");
   if (in == nullptr) return UsageError(absl::StrCat("cannot read the passphrase file ", file));
-  const auto close_file = absl::MakeCleanup([in] { std::fclose(in); });
+  const auto close_file = absl::MakeCleanup([in] { static_cast<void>(std::fclose(in)); });
   return ReadSecretLine(::fileno(in));
 }
 
