@@ -19,6 +19,27 @@ bool IsUnsafe(char32_t c) {
          within(0xE0000, 0xE0FFF);                 // tags
 }
 
+std::string Escaped(absl::string_view text, absl::string_view backslash) {
+  std::string safe;
+  while (!text.empty()) {
+    const absl::string_view before = text;
+    const std::optional<char32_t> c = TakeCodePoint(text);
+    if (!c) {
+      absl::StrAppendFormat(&safe, "\\x%02x", static_cast<unsigned char>(text[0]));
+      text.remove_prefix(1);
+    } else if (*c == '\\') {
+      absl::StrAppend(&safe, backslash);
+    } else if (*c == '\n') {
+      safe += "\\n";
+    } else if (IsUnsafe(*c)) {
+      absl::StrAppendFormat(&safe, "\\u{%x}", static_cast<std::uint32_t>(*c));
+    } else {
+      absl::StrAppend(&safe, before.substr(0, before.size() - text.size()));
+    }
+  }
+  return safe;
+}
+
 }  // namespace
 
 std::optional<char32_t> TakeCodePoint(absl::string_view& text) {
@@ -44,25 +65,8 @@ std::optional<char32_t> TakeCodePoint(absl::string_view& text) {
   return code_point;
 }
 
-std::string Printable(absl::string_view text) {
-  std::string safe;
-  while (!text.empty()) {
-    const absl::string_view before = text;
-    const std::optional<char32_t> c = TakeCodePoint(text);
-    if (!c) {
-      absl::StrAppendFormat(&safe, "\\x%02x", static_cast<unsigned char>(text[0]));
-      text.remove_prefix(1);
-    } else if (*c == '\\') {
-      safe += "\\\\";
-    } else if (*c == '\n') {
-      safe += "\\n";
-    } else if (IsUnsafe(*c)) {
-      absl::StrAppendFormat(&safe, "\\u{%x}", static_cast<std::uint32_t>(*c));
-    } else {
-      absl::StrAppend(&safe, before.substr(0, before.size() - text.size()));
-    }
-  }
-  return safe;
-}
+std::string Printable(absl::string_view text) { return Escaped(text, "\\\\"); }
+
+std::string PrintableMessage(absl::string_view text) { return Escaped(text, "\\"); }
 
 }  // namespace sealtrain

@@ -18,6 +18,8 @@ std::optional<char32_t> TakeCodePoint(absl::string_view& text);
 // reading direction, hide, or break the line; a backslash is doubled.
 // Names and messages that came from files or other people reach a terminal so.
 std::string Printable(absl::string_view text);
+// The same of a message in which names are escaped already: a backslash stays.
+std::string PrintableMessage(absl::string_view text);
 
 }  // namespace sealtrain
 

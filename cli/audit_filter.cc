@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -66,6 +68,26 @@ absl::StatusOr<Filter> Filter::Parse(const FilterFlags& flags, absl::Time now) {
   }
   if (!flags.until.empty()) {
     ST_ASSIGN_OR_RETURN(filter.until_, ParseTime(flags.until, now));
+  }
+  if (filter.since_ >= filter.until_) {
+    return absl::InvalidArgumentError("nothing lies between --since and --until");
+  }
+  for (const std::vector<std::string>* names :
+       {&flags.principals, &flags.purposes, &flags.datasets, &flags.columns, &flags.models}) {
+    if (absl::c_linear_search(*names, "")) return absl::InvalidArgumentError("an empty name");
+  }
+  for (const std::string& purpose : flags.purposes) {
+    if (absl::StrContains(absl::StrCat("/", purpose, "/"), "//")) {
+      return absl::InvalidArgumentError(absl::StrCat("no purpose is called ", purpose));
+    }
+  }
+  for (const std::string& dataset : flags.datasets) {
+    const std::size_t at = dataset.find('@');
+    std::uint64_t generation = 0;
+    if (at != dataset.npos && (!absl::SimpleAtoi(dataset.substr(at + 1), &generation) ||
+                               absl::StrCat(generation) != dataset.substr(at + 1))) {
+      return absl::InvalidArgumentError(absl::StrCat("no generation behind the @: ", dataset));
+    }
   }
   for (const std::string& name : flags.verdicts) {
     ST_ASSIGN_OR_RETURN(const int phase,

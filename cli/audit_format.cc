@@ -13,6 +13,7 @@
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_filter.h"
 #include "sealtrain/cli/audit_time.h"
+#include "sealtrain/cli/epsilon.h"
 #include "sealtrain/crypto/hash.h"
 
 namespace sealtrain::cli {
@@ -67,7 +68,7 @@ std::string Remark(const audit::Event& event) {
   std::vector<std::string> parts;
   if (!event.reason_code().empty()) parts.push_back(Printable(event.reason_code()));
   if (event.has_privacy()) {
-    parts.push_back(absl::StrFormat("epsilon=%.4g delta=%.4g", event.privacy().epsilon(),
+    parts.push_back(absl::StrFormat("epsilon=%s delta=%g", FormatEpsilon(event.privacy().epsilon()),
                                     event.privacy().delta()));
   }
   return absl::StrJoin(parts, " ");

@@ -19,6 +19,7 @@
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/audit_filter.h"
 #include "sealtrain/cli/audit_format.h"
+#include "sealtrain/cli/command_line.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -151,7 +152,7 @@ void AddQueryOptions(CLI::App& command, QueryFlags& flags) {
   command.add_option("--verdict", filter.verdicts,
                      "intent, denied, succeeded, failed or abandoned");
   command.add_option("--type", filter.types, "Such as train-access, policy-applied");
-  command.add_option("-n,--limit", flags.limit, "Stop after so many")->check(CLI::PositiveNumber);
+  command.add_option("-n,--limit", flags.limit, "Stop after so many")->check(kCount);
   command.add_flag("--reverse", flags.reverse, "Oldest first");
   for (CLI::Option* option : command.get_options()) {
     if (option->get_items_expected_max() > 1) option->allow_extra_args(false);

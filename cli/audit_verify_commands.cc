@@ -1,4 +1,5 @@
 // verify, prove, check: what can be believed.
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -72,6 +73,16 @@ struct ProveFlags {
   std::string entry;
 };
 
+// Writes `path`, which the user named: anew or in a file's place, but never in
+// that of a device, a pipe or a link.
+absl::Status WriteOutput(AuditContext& context, const std::string& path, ByteSpan bytes) {
+  const std::filesystem::file_status there = std::filesystem::symlink_status(path);
+  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
+    return context.UsageError(absl::StrCat(path, " is there and no regular file"));
+  }
+  return WriteFileDurably(Env::Posix(), path, bytes);
+}
+
 absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   ST_ASSIGN_OR_RETURN(const std::string proof, reader->Prove(flags.index));
@@ -82,9 +93,9 @@ absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
           bytes = entry.bytes;
           return true;
         }));
-    ST_RETURN_IF_ERROR(WriteFileDurably(Env::Posix(), flags.entry, AsBytes(bytes)));
+    ST_RETURN_IF_ERROR(WriteOutput(context, flags.entry, AsBytes(bytes)));
   }
-  if (!flags.out.empty()) return WriteFileDurably(Env::Posix(), flags.out, AsBytes(proof));
+  if (!flags.out.empty()) return WriteOutput(context, flags.out, AsBytes(proof));
   std::cout << proof;
   return absl::OkStatus();
 }

@@ -3,9 +3,13 @@
 #define SEALTRAIN_CLI_COMMAND_LINE_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <optional>
 
 namespace sealtrain::cli {
+
+// What is counted from 1.
+inline const CLI::Range kCount(std::uint64_t{1}, std::uint64_t{1'000'000'000'000'000'000});
 
 // Hands the arguments to `app`. The exit code where the program is to end:
 // kOk after it has shown its help or version, kUsage after it has said what

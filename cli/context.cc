@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cmath>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -17,6 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -40,6 +41,7 @@ absl::StatusOr<crypto::SecretBytes> ReadSecretLine(int fd) {
   while (true) {
     std::uint8_t byte = 0;
     const ssize_t n = ::read(fd, &byte, 1);
+    if (n < 0 && errno == EINTR && StopRequested()) return absl::CancelledError("interrupted");
     if (n < 0) return absl::InvalidArgumentError("cannot read the passphrase");
     if (n == 0 || byte == '\n') break;
     if (size == kMaxPassphraseBytes) {
@@ -56,10 +58,14 @@ absl::StatusOr<crypto::SecretBytes> AskOnTerminal(const char* prompt) {
   if (::tcgetattr(STDIN_FILENO, &before) != 0) {
     return absl::InvalidArgumentError("cannot read from the terminal");
   }
+  // A signal must not leave a terminal that shows nothing.
+  CatchStopSignals();
   termios silent = before;
   silent.c_lflag &= static_cast<tcflag_t>(~ECHO);
   ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
   const auto restore = absl::MakeCleanup([&] {
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     std::cerr << "\n";
   });
@@ -138,12 +144,14 @@ absl::StatusOr<std::unique_ptr<custody::Custodian>> Context::OpenCustodian() {
     return UsageError(absl::StrCat("not a Sealtrain home (no config.textproto): ", home));
   }
   ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, Passphrase());
-  return custody::Custodian::Open(
-      {.home = home,
-       .lock_patience = kHomePatience,
-       .on_wait =
-           [&home] { std::cerr << "waiting for another program that has " << home << " open\n"; }},
-      passphrase);
+  return custody::Custodian::Open({.home = home,
+                                   .lock_patience = kHomePatience,
+                                   .on_wait =
+                                       [&home] {
+                                         std::cerr << "waiting for another program that has "
+                                                   << Printable(home) << " open\n";
+                                       }},
+                                  passphrase);
 }
 
 absl::Status Context::UsageError(const std::string& message) {
@@ -169,10 +177,6 @@ void CatchStopSignals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one kills
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
-}
-
-std::string FormatEpsilon(double epsilon) {
-  return absl::StrFormat("%.4f", std::ceil(epsilon * 1e4) / 1e4);
 }
 
 std::string WithCommas(std::uint64_t n) {

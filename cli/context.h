@@ -72,13 +72,11 @@ void AddDatasetCommands(CLI::App& app, Context& context);   // dataset, ingest
 void AddPolicyCommands(CLI::App& app, Context& context);    // policy
 void AddTrainingCommands(CLI::App& app, Context& context);  // train, model
 
-// Whether to go on, set by SIGINT and SIGTERM: long work asks it and stops
-// cleanly. The second signal ends the process at once.
+// Whether SIGINT or SIGTERM came since CatchStopSignals(), which commands call
+// whose work asks this and stops cleanly. The second signal ends the process at
+// once, as does the first one elsewhere.
 bool StopRequested();
 void CatchStopSignals();
-
-// An upper bound with four decimals, rounded up so that what is printed holds.
-std::string FormatEpsilon(double epsilon);
 
 // "12,345"; and an absl::Time as RFC 3339 in UTC.
 std::string WithCommas(std::uint64_t n);

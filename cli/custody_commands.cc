@@ -19,6 +19,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/epsilon.h"
 #include "sealtrain/cli/hex.h"
 #include "sealtrain/cli/table.h"
 
@@ -59,7 +60,9 @@ absl::Status RunInit(Context& context, const InitFlags& flags) {
                    "`sealtrain-audit verify` needs to trust nothing here.\n\n"
                    "Next:\n"
                    "  sealtrain dataset create NAME --schema FILE.proto --message MESSAGE\n"
+                   "  sealtrain policy keygen --out NAME.key\n"
                    "  sealtrain policy check FILE.textproto\n"
+                   "  sealtrain policy approve FILE.textproto --name NAME --key NAME.key\n"
                    "  sealtrain policy apply FILE.textproto\n"));
   return absl::OkStatus();
 }
@@ -304,13 +307,17 @@ Check CheckHome(const std::string& home) {
   return {"home", Result::kGood, Printable(home)};
 }
 
-Check CheckLock(const std::string& home) {
-  // Taking the lock would create its file; a home always has one.
-  const std::string path = JoinPath(home, "lock");
-  if (!Env::Posix().Exists(path)) return {"lock", Result::kNote, "no home to lock"};
-  const absl::Status status = Env::Posix().Lock(path).status();
-  if (status.ok()) return {"lock", Result::kGood, "free"};
-  return {"lock", Result::kNote, "held: a job is running in this home"};
+Check CheckContents(const std::string& home) {
+  // Looking takes the lock, which would create its file; a home always has one.
+  if (!Env::Posix().Exists(JoinPath(home, "lock"))) {
+    return {"contents", Result::kNote, "no home to look into"};
+  }
+  const absl::Status status = custody::Custodian::CheckHome({.home = home});
+  if (absl::IsUnavailable(status)) {
+    return {"contents", Result::kNote, "not looked at: a job is running in this home"};
+  }
+  if (!status.ok()) return {"contents", Result::kFinding, PrintableMessage(status.message())};
+  return {"contents", Result::kGood, "configuration, key store and audit log are whole"};
 }
 
 // Keys and a few segments must fit; with more, whole batches stay locked too.
@@ -361,8 +368,8 @@ Check CheckLibraries() {
 
 absl::Status RunDoctor(Context& context) {
   ST_ASSIGN_OR_RETURN(const std::string home, context.Home());
-  const std::vector<Check> checks = {CheckHome(home), CheckLock(home), CheckMemlock(),
-                                     CheckDumpable(), CheckEntropy(),  CheckLibraries()};
+  const std::vector<Check> checks = {CheckHome(home), CheckContents(home), CheckMemlock(),
+                                     CheckDumpable(), CheckEntropy(),      CheckLibraries()};
   json list = json::array();
   std::string text;
   int findings = 0;
@@ -383,7 +390,7 @@ absl::Status RunDoctor(Context& context) {
 void AddDoctor(CLI::App& app, Context& context) {
   app.add_subcommand("doctor",
                      "Check the home and this machine. Exits with 1 on findings.\n"
-                     "Asks for no passphrase and opens nothing.")
+                     "Asks for no passphrase, so it cannot try the keys.")
       ->callback([&context] { context.run = [&context] { return RunDoctor(context); }; });
 }
 

@@ -15,6 +15,7 @@
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/hex.h"
 #include "sealtrain/cli/progress.h"
@@ -487,7 +488,9 @@ absl::Status RunIngest(Context& context, const IngestArgs& args) {
   if (args.has_source_name && args.source_name.empty()) {
     return context.UsageError("--source-name is empty");
   }
-  options.source_name = args.has_source_name ? args.source_name : from_stdin ? "" : args.from;
+  // A pipe has a path too, but the next one under it holds other records.
+  const bool is_regular = !from_stdin && std::filesystem::is_regular_file(args.from);
+  options.source_name = args.has_source_name ? args.source_name : is_regular ? args.from : "";
   options.max_skipped = args.max_skipped;
   options.dry_run = args.dry_run;
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<pipeline::Ingestion> job,
@@ -497,6 +500,8 @@ absl::Status RunIngest(Context& context, const IngestArgs& args) {
 
   SkipPrinter skipped;
   absl::Status appended;
+  // A pipe may be silent for ever; whoever waits for it is simply ended.
+  if (is_regular) CatchStopSignals();
   {
     Progress progress;
     appended = job->AppendAll(
@@ -546,8 +551,8 @@ void AddIngestCommand(CLI::App& app, Context& context) {
       ->capture_default_str();
   const CLI::Option* source_name =
       ingest->add_option("--source-name", args->source_name,
-                         "Name under which the position is remembered (default: the path; "
-                         "none for -)");
+                         "Name under which the position is remembered (default: the path "
+                         "of a regular file; none for - and pipes)");
   ingest->add_flag("--dry-run", args->dry_run, "Review everything, seal nothing");
   ingest->callback([&context, args, source_name] {
     args->has_source_name = source_name->count() > 0;
@@ -577,8 +582,8 @@ void AddVerifyCommand(CLI::App& dataset, Context& context) {
       "--custody-key 4567…");
   auto args = std::make_shared<VerifyArgs>();
   command->add_option("name", args->name, "Name of the data set")->required();
-  CLI::Option* generation = command->add_option("--generation", args->generation, "Of the snapshot")
-                                ->check(CLI::PositiveNumber);
+  CLI::Option* generation =
+      command->add_option("--generation", args->generation, "Of the snapshot")->check(kCount);
   CLI::Option* manifest =
       command->add_option("--manifest", args->manifest_sha256, "SHA-256 of its manifest, in hex");
   CLI::Option* key =

@@ -287,6 +287,8 @@ absl::Status RunApprove(Context& context, const ApproveArgs& args) {
   std::string approvals;
   if (Env::Posix().Exists(path)) {
     ST_ASSIGN_OR_RETURN(approvals, Env::Posix().ReadFile(path, kMaxApprovalBytes));
+    const absl::Status shape = custody::CheckApprovalLines(approvals);
+    if (!shape.ok()) return absl::InvalidArgumentError(absl::StrCat(path, ": ", shape.message()));
   }
   // Whoever approves an edited file again replaces the earlier approval.
   approvals = absl::StrCat(WithoutLinesBy(approvals, args.name), line);

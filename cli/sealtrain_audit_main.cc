@@ -36,7 +36,7 @@ int Run(int argc, char** argv) {
   if (const std::optional<int> end = ParseCommandLine(app, argc, argv)) return *end;
   const absl::Status status = context.run();
   if (!status.ok()) {
-    std::cerr << "sealtrain-audit: " << Printable(std::string(status.message())) << "\n";
+    std::cerr << "sealtrain-audit: " << PrintableMessage(status.message()) << "\n";
   }
   if (!std::cout.flush()) {
     std::cerr << "sealtrain-audit: cannot write the output\n";

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "sealtrain/base/lockdown.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 
@@ -37,12 +38,11 @@ int Main(int argc, char** argv) {
   AddTrainingCommands(app, context);
 
   if (const std::optional<int> end = ParseCommandLine(app, argc, argv)) return *end;
-  CatchStopSignals();
   // Every command may come to hold keys or records; custody measures this.
   absl::Status status = LockDown();
   if (status.ok()) status = context.run ? context.run() : context.UsageError("no command");
   if (!status.ok()) {
-    std::cerr << "sealtrain: " << status.message() << "\n";
+    std::cerr << "sealtrain: " << PrintableMessage(status.message()) << "\n";
     if (context.json()) {
       context.Print({{"error",
                       {{"code", absl::StatusCodeToString(status.code())},

@@ -12,6 +12,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/epsilon.h"
 #include "sealtrain/cli/progress.h"
 #include "sealtrain/cli/table.h"
 #include "sealtrain/crypto/hash.h"
@@ -92,6 +93,7 @@ absl::Status RunTrain(Context& context, const TrainArguments& arguments) {
           [&] { return absl::StrCat("step ", WithCommas(done), " of ", WithCommas(all)); });
     };
   }
+  CatchStopSignals();
   ST_ASSIGN_OR_RETURN(const trainer::TrainResult result,
                       trainer::Train(*custodian, {.store = store,
                                                   .principal = context.principal(),

@@ -62,6 +62,9 @@ absl::StatusOr<DatasetRecord> Catalog::GetDataset(const std::string& name) {
   }
   record.info.schema = schema;
   record.key_epoch = static_cast<std::uint32_t>(select.Int(3));
+  if (select.Int(4) < 0 || select.Int(6) < 0) {
+    return absl::DataLossError(absl::StrCat("key store: data set ", name, " has a negative count"));
+  }
   record.info.generation = select.Uint(4);
   record.manifest = select.Text(5);
   if ((record.info.generation == 0) != record.manifest.empty()) {

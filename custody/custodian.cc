@@ -123,6 +123,19 @@ absl::Status Custodian::Create(const CustodianOptions& options, const InitOption
   return absl::OkStatus();
 }
 
+absl::Status Custodian::CheckHome(const CustodianOptions& options) {
+  const std::string home = CanonicalPath(options.home);
+  Env& env = *options.env;
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock, env.Lock(LockPath(home)));
+  ST_RETURN_IF_ERROR(ReadHomeConfig(env, home).status());
+  ST_ASSIGN_OR_RETURN(const Database db, OpenHomeDatabase(env, KeyStorePath(home)));
+  ST_RETURN_IF_ERROR(GetRootKeyRecord(db).status());
+  const auto log = audit::LogReader::Open(env, AuditPath(home));
+  if (absl::IsNotFound(log.status())) return absl::DataLossError("the audit log is missing");
+  ST_RETURN_IF_ERROR(log.status());
+  return (*log)->Verify({}).status();
+}
+
 absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOptions& given,
                                                            const crypto::SecretBytes& passphrase) {
   CustodianOptions options = given;
@@ -143,6 +156,9 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
   if (passphrase.empty()) return absl::UnauthenticatedError("wrong passphrase");
   ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, root_record.argon2));
   ST_ASSIGN_OR_RETURN(KeyStore keys, KeyStore::Open(*db, std::move(root)));
+  ST_ASSIGN_OR_RETURN(const std::int64_t signing_keys,
+                      db->QueryInt("SELECT count(*) FROM signing_key"));
+  if (signing_keys != kSigningKeys) return absl::DataLossError("key store: a signing key is gone");
   // One key decides whether the root key is right; if a later one does not open
   // under it, that is damage.
   absl::StatusOr<crypto::SigningKey> log_key = keys.GetSigningKey(kAuditLogKey);

@@ -70,6 +70,11 @@ class Custodian : public Custody {
   static absl::StatusOr<std::unique_ptr<Custodian>> Open(const CustodianOptions& options,
                                                          const crypto::SecretBytes& passphrase);
 
+  // What can be checked of a home without the passphrase: its configuration, the
+  // key store as a database, and the whole audit log under its own key. OK says
+  // nothing of keys. Errors as Open's; takes the home's lock meanwhile.
+  static absl::Status CheckHome(const CustodianOptions& options);
+
   // --- policy --------------------------------------------------------------
   // Puts a policy set into force: version is the next, predecessor's digest is
   // named, tests pass, and enough distinct approvers (of the set in force, or

@@ -27,6 +27,7 @@ namespace sealtrain::custody {
 inline constexpr char kAuditLogKey[] = "audit-log";
 inline constexpr char kManifestKey[] = "manifest";
 inline constexpr char kPolicyKey[] = "policy";  // signs what custody put into force
+inline constexpr int kSigningKeys = 3;
 
 // Whose class key it is. The prefix keeps a data set and a model of one name
 // apart; ':' is in no name.

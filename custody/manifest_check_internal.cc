@@ -192,6 +192,11 @@ std::uint64_t RetentionDeadlineNs(std::uint64_t previous_deadline_ns,
   return deadline;
 }
 
+bool IsPastDeadline(const Manifest& manifest, absl::Time now) {
+  return manifest.retention_unix_ns() != 0 &&
+         now >= absl::UnixEpoch() + absl::Nanoseconds(1) * manifest.retention_unix_ns();
+}
+
 absl::Status CheckManifest(const Manifest& manifest, const ManifestContext& context) {
   Manifest previous;
   if (!context.previous.empty()) {

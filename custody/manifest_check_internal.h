@@ -32,6 +32,9 @@ std::uint64_t RetentionDeadlineNs(std::uint64_t previous_deadline_ns,
                                   std::uint64_t committed_unix_ns,
                                   std::optional<absl::Duration> retention);
 
+// Whether the retention deadline has come.
+bool IsPastDeadline(const Manifest& manifest, absl::Time now);
+
 struct ManifestContext {
   const Grant& grant;                  // of the SEAL permit
   absl::string_view previous;          // bytes of the newest Manifest; empty if there is none

@@ -13,15 +13,6 @@
 #include "sealtrain/custody/permit_issuer_internal.h"
 
 namespace sealtrain::custody {
-namespace {
-
-bool IsPastDeadline(const Manifest& manifest, absl::Time now) {
-  return manifest.retention_unix_ns() != 0 &&
-         now >= absl::UnixEpoch() + absl::Nanoseconds(1) * manifest.retention_unix_ns();
-}
-
-}  // namespace
-
 absl::StatusOr<Permit<policy::TRAIN>> EmbeddedCustodian::RequestTrain(const TrainRequest& request) {
   MutexLock lock(&mutex_);
   ST_RETURN_IF_ERROR(CheckName("model", request.model));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -54,6 +55,29 @@ absl::StatusOr<ApprovalLine> ParseLine(absl::string_view line) {
   return approval;
 }
 
+absl::Status ForEachLine(absl::string_view approvals,
+                         absl::FunctionRef<absl::Status(const ApprovalLine&)> visit) {
+  if (approvals.size() > kMaxApprovalsBytes) {
+    return absl::InvalidArgumentError("the approvals are longer than 64 KiB");
+  }
+  if (approvals.empty()) return absl::OkStatus();
+  if (approvals.back() != '\n') {
+    return absl::InvalidArgumentError("the last line of the approvals has no newline");
+  }
+  approvals.remove_suffix(1);
+  int number = 0;
+  for (const absl::string_view text : absl::StrSplit(approvals, '\n')) {
+    ++number;
+    const absl::StatusOr<ApprovalLine> line = ParseLine(text);
+    const absl::Status status = line.ok() ? visit(*line) : line.status();
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("approvals line ", number, ": ", status.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status VerifyLine(absl::string_view policy_text, const ApprovalLine& line,
                         const policy::Approval& approvers) {
   const auto approver =
@@ -83,32 +107,20 @@ absl::StatusOr<std::string> ApprovePolicy(absl::string_view policy_text, absl::s
   return absl::StrCat(name, " ", absl::Base64Escape(proof), "\n");
 }
 
+absl::Status CheckApprovalLines(absl::string_view approvals) {
+  return ForEachLine(approvals, [](const ApprovalLine&) { return absl::OkStatus(); });
+}
+
 absl::StatusOr<std::vector<std::string>> VerifyApprovals(absl::string_view policy_text,
                                                          absl::string_view approvals,
                                                          const policy::Approval& approvers) {
-  if (approvals.size() > kMaxApprovalsBytes) {
-    return absl::InvalidArgumentError("the approvals are longer than 64 KiB");
-  }
   std::vector<std::string> names;
-  if (approvals.empty()) return names;
-  if (approvals.back() != '\n') {
-    return absl::InvalidArgumentError("the last line of the approvals has no newline");
-  }
-  approvals.remove_suffix(1);
-  int number = 0;
-  for (const absl::string_view text : absl::StrSplit(approvals, '\n')) {
-    ++number;
-    absl::StatusOr<ApprovalLine> line = ParseLine(text);
-    absl::Status status = line.status();
-    if (status.ok()) status = VerifyLine(policy_text, *line, approvers);
-    if (!status.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("approvals line ", number, ": ", status.message()));
+  ST_RETURN_IF_ERROR(ForEachLine(approvals, [&](const ApprovalLine& line) {
+    if (std::find(names.begin(), names.end(), line.name) == names.end()) {
+      names.push_back(line.name);
     }
-    if (std::find(names.begin(), names.end(), line->name) == names.end()) {
-      names.push_back(std::move(line->name));
-    }
-  }
+    return VerifyLine(policy_text, line, approvers);
+  }));
   return names;
 }
 

@@ -23,6 +23,10 @@ namespace sealtrain::custody {
 absl::StatusOr<std::string> ApprovePolicy(absl::string_view policy_text, absl::string_view name,
                                           const crypto::SigningKey& key);
 
+// Whether every line has the shape of an approval, whatever it covers.
+// InvalidArgument says which has not.
+absl::Status CheckApprovalLines(absl::string_view approvals);
+
 // The distinct names among `approvers` that signed exactly this text.
 // InvalidArgument: a malformed line (says which); a line by somebody who is no
 // approver, or with a wrong signature, refuses the whole file.

@@ -31,8 +31,20 @@ absl::StatusOr<IngestPermits> EmbeddedCustodian::RequestIngest(const IngestReque
                         BuildRequest(request.principal, action, dataset, request.purpose, {}));
     return Rule(std::move(asked));
   };
-  ST_ASSIGN_OR_RETURN(const Ruling ingest, rule(policy::INGEST));
-  ST_ASSIGN_OR_RETURN(const Ruling seal, rule(policy::SEAL));
+  ST_ASSIGN_OR_RETURN(Ruling ingest, rule(policy::INGEST));
+  ST_ASSIGN_OR_RETURN(Ruling seal, rule(policy::SEAL));
+  if (!dataset.manifest.empty()) {
+    // A snapshot inherits the deadline of the one before it: nobody could open
+    // what was sealed now.
+    ST_ASSIGN_OR_RETURN(const Manifest newest, ParseManifest(dataset.manifest));
+    for (Ruling* ruling : {&ingest, &seal}) {
+      if (ruling->status.ok() && IsPastDeadline(newest, ruling->request.now)) {
+        Refuse(*ruling, "expired",
+               absl::PermissionDeniedError(
+                   absl::StrCat("the retention deadline of ", request.dataset, " has passed")));
+      }
+    }
+  }
 
   // One job: one permit id, one lease, the shorter of the two.
   ST_ASSIGN_OR_RETURN(Grant ingest_grant, DraftGrant(ingest, dataset));

@@ -101,7 +101,7 @@ absl::StatusOr<custody::Manifest> ReadManifestFile(Env& env, const std::string& 
                                                    const crypto::PublicKey& custodian_key) {
   absl::StatusOr<std::string> file = env.ReadFile(
       ManifestPath(store, ref.dataset, ref.generation, ref.manifest_sha256), kMaxManifestFileBytes);
-  if (absl::IsNotFound(file.status())) {
+  if (absl::IsNotFound(file.status()) || absl::IsInvalidArgument(file.status())) {
     return At(Describe(ref), absl::DataLossError("its manifest is missing from the store"));
   }
   if (absl::IsOutOfRange(file.status())) {

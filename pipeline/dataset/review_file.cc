@@ -70,7 +70,9 @@ absl::Status VerifyReviewFile(Env& env, const std::string& store, const std::str
   const std::string where = absl::StrCat("review ", HexEncode(sha256), " of ", dataset);
   const absl::StatusOr<std::string> file =
       env.ReadFile(ReviewPath(store, dataset, sha256), kMaxReviewFileBytes);
-  if (absl::IsNotFound(file.status())) return At(where, absl::DataLossError("it is missing"));
+  if (absl::IsNotFound(file.status()) || absl::IsInvalidArgument(file.status())) {
+    return At(where, absl::DataLossError("it is missing"));
+  }
   if (absl::IsOutOfRange(file.status())) return At(where, absl::DataLossError("it is too long"));
   ST_RETURN_IF_ERROR(file.status());
   const absl::StatusOr<ReviewReport> report = VerifyReview(AsBytes(*file), digest);

@@ -70,9 +70,13 @@ absl::StatusOr<SweepReport> SweepDataset(custody::Custody& custody, Env& env,
     return absl::InvalidArgumentError(
         absl::StrCat("files younger than ", absl::FormatDuration(kYoungest), " are never swept"));
   }
-  ST_RETURN_IF_ERROR(custody.GetDataset(dataset).status());
+  ST_ASSIGN_OR_RETURN(custody::DatasetInfo info, custody.GetDataset(dataset));
   SweepReport report;
-  if (!env.Exists(DirName(CommitLockPath(store, dataset)))) return report;
+  if (!env.Exists(DirName(CommitLockPath(store, dataset)))) {
+    // Of a data set with snapshots that is another store, and this says so.
+    ST_RETURN_IF_ERROR(FilesOfSnapshots(custody, env, store, info).status());
+    return report;
+  }
   ST_ASSIGN_OR_RETURN(
       const std::unique_ptr<FileLock> lock,
       LockPatiently(env, CommitLockPath(store, dataset), kSweepLockPatience, nullptr));
@@ -83,7 +87,7 @@ absl::StatusOr<SweepReport> SweepDataset(custody::Custody& custody, Env& env,
     }
   }
   // Read while nobody commits: what is named now is all that ever will be.
-  ST_ASSIGN_OR_RETURN(const custody::DatasetInfo info, custody.GetDataset(dataset));
+  ST_ASSIGN_OR_RETURN(info, custody.GetDataset(dataset));
   ST_ASSIGN_OR_RETURN(const std::set<std::string> named,
                       FilesOfSnapshots(custody, env, store, info));
   ST_ASSIGN_OR_RETURN(const std::vector<AheadManifest> ahead,

@@ -94,6 +94,7 @@ absl::StatusOr<ShardFile> ShardFile::Open(Env& env, const std::string& path,
   result.shard_ = shard;
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = env.OpenForRead(path);
   if (absl::IsNotFound(file.status())) return absl::DataLossError("the shard file is missing");
+  if (absl::IsInvalidArgument(file.status())) return absl::DataLossError("there is no file");
   ST_RETURN_IF_ERROR(file.status());
   result.file_ = *std::move(file);
   if (result.file_->size() != shard.file_bytes()) {

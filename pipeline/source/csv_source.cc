@@ -184,9 +184,10 @@ class CsvSource final : public Source {
     for (std::size_t i = 0; i < header.size(); ++i) {
       const auto found = missing.find(header.cell(i));
       if (found == missing.end()) {
-        return absl::OutOfRangeError(
-            absl::StrCat(place(), ": column ", i + 1,
-                         " of the header is no column of the schema, or stands twice"));
+        const bool known = schema_->FindColumn(header.cell(i)) != nullptr;
+        return absl::OutOfRangeError(absl::StrCat(
+            place(), ": column ", i + 1,
+            known ? " of the header stands twice" : " of the header is no column of the schema"));
       }
       columns_.push_back(found->second);
       missing.erase(found);

@@ -48,17 +48,21 @@ class ProtobufSource final : public Source {
   // Reads the next record's bytes into buffer_. An error ends the source:
   // without a length there is no telling where the next record begins.
   absl::StatusOr<bool> ReadRecord() {
-    // One for each record: it counts what it reads and stops at 2 GiB.
-    CodedInputStream coded(&stream_);
     const auto broken = [&](absl::string_view what) -> absl::Status {
       if (input_.bad()) return absl::UnavailableError(absl::StrCat(name_, ": cannot be read"));
       return absl::OutOfRangeError(absl::StrCat(name_, ":", position_ + 1, ": ", what));
     };
-    std::uint64_t size = 0;
-    if (!coded.ReadVarint64(&size)) {
-      if (coded.CurrentPosition() == 0 && !input_.bad()) return false;
-      return broken("the length of the record is broken");
+    const void* ahead = nullptr;
+    int ahead_size = 0;
+    if (!stream_.Next(&ahead, &ahead_size)) {
+      if (input_.bad()) return broken("");
+      return false;
     }
+    stream_.BackUp(ahead_size);
+    // One for each record: it counts what it reads and stops at 2 GiB.
+    CodedInputStream coded(&stream_);
+    std::uint64_t size = 0;
+    if (!coded.ReadVarint64(&size)) return broken("the length of the record is broken");
     if (size > kMaxRecordBytes) {
       return broken(absl::StrCat("the record's length is over ", kMaxRecordBytes, " bytes"));
     }

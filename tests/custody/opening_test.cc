@@ -283,6 +283,10 @@ TEST_F(Opening, EndsWithTheRetentionDeadline) {
   EXPECT_THAT(custodian_->RequestTrain(PlainRun("n")),
               StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("retention")));
   EXPECT_EQ(LastEvent().reason_code(), "expired");
+  // What was sealed now would inherit the deadline.
+  EXPECT_THAT(RequestIngest(),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("retention")));
+  EXPECT_EQ(LastEvent().reason_code(), "expired");
 }
 
 TEST_F(Opening, RegistersTheModelOfARunThatSucceeded) {

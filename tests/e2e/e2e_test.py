@@ -125,6 +125,11 @@ class World(unittest.TestCase):
         self.stdout, self.stderr = done.stdout.decode(), done.stderr.decode()
         return self.stdout
 
+    def command_fails(self, args):
+        done = subprocess.run(self.command("sealtrain", args), capture_output=True, timeout=300)
+        self.assertNotEqual(done.returncode, OK)
+        self.stderr = done.stderr.decode()
+
     def sealtrain(self, *args, **options):
         return self.run_program("sealtrain", *args, **options)
 
@@ -206,6 +211,26 @@ class Home(World):
                 self.assertEqual(changed, 1)
                 db.commit()
                 self.sealtrain("dataset", "list", expect=expect)
+
+
+    def test_doctor_finds_a_broken_home(self):
+        self.init()
+        self.sealtrain("doctor")
+        for path in ("config.textproto", "keystore.db", "audit/checkpoint"):
+            good = (self.home / path).read_bytes()
+            (self.home / path).write_bytes(b"nonsense")
+            found = json.loads(self.sealtrain("--json", "doctor", expect=FAILED))
+            self.assertEqual(found["findings"], 1, path)
+            (self.home / path).write_bytes(good)
+        self.sealtrain("doctor")
+
+    def test_nothing_that_is_typed_reaches_the_terminal_raw(self):
+        self.init()
+        evil = "no\x1b[31m\u202ete\ns"
+        for arguments in (["dataset", "show", evil], ["model", "show", evil], [evil],
+                          ["ingest", "n", "--from", "f", "--purpose", "p", "--format", evil]):
+            self.command_fails(arguments)
+            self.assertNotRegex(self.stderr[:-1].replace("\nRun with", " "), "[\x1b\u202e\n]")
 
 
 class Keys(World):
@@ -392,6 +417,19 @@ class Ingest(World):
         self.assertEqual(self.generation(), 0)
         self.assertNotIn("failed", self.audit("log"))
         self.assertEqual(self.shards() if (self.store / "notes").exists() else [], [])
+
+    def test_two_pipes_are_two_sources(self):
+        self.make()
+        for seed, rows in ((1, 50), (2, 100)):
+            read, write = os.pipe()
+            os.write(write, jsonl(notes(50, seed)).encode())
+            os.close(write)
+            subprocess.run(self.command("sealtrain", ["--principal", "job", "ingest", "notes",
+                                                      "--from", f"/dev/fd/{read}", "--format",
+                                                      "jsonl", "--purpose", "study/notes"]),
+                           pass_fds=[read], check=True, capture_output=True, timeout=300)
+            os.close(read)
+            self.assertEqual(self.json("dataset", "show", "notes")["rows"], rows)
 
     def test_a_folder_is_not_a_file(self):
         self.make()
@@ -793,6 +831,22 @@ class Audit(World):
         self.assertGreater(position, 0)
         bundle.write_bytes(data.replace(b"study/notes", b"study/noteS", 1))
         self.audit("verify", expect=INTEGRITY)
+
+    def test_a_question_that_nothing_can_answer_is_no_proof_of_absence(self):
+        self.make()
+        for question in (["--dataset", "notes@abc"], ["--dataset", "notes@01"],
+                         ["--purpose", "study/"], ["--principal", ""],
+                         ["--since", "1d", "--until", "2d"]):
+            self.audit("search", *question, expect=USAGE)
+
+    def test_output_takes_the_place_of_files_only(self):
+        self.make()
+        link = self.dir / "link"
+        link.symlink_to(self.write("target", "untouched"))
+        for out in ("--out", "--entry"):
+            self.audit("prove", "0", out, link, expect=USAGE)
+        self.assertTrue(link.is_symlink())
+        self.assertEqual((self.dir / "target").read_text(), "untouched")
 
     def test_an_old_checkpoint_that_is_none_is_named(self):
         self.make()

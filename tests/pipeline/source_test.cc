@@ -313,6 +313,9 @@ TEST_F(ProtobufTest, EndsAtABrokenLength) {
               ElementsAre(kGoodText, StartsWith("!! OUT_OF_RANGE in:2: the input ends within")));
   EXPECT_THAT(Read(record + "\xff"),
               ElementsAre(kGoodText, "!! OUT_OF_RANGE in:2: the length of the record is broken"));
+  // Longer than any, and with a good record behind it.
+  EXPECT_THAT(Read(record + std::string(10, '\x80') + "\x01" + record),
+              ElementsAre(kGoodText, "!! OUT_OF_RANGE in:2: the length of the record is broken"));
   EXPECT_THAT(Read(record + "\xff\xff\xff\xff\x7f"),
               ElementsAre(kGoodText, StartsWith("!! OUT_OF_RANGE in:2: the record's length is")));
   // A length whose low 32 bits look harmless.
