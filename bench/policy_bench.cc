@@ -32,24 +32,38 @@ rule { id: "no" forbid {} scope { principal: "any" action: TRAIN dataset: "*" pu
   return text;
 }
 
-void BM_Decide(benchmark::State& state) {
-  const auto policy = LoadedPolicy::Load(PolicyOf(state.range(0)), "bench");
+Request BenchRequest(std::int64_t workload) {
   Transform keep;
   keep.set_kind(KEEP);
-  const Request request{.principal = absl::StrCat("workload:", state.range(0) - 1),
-                        .action = TRAIN,
-                        .dataset = "mails/2026",
-                        .purpose = "safety/abuse",
-                        .columns = {{.name = "body", .classes = {FREE_TEXT}, .applied = keep},
-                                    {.name = "spam", .classes = {LABEL}, .applied = keep}},
-                        .trust = SANDBOXED,
-                        .rows = 1000,
-                        .dataset_age = absl::Hours(1),
-                        .now = absl::FromUnixSeconds(1700000000)};
+  return {.principal = absl::StrCat("workload:", workload),
+          .action = TRAIN,
+          .dataset = "mails/2026",
+          .purpose = "safety/abuse",
+          .columns = {{.name = "body", .classes = {FREE_TEXT}, .applied = keep},
+                      {.name = "spam", .classes = {LABEL}, .applied = keep}},
+          .trust = SANDBOXED,
+          .rows = 1000,
+          .dataset_age = absl::Hours(1),
+          .now = absl::FromUnixSeconds(1700000000)};
+}
+
+void BM_Decide(benchmark::State& state) {
+  const auto policy = LoadedPolicy::Load(PolicyOf(state.range(0)), "bench");
+  const Request request = BenchRequest(state.range(0) - 1);
   if (!policy.ok() || !policy->Decide(request).allow) return state.SkipWithError("denied");
   for (auto _ : state) benchmark::DoNotOptimize(policy->Decide(request));
 }
-BENCHMARK(BM_Decide)->Arg(7)->Arg(1000)->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_Decide)->Arg(7)->Arg(100)->Arg(1000)->Arg(3000)->Unit(benchmark::kNanosecond);
+
+// A request that no rule permits, with its search for the nearest one.
+void BM_DecideDenied(benchmark::State& state) {
+  const auto policy = LoadedPolicy::Load(PolicyOf(state.range(0)), "bench");
+  Request request = BenchRequest(state.range(0) - 1);
+  request.dataset = "clicks/2026";
+  if (!policy.ok() || policy->Decide(request).allow) return state.SkipWithError("allowed");
+  for (auto _ : state) benchmark::DoNotOptimize(policy->Decide(request));
+}
+BENCHMARK(BM_DecideDenied)->Arg(7)->Arg(1000)->Unit(benchmark::kNanosecond);
 
 void BM_Load(benchmark::State& state) {
   const std::string text = PolicyOf(state.range(0));

@@ -1,7 +1,6 @@
 #include "sealtrain/policy/decision_engine_internal.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,7 +44,7 @@ Truth Evaluate(const Condition& condition, const Request& request) {
   return Truth::kUnknown;
 }
 
-std::string Describe(const Condition& condition) {
+std::string ConditionText(const Condition& condition) {
   switch (condition.kind_case()) {
     case Condition::kTrustAtLeast:
       return absl::StrCat("trust_at_least ", Trust_Name(condition.trust_at_least()));
@@ -90,7 +89,10 @@ struct DecisionEngine::Denial {
 };
 
 DecisionEngine::DecisionEngine(const PolicyDocument& document, const Digest& sha256)
-    : set_(document.set()), sha256_(sha256) {
+    : set_(document.set()),
+      sha256_(sha256),
+      purposes_(set_.purpose().begin(), set_.purpose().end()),
+      index_(set_) {
   const auto begin_of = [](const auto& windowed) {
     if (!windowed.has_not_before()) return absl::InfinitePast();
     return ToTime(windowed.not_before()).value_or(absl::InfiniteFuture());
@@ -102,42 +104,22 @@ DecisionEngine::DecisionEngine(const PolicyDocument& document, const Digest& sha
   not_before_ = begin_of(set_);
   not_after_ = end_of(set_);
 
-  std::unordered_map<std::string, int> group_index;
-  for (int i = 0; i < set_.group_size(); ++i) {
-    group_index[set_.group(i).name()] = i;
-    for (const std::string& member : set_.group(i).member()) {
-      std::vector<int>& groups = groups_of_[member];
-      if (groups.empty() || groups.back() != i) groups.push_back(i);
-    }
-  }
-  rules_.reserve(static_cast<std::size_t>(set_.rule_size()));  // permits_ points into it
+  rules_.reserve(static_cast<std::size_t>(set_.rule_size()));
   for (int i = 0; i < set_.rule_size(); ++i) {
+    const Rule& rule = set_.rule(i);
     CompiledRule compiled;
-    compiled.rule = &set_.rule(i);
-    compiled.ref = {.id = set_.rule(i).id(), .line = document.RuleLine(i)};
-    for (const std::string& principal : set_.rule(i).scope().principal()) {
-      absl::string_view name = principal;
-      if (name == kAnyPrincipal) {
-        compiled.any_principal = true;
-      } else if (absl::ConsumePrefix(&name, kGroupPrefix)) {
-        compiled.groups.push_back(group_index.at(std::string(name)));
-      } else {
-        compiled.principals.push_back(principal);
-      }
+    compiled.rule = &rule;
+    compiled.ref = {.id = rule.id(), .line = document.RuleLine(i)};
+    for (const int c : rule.scope().data_class()) compiled.classes |= MaskOf(c);
+    for (const Obligation& obligation : rule.permit().obligation()) {
+      if (!obligation.has_transform()) continue;
+      ClassMask on_classes = 0;
+      for (const int c : obligation.transform().on_class()) on_classes |= MaskOf(c);
+      compiled.transforms.emplace_back(on_classes, &obligation.transform());
     }
-    std::sort(compiled.groups.begin(), compiled.groups.end());
-    std::sort(compiled.principals.begin(), compiled.principals.end());
-    for (const int c : set_.rule(i).scope().data_class()) compiled.classes |= MaskOf(c);
-    compiled.not_before = begin_of(set_.rule(i));
-    compiled.not_after = end_of(set_.rule(i));
+    compiled.not_before = begin_of(rule);
+    compiled.not_after = end_of(rule);
     rules_.push_back(std::move(compiled));
-  }
-  for (const CompiledRule& rule : rules_) {
-    std::set<int> actions(rule.rule->scope().action().begin(), rule.rule->scope().action().end());
-    for (const int action : actions) {
-      (rule.rule->has_permit() ? permits_ : forbids_)[static_cast<std::size_t>(action)].push_back(
-          &rule);
-    }
   }
 }
 
@@ -162,31 +144,32 @@ Decision DecisionEngine::Decide(const Request& request) const {
 
   if (std::optional<Denial> denial = CheckRequest(request)) return deny(*std::move(denial));
 
-  const auto action = static_cast<std::size_t>(request.action);
   Denial forbidden{.code = "forbidden", .reason = ""};
-  for (const CompiledRule* rule : forbids_[action]) {
-    if (!ForbidApplies(*rule, request)) continue;
+  index_.ForEachInScope(RuleIndex::Kind::kForbid, request, [&](std::size_t number) {
+    const CompiledRule& rule = rules_[number];
+    if (!ForbidApplies(rule, request)) return;
     if (forbidden.forbids.empty()) {
-      forbidden.reason = absl::StrCat("rule ", Quoted(rule->ref.id), " forbids it");
-      if (!rule->rule->why().empty()) {
-        absl::StrAppend(&forbidden.reason, ": ", Printable(rule->rule->why()));
+      forbidden.reason = absl::StrCat("rule ", Quoted(rule.ref.id), " forbids it");
+      if (!rule.rule->why().empty()) {
+        absl::StrAppend(&forbidden.reason, ": ", Printable(rule.rule->why()));
       }
-      forbidden.fix_hint = rule->rule->forbid().fix_hint();
+      forbidden.fix_hint = rule.rule->forbid().fix_hint();
     }
-    forbidden.forbids.push_back(rule->ref);
-  }
+    forbidden.forbids.push_back(rule.ref);
+  });
   if (!forbidden.forbids.empty()) return deny(std::move(forbidden));
 
   Matches permits;
-  for (const CompiledRule* rule : permits_[action]) {
-    if (PermitMatches(*rule, request)) permits.push_back(rule);
-  }
+  index_.ForEachInScope(RuleIndex::Kind::kPermit, request, [&](std::size_t number) {
+    if (PermitMatches(rules_[number], request)) permits.push_back(&rules_[number]);
+  });
   if (permits.empty()) return deny(NoPermit(request));
   if (std::optional<Denial> denial = MeetObligations(permits, request, decision)) {
     return deny(*std::move(denial));
   }
   decision.allow = true;
   decision.reason_code = "allowed";
+  decision.determining_rules.reserve(permits.size());
   for (const CompiledRule* permit : permits) decision.determining_rules.push_back(permit->ref);
   return decision;
 }
@@ -205,11 +188,10 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
     return invalid(absl::StrCat(Action_Name(request.action),
                                 takes_columns ? " needs columns" : " takes no columns"));
   }
-  std::set<absl::string_view> names;
+  absl::InlinedVector<absl::string_view, 32> names;
   for (const RequestedColumn& column : request.columns) {
-    if (!IsName(column.name) || !names.insert(column.name).second) {
-      return invalid("a column of the request has no name of its own");
-    }
+    if (!IsName(column.name)) return invalid("a column of the request has no name");
+    names.push_back(column.name);
     if (column.classes.empty() ||
         !std::all_of(column.classes.begin(), column.classes.end(), [](DataClass c) {
           return c != DATA_CLASS_UNSPECIFIED && DataClass_IsValid(c);
@@ -217,6 +199,10 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
       return invalid(
           absl::StrCat("column ", Quoted(column.name), " has no data class that is known"));
     }
+  }
+  std::sort(names.begin(), names.end());
+  if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
+    return invalid("a column of the request is named twice");
   }
   if (request.now == absl::InfinitePast() || request.now == absl::InfiniteFuture()) {
     return Denial{.code = "unknown_fact", .reason = "the time is not known"};
@@ -229,8 +215,7 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
                   .reason = "the policy set has expired",
                   .fix_hint = "apply its next version"};
   }
-  if (std::find(set_.purpose().begin(), set_.purpose().end(), request.purpose) ==
-      set_.purpose().end()) {
+  if (!purposes_.contains(request.purpose)) {
     return Denial{.code = "undeclared_purpose",
                   .reason = absl::StrCat("purpose ", Quoted(request.purpose),
                                          " is not declared by the policy")};
@@ -238,30 +223,12 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
   return std::nullopt;
 }
 
-bool DecisionEngine::PrincipalMatches(const CompiledRule& rule,
-                                      const std::string& principal) const {
-  if (rule.any_principal) return true;
-  if (std::binary_search(rule.principals.begin(), rule.principals.end(), principal)) return true;
-  if (rule.groups.empty()) return false;
-  const auto groups = groups_of_.find(principal);
-  if (groups == groups_of_.end()) return false;
-  return std::any_of(groups->second.begin(), groups->second.end(), [&](int group) {
-    return std::binary_search(rule.groups.begin(), rule.groups.end(), group);
-  });
+bool DecisionEngine::IsInWindow(const CompiledRule& rule, const Request& request) {
+  return request.now >= rule.not_before && request.now < rule.not_after;
 }
 
-bool DecisionEngine::InScope(const CompiledRule& rule, const Request& request) const {
-  const Scope& scope = rule.rule->scope();
-  return request.now >= rule.not_before && request.now < rule.not_after &&
-         PrincipalMatches(rule, request.principal) &&
-         std::any_of(scope.dataset().begin(), scope.dataset().end(),
-                     [&](const std::string& d) { return DatasetMatches(d, request.dataset); }) &&
-         std::any_of(scope.purpose().begin(), scope.purpose().end(),
-                     [&](const std::string& p) { return PurposeLiesUnder(request.purpose, p); });
-}
-
-bool DecisionEngine::ForbidApplies(const CompiledRule& rule, const Request& request) const {
-  if (!InScope(rule, request)) return false;
+bool DecisionEngine::ForbidApplies(const CompiledRule& rule, const Request& request) {
+  if (!IsInWindow(rule, request)) return false;
   if (rule.classes != 0 && std::none_of(request.columns.begin(), request.columns.end(),
                                         [&](const RequestedColumn& column) {
                                           return (MaskOfColumn(column) & rule.classes) != 0;
@@ -278,8 +245,8 @@ bool DecisionEngine::ForbidApplies(const CompiledRule& rule, const Request& requ
   return true;
 }
 
-bool DecisionEngine::PermitMatches(const CompiledRule& rule, const Request& request) const {
-  if (!InScope(rule, request)) return false;
+bool DecisionEngine::PermitMatches(const CompiledRule& rule, const Request& request) {
+  if (!IsInWindow(rule, request)) return false;
   // Unknown does not permit: only what is surely true, and surely not excepted.
   for (const Condition& condition : rule.rule->when()) {
     if (Evaluate(condition, request) != Truth::kTrue) return false;
@@ -290,58 +257,75 @@ bool DecisionEngine::PermitMatches(const CompiledRule& rule, const Request& requ
   return true;
 }
 
-std::vector<DecisionEngine::Unmet> DecisionEngine::UnmetBy(const CompiledRule& rule,
-                                                           const Request& request) const {
-  std::vector<Unmet> unmet;
-  const Scope& scope = rule.rule->scope();
-  if (!PrincipalMatches(rule, request.principal)) {
-    unmet.push_back({absl::StrCat("principal ", Quoted(request.principal))});
-  }
-  if (std::none_of(scope.dataset().begin(), scope.dataset().end(),
-                   [&](const std::string& d) { return DatasetMatches(d, request.dataset); })) {
-    unmet.push_back({absl::StrCat("data set ", Quoted(request.dataset))});
-  }
-  if (std::none_of(scope.purpose().begin(), scope.purpose().end(),
-                   [&](const std::string& p) { return PurposeLiesUnder(request.purpose, p); })) {
-    unmet.push_back({absl::StrCat("purpose ", Quoted(request.purpose))});
-  }
-  if (request.now < rule.not_before) unmet.push_back({"a time behind its not_before"});
-  if (request.now >= rule.not_after) unmet.push_back({"a time before its not_after"});
+template <typename Visit>
+void DecisionEngine::ForEachUnmet(const CompiledRule& rule, const RuleIndex::Holds& holds,
+                                  const Request& request, Visit visit) {
+  if (!holds.principal) visit(Unmet{.what = Unmet::kPrincipal});
+  if (!holds.dataset) visit(Unmet{.what = Unmet::kDataset});
+  if (!holds.purpose) visit(Unmet{.what = Unmet::kPurpose});
+  if (request.now < rule.not_before) visit(Unmet{.what = Unmet::kNotBefore});
+  if (request.now >= rule.not_after) visit(Unmet{.what = Unmet::kNotAfter});
   for (const Condition& condition : rule.rule->when()) {
     const Truth truth = Evaluate(condition, request);
-    if (truth == Truth::kFalse) unmet.push_back({absl::StrCat("when ", Describe(condition))});
-    if (truth == Truth::kUnknown) {
-      unmet.push_back({absl::StrCat("when ", Describe(condition), " (not known)"), true});
-    }
+    if (truth == Truth::kTrue) continue;
+    visit(
+        Unmet{.what = Unmet::kWhen, .condition = &condition, .unknown = truth == Truth::kUnknown});
   }
   for (const Condition& condition : rule.rule->unless()) {
     const Truth truth = Evaluate(condition, request);
-    if (truth == Truth::kTrue) unmet.push_back({absl::StrCat("unless ", Describe(condition))});
-    if (truth == Truth::kUnknown) {
-      unmet.push_back({absl::StrCat("unless ", Describe(condition), " (not known)"), true});
-    }
+    if (truth == Truth::kFalse) continue;
+    visit(Unmet{
+        .what = Unmet::kUnless, .condition = &condition, .unknown = truth == Truth::kUnknown});
   }
-  return unmet;
+}
+
+std::string DecisionEngine::Describe(const Unmet& unmet, const Request& request) {
+  const char* unknown = unmet.unknown ? " (not known)" : "";
+  switch (unmet.what) {
+    case Unmet::kPrincipal:
+      return absl::StrCat("principal ", Quoted(request.principal));
+    case Unmet::kDataset:
+      return absl::StrCat("data set ", Quoted(request.dataset));
+    case Unmet::kPurpose:
+      return absl::StrCat("purpose ", Quoted(request.purpose));
+    case Unmet::kNotBefore:
+      return "a time behind its not_before";
+    case Unmet::kNotAfter:
+      return "a time before its not_after";
+    case Unmet::kWhen:
+      return absl::StrCat("when ", ConditionText(*unmet.condition), unknown);
+    case Unmet::kUnless:
+      return absl::StrCat("unless ", ConditionText(*unmet.condition), unknown);
+  }
+  return "";
 }
 
 void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
                                      Denial& denial) const {
   const CompiledRule* nearest = nullptr;
-  std::vector<Unmet> nearest_unmet;
-  for (const CompiledRule* rule : permits_[static_cast<std::size_t>(request.action)]) {
-    if (classes != 0 && (rule->classes & classes) == 0) continue;
-    std::vector<Unmet> unmet = UnmetBy(*rule, request);
-    if (unmet.empty()) continue;
-    const bool nearer = nearest == nullptr || unmet.size() < nearest_unmet.size() ||
-                        (unmet.size() == nearest_unmet.size() && rule->ref.id < nearest->ref.id);
-    if (!nearer) continue;
-    nearest = rule;
-    nearest_unmet = std::move(unmet);
-  }
+  RuleIndex::Holds nearest_holds{};
+  int fewest = 0;
+  index_.ForEachOfAction(RuleIndex::Kind::kPermit, request,
+                         [&](std::size_t number, const RuleIndex::Holds& holds) {
+                           const CompiledRule& rule = rules_[number];
+                           if (classes != 0 && (rule.classes & classes) == 0) return;
+                           int unmet = 0;
+                           ForEachUnmet(rule, holds, request, [&unmet](const auto&) { ++unmet; });
+                           if (unmet == 0) return;
+                           const bool nearer = nearest == nullptr || unmet < fewest ||
+                                               (unmet == fewest && rule.ref.id < nearest->ref.id);
+                           if (!nearer) return;
+                           nearest = &rule;
+                           nearest_holds = holds;
+                           fewest = unmet;
+                         });
   if (nearest == nullptr) return;
   denial.nearest_miss = nearest->ref;
-  denial.nearest_miss_lacks = nearest_unmet.front().what;
-  if (nearest_unmet.front().unknown) denial.code = "unknown_fact";
+  ForEachUnmet(*nearest, nearest_holds, request, [&](const Unmet& unmet) {
+    if (!denial.nearest_miss_lacks.empty()) return;  // the first is told
+    denial.nearest_miss_lacks = Describe(unmet, request);
+    if (unmet.unknown) denial.code = "unknown_fact";
+  });
 }
 
 DecisionEngine::Denial DecisionEngine::NoPermit(const Request& request) const {
@@ -380,6 +364,7 @@ std::optional<DecisionEngine::Denial> DecisionEngine::MeetObligations(const Matc
       }
     }
   }
+  decision.columns.reserve(request.columns.size());
   for (const RequestedColumn& column : request.columns) {
     ColumnPlan plan{
         .name = column.name, .classes = column.classes, .transform = Keep(), .from_rules = {}};
@@ -396,18 +381,15 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
   const ClassMask classes = MaskOfColumn(column);
   ClassMask covered = 0;
   ClassMask transformed = 0;
-  std::vector<const Transform*> transforms;
-  std::set<std::string> from_rules;
+  absl::InlinedVector<const Transform*, 8> transforms;
+  absl::InlinedVector<absl::string_view, 8> from_rules;
   for (const CompiledRule* permit : permits) {
     covered |= permit->classes;
-    for (const Obligation& obligation : permit->rule->permit().obligation()) {
-      if (!obligation.has_transform()) continue;
-      ClassMask on_classes = 0;
-      for (const int c : obligation.transform().on_class()) on_classes |= MaskOf(c);
+    for (const auto& [on_classes, transform] : permit->transforms) {
       if ((on_classes & classes) == 0) continue;
       transformed |= on_classes;
-      transforms.push_back(&obligation.transform());
-      from_rules.insert(permit->ref.id);
+      transforms.push_back(transform);
+      from_rules.push_back(permit->ref.id);
     }
   }
   for (const DataClass c : column.classes) {
@@ -422,7 +404,9 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
     }
   }
   if (!transforms.empty()) {
-    const std::optional<Transform> met = StrictestOf(transforms);
+    std::sort(from_rules.begin(), from_rules.end());
+    from_rules.erase(std::unique(from_rules.begin(), from_rules.end()), from_rules.end());
+    std::optional<Transform> met = StrictestOf(transforms);
     if (!met) {
       return Denial{
           .code = "conflicting_obligations",
@@ -430,8 +414,9 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
                                  " cannot be compared; they come from rules: ",
                                  Printable(absl::StrJoin(from_rules, ", ")))};
     }
-    plan.transform = *met;
-    plan.from_rules.assign(from_rules.begin(), from_rules.end());
+    plan.transform = *std::move(met);
+    plan.from_rules.reserve(from_rules.size());
+    for (const absl::string_view rule : from_rules) plan.from_rules.emplace_back(rule);
   }
   const TransformKind kind = plan.transform.kind();
   if (request.action == SEAL && (classes & MaskOf(SUBJECT_KEY)) != 0 && kind != PSEUDONYMIZE) {

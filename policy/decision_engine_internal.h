@@ -15,16 +15,19 @@
 #ifndef SEALTRAIN_POLICY_DECISION_ENGINE_INTERNAL_H_
 #define SEALTRAIN_POLICY_DECISION_ENGINE_INTERNAL_H_
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "sealtrain/policy/decision.h"
 #include "sealtrain/policy/policy_document_internal.h"
+#include "sealtrain/policy/rule_index_internal.h"
 
 namespace sealtrain::policy::internal {
 
@@ -42,30 +45,35 @@ class DecisionEngine {
   Decision Decide(const Request& request) const;
 
  private:
-  // A rule as it is matched: names resolved, times converted.
+  // A rule as it is matched, its scope left to the index: times converted,
+  // transforms by the classes that they are on.
   struct CompiledRule {
     const Rule* rule = nullptr;
     RuleRef ref;
-    bool any_principal = false;
-    std::vector<std::string> principals;  // sorted
-    std::vector<int> groups;              // sorted indices of PolicySet.group
     ClassMask classes = 0;
+    std::vector<std::pair<ClassMask, const Transform*>> transforms;
     absl::Time not_before = absl::InfinitePast();
     absl::Time not_after = absl::InfiniteFuture();
   };
   // Why a permit does not match.
   struct Unmet {
-    std::string what;
-    bool unknown = false;  // a fact is missing, rather than wrong
+    enum What { kPrincipal, kDataset, kPurpose, kNotBefore, kNotAfter, kWhen, kUnless };
+    What what;
+    const Condition* condition = nullptr;  // of kWhen, kUnless
+    bool unknown = false;                  // a fact is missing, rather than wrong
   };
   struct Denial;
-  using Matches = std::vector<const CompiledRule*>;
+  using Matches = absl::InlinedVector<const CompiledRule*, 8>;
 
-  bool InScope(const CompiledRule& rule, const Request& request) const;
-  bool PrincipalMatches(const CompiledRule& rule, const std::string& principal) const;
-  bool ForbidApplies(const CompiledRule& rule, const Request& request) const;
-  bool PermitMatches(const CompiledRule& rule, const Request& request) const;
-  std::vector<Unmet> UnmetBy(const CompiledRule& rule, const Request& request) const;
+  // Of rules in whose scope the request lies.
+  static bool IsInWindow(const CompiledRule& rule, const Request& request);
+  static bool ForbidApplies(const CompiledRule& rule, const Request& request);
+  static bool PermitMatches(const CompiledRule& rule, const Request& request);
+  // Calls visit(Unmet) for all that keeps a permit from matching.
+  template <typename Visit>
+  static void ForEachUnmet(const CompiledRule& rule, const RuleIndex::Holds& holds,
+                           const Request& request, Visit visit);
+  static std::string Describe(const Unmet& unmet, const Request& request);
 
   std::optional<Denial> CheckRequest(const Request& request) const;
   Denial NoPermit(const Request& request) const;
@@ -83,11 +91,9 @@ class DecisionEngine {
   Digest sha256_;
   absl::Time not_before_;
   absl::Time not_after_;
-  std::vector<CompiledRule> rules_;
-  // Rules in scope of an action, in order of lines.
-  std::array<Matches, Action_ARRAYSIZE> permits_;
-  std::array<Matches, Action_ARRAYSIZE> forbids_;
-  std::unordered_map<std::string, std::vector<int>> groups_of_;  // principal -> sorted groups
+  const absl::flat_hash_set<absl::string_view> purposes_;  // names in set_
+  const RuleIndex index_;
+  std::vector<CompiledRule> rules_;  // as in set_
 };
 
 }  // namespace sealtrain::policy::internal

@@ -83,7 +83,7 @@ bool IsAtLeastAsStrict(const Transform& applied, const Transform& required) {
          met.prefix_v4() == applied.prefix_v4() && met.prefix_v6() == applied.prefix_v6();
 }
 
-std::optional<Transform> StrictestOf(const std::vector<const Transform*>& transforms) {
+std::optional<Transform> StrictestOf(absl::Span<const Transform* const> transforms) {
   int strength = 0;
   for (const Transform* transform : transforms) {
     strength = std::max(strength, Strength(transform->kind()));

@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "sealtrain/policy/policy.pb.h"
@@ -25,7 +26,7 @@ bool IsAtLeastAsStrict(const Transform& applied, const Transform& required);
 // The strictest of `transforms`, on_class left out; nothing if the strictest
 // ones cannot be compared. The order of `transforms`, which may not be empty
 // and are without fault, does not matter.
-std::optional<Transform> StrictestOf(const std::vector<const Transform*>& transforms);
+std::optional<Transform> StrictestOf(absl::Span<const Transform* const> transforms);
 
 // The smallest epsilon, delta and ledger, and the larger unit.
 DifferentialPrivacy StrictestOf(const DifferentialPrivacy& a, const DifferentialPrivacy& b);
