@@ -320,7 +320,7 @@ TEST(PldAccountant, AgreesWithFiguresOfAnotherImplementation) {
 }
 
 TEST(PldAccountant, TakesTheWorseDirection) {
-  // At a large delta that is adding, at a small one removing.
+  // Which has been that of removing wherever both were computed.
   for (const double delta : {0.1, 1e-3, 1e-6}) {
     double worse = 0;
     for (const LossDirection direction : {LossDirection::kRemove, LossDirection::kAdd}) {
