@@ -335,6 +335,18 @@ TEST(PldAccountant, TakesTheWorseDirection) {
   }
 }
 
+TEST(PldAccountant, ChargesMoreForAReplacedUnit) {
+  for (const double delta : {0.1, 1e-3, 1e-6}) {
+    const double exact = EpsilonByBisection(
+        [&](double e) { return DeltaOfOneStep(LossDirection::kReplace, 0.5, 0.5, e); }, delta);
+    const EpsilonBounds bounds = PldBounds({{0.5, 0.5, 1}}, delta, Neighbours::kReplaceOne);
+    EXPECT_LE(bounds.lower, exact + 1e-9);
+    EXPECT_GE(bounds.upper, exact - 1e-9);
+    EXPECT_LT(bounds.upper - bounds.lower, 2e-3 * exact);
+    EXPECT_GT(bounds.lower, PldBounds({{0.5, 0.5, 1}}, delta).upper);
+  }
+}
+
 TEST(PldAccountant, ComposesPhasesThatDiffer) {
   for (const double delta : {1e-2, 1e-5}) {
     double worse = 0;
