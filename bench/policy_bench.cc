@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/policy/pld_accountant.h"
 #include "sealtrain/policy/rdp_accountant.h"
 
 namespace sealtrain::policy {
@@ -75,6 +76,13 @@ void BM_RdpEpsilon(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(RdpEpsilon({{0.01, 1.1, 10000}}, 1e-6));
 }
 BENCHMARK(BM_RdpEpsilon)->Unit(benchmark::kMillisecond);
+
+void BM_PldEpsilon(benchmark::State& state) {
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(PldEpsilon({{0.01, 1.1, 10000}}, 1e-6, Neighbours::kAddRemove));
+  }
+}
+BENCHMARK(BM_PldEpsilon)->Unit(benchmark::kMillisecond);
 
 void BM_CalibrateNoise(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(CalibrateNoise(3, 1e-6, 0.01, 10000));

@@ -8,7 +8,7 @@ packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3-minimal
   # libraries
   libssl-dev libsodium-dev protobuf-compiler libprotobuf-dev libprotoc-dev libabsl-dev libsqlite3-dev
-  libzstd-dev libsimdjson-dev libcsv-dev libeigen3-dev
+  libzstd-dev libsimdjson-dev libcsv-dev libeigen3-dev libkissfft-dev
   # programs
   libcli11-dev nlohmann-json3-dev
   # the example job reads mails with it

@@ -333,6 +333,39 @@ TEST(SecretBytes, NeverSharesAByteWithAnother) {
   for (const Held& each : held) EXPECT_TRUE(AllAre(each.secret.span(), each.value));
 }
 
+// How a forked child ends that runs `function`.
+template <class Function>
+int StatusOfForkedChild(Function function) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    function();
+    ::_exit(0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return status;
+}
+
+TEST(SecretBytes, MakesRoomForSegmentsOfWhatKeysGaveBack) {
+  // A child has a heap that nothing lies in yet.
+  EXPECT_EQ(StatusOfForkedChild([] {
+              std::vector<SecretBytes> keys;
+              // All but the last few KiB of a region of 256 KiB.
+              for (int i = 0; i < 2600; ++i) keys.push_back(SecretBytes::Allocate(32).value());
+              const auto address = [](const SecretBytes& secret) {
+                return reinterpret_cast<std::uintptr_t>(secret.span().data());
+              };
+              const std::uintptr_t first = address(keys.front());
+              const std::uintptr_t last = address(keys.back());
+              // Neither from one end to the other nor back: both neighbours join.
+              for (std::size_t i = 0; i < keys.size(); i += 2) keys[i].Clear();
+              for (std::size_t i = 1; i < keys.size(); i += 2) keys[i].Clear();
+              const SecretBytes segment = SecretBytes::Allocate(kMostInRegion).value();
+              ::_exit(first <= address(segment) && address(segment) <= last ? 0 : 1);
+            }),
+            0);
+}
+
 TEST(SecretBytes, MaySpreadOverThreads) {
   std::vector<std::thread> threads;
   std::vector<int> wrong(4);
@@ -348,19 +381,6 @@ TEST(SecretBytes, MaySpreadOverThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, std::vector<int>(4, 0));
-}
-
-// How a forked child ends that runs `function`.
-template <class Function>
-int StatusOfForkedChild(Function function) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    function();
-    ::_exit(0);
-  }
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return status;
 }
 
 TEST_P(SecretBytesOfSize, IsNotInheritedByForkedChildren) {

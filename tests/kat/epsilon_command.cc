@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/policy/pld_accountant.h"
 #include "sealtrain/policy/rdp_accountant.h"
 #include "sealtrain/tests/kat/kat.h"
 
@@ -18,7 +19,7 @@ struct EpsilonArgs {
   std::vector<policy::PrivacyPhase> phases;
   double delta = 0;
   std::string relation;
-  std::string accountant = "rdp";
+  std::string accountant = "pld";
 };
 
 policy::PrivacyPhase ParsePhase(const std::string& text) {
@@ -43,10 +44,26 @@ std::string TenDigits(double value, int rounding_mode) {
   return text;
 }
 
+absl::StatusOr<policy::EpsilonBounds> Bounds(const EpsilonArgs& args) {
+  const bool add_remove = args.relation == "add_remove";
+  if (args.accountant == "pld") {
+    return policy::PldEpsilon(
+        args.phases, args.delta,
+        add_remove ? policy::Neighbours::kAddRemove : policy::Neighbours::kReplaceOne);
+  }
+  if (!add_remove) {
+    return absl::InvalidArgumentError("the RDP accountant knows the relation add_remove only");
+  }
+  policy::EpsilonBounds bounds;
+  ST_ASSIGN_OR_RETURN(bounds.lower, policy::EpsilonLowerBound(args.phases, args.delta));
+  ST_ASSIGN_OR_RETURN(bounds.upper, policy::RdpEpsilon(args.phases, args.delta));
+  return bounds;
+}
+
 Answer Epsilon(const EpsilonArgs& args) {
-  ST_ASSIGN_OR_RETURN(const double lower, policy::EpsilonLowerBound(args.phases, args.delta));
-  ST_ASSIGN_OR_RETURN(const double upper, policy::RdpEpsilon(args.phases, args.delta));
-  return Line(absl::StrCat(TenDigits(lower, FE_DOWNWARD), " ", TenDigits(upper, FE_UPWARD)));
+  ST_ASSIGN_OR_RETURN(const policy::EpsilonBounds bounds, Bounds(args));
+  return Line(
+      absl::StrCat(TenDigits(bounds.lower, FE_DOWNWARD), " ", TenDigits(bounds.upper, FE_UPWARD)));
 }
 
 }  // namespace
@@ -67,9 +84,9 @@ void AddEpsilonCommand(Menu& menu) {
   command->add_option("--delta", args->delta, "Delta, in (0, 1)")->required();
   command->add_option("--relation", args->relation, "Neighbouring data sets")
       ->required()
-      ->check(CLI::IsMember({"add_remove"}));
+      ->check(CLI::IsMember({"add_remove", "replace_one"}));
   command->add_option("--accountant", args->accountant, "Accountant")
-      ->check(CLI::IsMember({"rdp"}))
+      ->check(CLI::IsMember({"pld", "rdp"}))
       ->capture_default_str();
 }
 

@@ -283,15 +283,28 @@ TEST_F(Kat, PrintsBoundsOnEpsilon) {
   ASSERT_EQ(bounds.size(), 3u) << outcome.out;
   ASSERT_TRUE(absl::SimpleAtod(bounds[0], &lower) && absl::SimpleAtod(bounds[1], &upper));
   EXPECT_LE(lower, 4.37722);
-  EXPECT_GT(lower, 4.37);
+  EXPECT_GT(lower, 4.37717);
   EXPECT_GE(upper, 4.37717);
-  EXPECT_LT(upper, 4.9);
+  EXPECT_LT(upper, 4.37722);
 
-  EXPECT_EQ(Run("epsilon --accountant rdp --phases 0.01:1:100,0.02:2:50" + rest).exit_code, 0);
+  const std::string two_phases = "epsilon --phases 0.01:1:100,0.02:2:50" + rest;
+  const Outcome pld = Run(two_phases);
+  EXPECT_EQ(pld.out, Run(two_phases + " --accountant pld").out) << "it is the default";
+  const Outcome rdp = Run(two_phases + " --accountant rdp");
+  EXPECT_EQ(pld.exit_code, 0) << pld.err;
+  EXPECT_EQ(rdp.exit_code, 0) << rdp.err;
+  EXPECT_NE(pld.out, rdp.out);
+
+  const std::string replace = "epsilon --phases 1:2:1 --delta 1e-5 --relation replace_one";
+  EXPECT_EQ(Run(replace).out, outcome.out) << "twice the noise for twice the shift";
+  ExpectRefused(Run(replace + " --accountant rdp"), "INVALID_ARGUMENT");
+  EXPECT_EQ(Run("epsilon --phases 0.5:1e-200:1" + rest).out, "0 inf\n");
+  ExpectRefused(Run("epsilon --phases 0:1:1" + rest), "INVALID_ARGUMENT");
   ExpectRefused(Run("epsilon --phases 2:1:1" + rest), "INVALID_ARGUMENT");
   ExpectRefused(Run("epsilon --phases 1:0:1" + rest), "INVALID_ARGUMENT");
   ExpectUsageError(Run("epsilon --phases 1:1" + rest));
-  ExpectUsageError(Run("epsilon --phases 1:1:1 --delta 1e-5 --relation replace_one"));
+  ExpectUsageError(Run("epsilon --phases 1:1:1 --delta 1e-5 --relation swap"));
+  ExpectUsageError(Run("epsilon --accountant other --phases 1:1:1" + rest));
 }
 
 // Every "$ command" of docs/verification.md prints what the page says.
