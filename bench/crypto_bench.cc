@@ -252,7 +252,12 @@ void MakeSecret(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
   for (auto _ : state) benchmark::DoNotOptimize(SecretBytes::Allocate(size).value());
 }
-BENCHMARK(MakeSecret)->Unit(benchmark::kMicrosecond)->Arg(32)->Arg(64 << 10)->Arg(1 << 20);
+BENCHMARK(MakeSecret)
+    ->Unit(benchmark::kMicrosecond)
+    ->Arg(32)
+    ->Arg(64 << 10)
+    ->Arg(1 << 20)
+    ->Arg(8 << 20);
 
 void Argon2id(benchmark::State& state) {
   const SecretBytes passphrase = SecretBytes::CopyFrom(AsBytes("open sesame")).value();

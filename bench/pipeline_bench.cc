@@ -14,6 +14,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <sstream>
 #include <string>
@@ -65,7 +66,7 @@ struct Shape {
 };
 // 256 MiB each: a table, in row groups as `sealtrain ingest` makes them and in
 // small ones, and samples.
-constexpr Shape kTable = {.columns = 16, .width = 1, .rows = 65536, .groups = 32, .shards = 2};
+constexpr Shape kTable = {.columns = 16, .width = 1, .rows = 65504, .groups = 32, .shards = 2};
 constexpr Shape kSmallGroups = {
     .columns = 16, .width = 1, .rows = 4096, .groups = 512, .shards = 2};
 constexpr Shape kSamples = {.columns = 1, .width = 784, .rows = 2675, .groups = 16, .shards = 2};
@@ -150,22 +151,23 @@ struct Files {
     }
   }
 
-  ReadPlan Plan(bool shuffled) const {
+  ReadPlan Plan(std::optional<ReadPlan::Shuffle> shuffle) const {
     ReadPlan plan;
     plan.block_bytes = 8 << 20;
     for (const custody::Shard& shard : manifest.shard()) {
       plan.parts.push_back(
           {.shard = &shard, .first_row = 0, .begin = 0, .end = shape.rows * shape.groups});
     }
-    if (shuffled) plan.shuffle.emplace();
+    plan.shuffle = shuffle;
     return plan;
   }
   ShardOpener Opener() const {
-    return [this](const custody::Shard& shard) -> absl::StatusOr<std::unique_ptr<ShardReader>> {
+    return [this](const custody::Shard& shard,
+                  ReadSpace& space) -> absl::StatusOr<std::unique_ptr<ShardReader>> {
       int i = 0;
       while (&manifest.shard(i) != &shard) ++i;
       return ShardReader::Open(Take(ShardFile::Open(Env::Posix(), sealed(i), manifest, shard)),
-                               Keys(shape), Columns(shape));
+                               Keys(shape), Columns(shape), space);
     };
   }
 };
@@ -188,34 +190,103 @@ void CountRows(benchmark::State& state, const Shape& shape) {
 
 // The floor under every sealed reader: nothing but AES-256-GCM over segments of
 // the same size, from memory that is in the cache.
+class BareGcm {
+ public:
+  static constexpr int kSegment = 65504;
+  BareGcm() {
+    EVP_DecryptInit_ex(context_, EVP_aes_256_gcm(), nullptr, key_.data(), nonce_.data());
+  }
+  ~BareGcm() { EVP_CIPHER_CTX_free(context_); }
+  BareGcm(const BareGcm&) = delete;
+  BareGcm& operator=(const BareGcm&) = delete;
+
+  void Open(const std::uint8_t* segment, std::uint8_t* out) {
+    int n = 0;
+    EVP_DecryptInit_ex(context_, nullptr, nullptr, nullptr, nonce_.data());
+    EVP_DecryptUpdate(context_, out, &n, segment, kSegment);
+    EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_GCM_SET_TAG, 16, tag_.data());
+    benchmark::DoNotOptimize(EVP_DecryptFinal_ex(context_, out, &n));
+  }
+
+ private:
+  Bytes key_ = Bytes(32, 1);
+  Bytes nonce_ = Bytes(12, 2);
+  Bytes tag_ = Bytes(16);
+  EVP_CIPHER_CTX* const context_ = EVP_CIPHER_CTX_new();
+};
+
 void BM_BareGcm(benchmark::State& state) {
-  constexpr int kSegment = 65504;
-  Bytes key(32, 1);
-  Bytes nonce(12, 2);
-  Bytes segment(kSegment, 3);
-  Bytes out(kSegment);
-  Bytes tag(16);
-  EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
-  EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), nullptr, key.data(), nonce.data());
+  BareGcm gcm;
+  const Bytes segment(BareGcm::kSegment, 3);
+  Bytes out(BareGcm::kSegment);
   for (auto _ : state) {
-    for (std::uint64_t done = 0; done < kTable.bytes(); done += kSegment) {
-      int n = 0;
-      EVP_DecryptInit_ex(context, nullptr, nullptr, nullptr, nonce.data());
-      EVP_DecryptUpdate(context, out.data(), &n, segment.data(), kSegment);
-      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, 16, tag.data());
-      benchmark::DoNotOptimize(EVP_DecryptFinal_ex(context, out.data(), &n));
+    for (std::uint64_t done = 0; done < kTable.bytes(); done += BareGcm::kSegment) {
+      gcm.Open(segment.data(), out.data());
     }
   }
-  EVP_CIPHER_CTX_free(context);
   CountRows(state, kTable);
 }
-BENCHMARK(BM_BareGcm)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_BareGcm)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+// The same with what it cannot do without: reading the file. As many segments at
+// once as the reader takes, in order, into a block of the same size.
+void BM_ReadAndGcm(benchmark::State& state) {
+  constexpr std::size_t kAtOnce = 4;
+  constexpr std::size_t kSealed = 65536;
+  const Files& files = FilesOf(kTable);
+  BareGcm gcm;
+  Bytes sealed(kAtOnce * kSealed);
+  auto memory = Take(crypto::SecretBytes::Allocate(8 << 20));
+  for (auto _ : state) {
+    for (int i = 0; i < static_cast<int>(kTable.shards); ++i) {
+      const auto file = Take(Env::Posix().OpenForRead(files.sealed(i)));
+      for (std::uint64_t at = 0; at + sealed.size() <= file->size(); at += sealed.size()) {
+        Check(file->ReadAt(at, absl::MakeSpan(sealed)));
+        for (std::size_t segment = 0; segment < sealed.size(); segment += kSealed) {
+          gcm.Open(sealed.data() + segment,
+                   memory.mutable_span().data() + (at + segment) % memory.size());
+        }
+      }
+    }
+  }
+  CountRows(state, kTable);
+}
+BENCHMARK(BM_ReadAndGcm)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+// --- memory ---------------------------------------------------------------------
+
+std::uint64_t ProcessKiB(absl::string_view what) {
+  std::ifstream status("/proc/self/status");
+  std::string name;
+  std::uint64_t kib = 0;
+  std::string rest;
+  while (status >> name && name != what) std::getline(status, rest);
+  status >> kib;
+  return kib;
+}
+// How much the process grew at most since this was made.
+class Growth {
+ public:
+  Growth() {
+    std::ofstream("/proc/self/clear_refs") << "5";  // forgets the highest size so far
+    before_ = ProcessKiB("VmRSS:");
+  }
+  void Report(benchmark::State& state) const {
+    state.counters["MiB_more_at_most"] =
+        (static_cast<double>(ProcessKiB("VmHWM:")) - static_cast<double>(before_)) / 1024;
+  }
+
+ private:
+  std::uint64_t before_;
+};
 
 // All columns as typed spans; argument: threads that read ahead.
-void OpenToSpans(benchmark::State& state, const Shape& shape, bool shuffled) {
+void OpenToSpans(benchmark::State& state, const Shape& shape,
+                 std::optional<ReadPlan::Shuffle> shuffle) {
   const Files& files = FilesOf(shape);
+  const Growth growth;
   for (auto _ : state) {
-    const ReadPlan plan = files.Plan(shuffled);
+    const ReadPlan plan = files.Plan(shuffle);
     BlockQueue queue(plan, files.Opener(), {}, static_cast<int>(state.range(0)));
     RowBlock block;
     while (Take(queue.Next(block)).has_value()) {
@@ -224,13 +295,19 @@ void OpenToSpans(benchmark::State& state, const Shape& shape, bool shuffled) {
       }
     }
   }
+  growth.Report(state);
   CountRows(state, shape);
 }
-void BM_OpenToSpans(benchmark::State& state) { OpenToSpans(state, kTable, false); }
+void BM_OpenToSpans(benchmark::State& state) { OpenToSpans(state, kTable, {}); }
 BENCHMARK(BM_OpenToSpans)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
-void BM_OpenSmallGroups(benchmark::State& state) { OpenToSpans(state, kSmallGroups, false); }
+void BM_OpenSmallGroups(benchmark::State& state) { OpenToSpans(state, kSmallGroups, {}); }
 BENCHMARK(BM_OpenSmallGroups)->Arg(0)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
-void BM_OpenShuffled(benchmark::State& state) { OpenToSpans(state, kTable, true); }
+// Shards and row groups in a random order; the second: and the rows of each block.
+void BM_OpenShuffledGroups(benchmark::State& state) {
+  OpenToSpans(state, kTable, ReadPlan::Shuffle{.rows = false});
+}
+BENCHMARK(BM_OpenShuffledGroups)->Arg(0)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+void BM_OpenShuffled(benchmark::State& state) { OpenToSpans(state, kTable, ReadPlan::Shuffle{}); }
 BENCHMARK(BM_OpenShuffled)->Arg(0)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 // What protection costs: the same chunks, unsealed, into the same kind of memory.
@@ -261,7 +338,7 @@ void BM_SamplesIntoBatches(benchmark::State& state) {
   auto memory = Take(crypto::SecretBytes::Allocate(kBatch * kSamples.width * sizeof(float)));
   auto* const batch = reinterpret_cast<float*>(memory.mutable_span().data());
   for (auto _ : state) {
-    const ReadPlan plan = files.Plan(/*shuffled=*/true);
+    const ReadPlan plan = files.Plan(ReadPlan::Shuffle{});
     BlockQueue queue(plan, files.Opener(), {}, static_cast<int>(state.range(0)));
     RowBlock block;
     std::size_t filled = 0;
@@ -366,6 +443,48 @@ void BM_SealToFile(benchmark::State& state) {
 }
 BENCHMARK(BM_SealToFile)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond)->UseRealTime();
 
+// A file sealed into another, as one stream: what sealing costs without columns and
+// without the hashes that let everybody check a shard.
+void BM_SealFileToFile(benchmark::State& state) {
+  const Files& files = FilesOf(kTable);
+  const TempDir folder;
+  const std::string path = folder.Join("sealed");
+  const crypto::StreamOptions options;
+  const std::size_t segment = options.plaintext_bytes();
+  auto plain = Take(crypto::SecretBytes::Allocate(16 * segment));
+  Bytes sealed(16 * options.segment_bytes);
+  const crypto::Dek key = KeyOf(1);
+  for (auto _ : state) {
+    const auto from = Take(Env::Posix().OpenForRead(files.unsealed(0)));
+    const auto to = Take(Env::Posix().OpenForWrite(path, Env::OpenMode::kTruncate));
+    auto sealer = Take(crypto::StreamSealer::Create(key, {}));
+    Check(to->Append(sealer.header()));
+    for (std::uint64_t at = 0; at < from->size(); at += plain.size()) {
+      MutableByteSpan in = plain.mutable_span().first(
+          static_cast<std::size_t>(std::min<std::uint64_t>(plain.size(), from->size() - at)));
+      const bool last = at + in.size() == from->size();
+      Check(from->ReadAt(at, in));
+      std::size_t written = 0;
+      while (!in.empty()) {
+        const std::size_t n = std::min(in.size(), segment);
+        const MutableByteSpan out =
+            absl::MakeSpan(sealed).subspan(written, n + crypto::kSegmentOverhead);
+        Check(last && n == in.size() ? sealer.SealFinalSegment(in, out)
+                                     : sealer.SealSegment(in.first(n), out));
+        written += out.size();
+        in.remove_prefix(n);
+      }
+      Check(to->Append(ByteSpan(sealed).first(written)));
+    }
+    Check(to->Close());
+    state.PauseTiming();
+    Check(Env::Posix().Remove(path));
+    state.ResumeTiming();
+  }
+  Count(state, kTable.bytes() / kTable.shards, kTable.all_rows() / kTable.shards);
+}
+BENCHMARK(BM_SealFileToFile)->Unit(benchmark::kMillisecond)->UseRealTime();
+
 // The same bytes from one file to another, which is all that a copy can do.
 void BM_CopyFile(benchmark::State& state) {
   const Files& files = FilesOf(kTable);
@@ -376,8 +495,10 @@ void BM_CopyFile(benchmark::State& state) {
     const auto from = Take(Env::Posix().OpenForRead(files.unsealed(0)));
     const auto to = Take(Env::Posix().OpenForWrite(path, Env::OpenMode::kTruncate));
     for (std::uint64_t offset = 0; offset < from->size(); offset += block.size()) {
-      Check(from->ReadAt(offset, absl::MakeSpan(block)));
-      Check(to->Append(block));
+      const auto n =
+          static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), from->size() - offset));
+      Check(from->ReadAt(offset, absl::MakeSpan(block).first(n)));
+      Check(to->Append(ByteSpan(block).first(n)));
     }
     Check(to->Close());
     state.PauseTiming();

@@ -40,11 +40,12 @@ class DatasetReader {
     std::uint64_t end = 0;
   };
   // The shards of the snapshot come in a random order, the row groups of each
-  // shard, and the rows of each block. The order is the same wherever `seed`,
-  // `pass`, columns, rows and block size are, for any number of threads.
+  // shard, and the rows of each block. The order is the same wherever these
+  // options, columns, rows and block size are, for any number of threads.
   struct Shuffle {
     std::uint64_t seed = 0;
     std::uint64_t pass = 0;  // over the data: each has another order
+    bool rows = true;        // false: the rows of a row group stay as they lie
   };
 
   struct Options {

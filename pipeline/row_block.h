@@ -17,8 +17,8 @@ struct RowRef {
 
 struct RowBlock {
   std::vector<ColumnBatch> groups;  // whole row groups, but for the ends of a row range
-  // With shuffling: the rows of `groups` in the order to use them, each once.
-  // Else empty: the rows come group by group, as they lie.
+  // Where rows are shuffled: those of `groups` in the order to use them, each
+  // once. Else empty: the rows come group by group, as they lie.
   std::vector<RowRef> order;
 
   std::uint64_t rows() const {

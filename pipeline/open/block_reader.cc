@@ -31,7 +31,7 @@ absl::Status BlockReader::OpenShard(std::uint64_t part) {
   const ReadPlan::Part& wanted = plan_.parts[part];
   part_.reset();
   shard_.reset();  // so that two are never open
-  ST_ASSIGN_OR_RETURN(shard_, open_(*wanted.shard));
+  ST_ASSIGN_OR_RETURN(shard_, open_(*wanted.shard, space_));
   groups_.clear();
   std::uint64_t largest = 1;
   for (std::uint32_t group = 0; group < shard_->groups(); ++group) {
@@ -66,7 +66,7 @@ absl::Status BlockReader::ReadGroups(std::uint64_t block, RowBlock& result) {
     if (end - first < batch.rows) batch.KeepRows(first - batch.first_row, end - first);
     batch.first_row += wanted.first_row;
   }
-  if (!plan_.shuffle.has_value()) return absl::OkStatus();
+  if (!plan_.shuffle.has_value() || !plan_.shuffle->rows) return absl::OkStatus();
   for (std::uint32_t group = 0; group < count; ++group) {
     for (std::uint32_t row = 0; row < result.groups[group].rows; ++row) {
       result.order.push_back({group, row});

@@ -11,14 +11,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sealtrain/custody/manifest.pb.h"
+#include "sealtrain/pipeline/open/read_space.h"
 #include "sealtrain/pipeline/open/shard_reader.h"
 #include "sealtrain/pipeline/row_block.h"
 
 namespace sealtrain::pipeline {
 
-// Opens a shard of the manifest for one thread. Called from several.
-using ShardOpener =
-    std::function<absl::StatusOr<std::unique_ptr<ShardReader>>(const custody::Shard& shard)>;
+// Opens a shard of the manifest for one thread, in that thread's space. Called from
+// several.
+using ShardOpener = std::function<absl::StatusOr<std::unique_ptr<ShardReader>>(
+    const custody::Shard& shard, ReadSpace& space)>;
 
 // What to read in which order; the same for every thread.
 struct ReadPlan {
@@ -32,6 +34,7 @@ struct ReadPlan {
   struct Shuffle {
     std::uint64_t seed = 0;
     std::uint64_t pass = 0;
+    bool rows = true;
   };
   std::optional<Shuffle> shuffle;
   std::uint64_t block_bytes = 0;
@@ -59,6 +62,7 @@ class BlockReader {
   const ReadPlan& plan_;
   ShardOpener open_;
   std::optional<std::uint64_t> part_;
+  ReadSpace space_;
   std::unique_ptr<ShardReader> shard_;
   std::vector<std::uint32_t> groups_;  // of the shard that have rows of the part, in order
   std::size_t block_groups_ = 1;       // groups in a block

@@ -47,9 +47,10 @@ Digest DigestOf(const DatasetReader::Options& options) {
   }
   const DatasetReader::RowRange rows = options.rows.value_or(DatasetReader::RowRange{});
   const DatasetReader::Shuffle shuffle = options.shuffle.value_or(DatasetReader::Shuffle{});
-  for (const std::uint64_t number : {std::uint64_t{options.rows.has_value()}, rows.begin, rows.end,
-                                     std::uint64_t{options.shuffle.has_value()}, shuffle.seed,
-                                     shuffle.pass, options.block_bytes}) {
+  for (const std::uint64_t number :
+       {std::uint64_t{options.rows.has_value()}, rows.begin, rows.end,
+        std::uint64_t{options.shuffle.has_value()}, shuffle.seed, shuffle.pass,
+        std::uint64_t{shuffle.rows}, options.block_bytes}) {
     AppendBigEndian(number, 8, bytes);
   }
   return crypto::Sha256(bytes);
@@ -73,7 +74,9 @@ ReadPlan PlanOf(const custody::Manifest& manifest, const DatasetReader::Options&
     first_row += shard.rows();
   }
   if (options.shuffle.has_value()) {
-    plan.shuffle = {.seed = options.shuffle->seed, .pass = options.shuffle->pass};
+    plan.shuffle = {.seed = options.shuffle->seed,
+                    .pass = options.shuffle->pass,
+                    .rows = options.shuffle->rows};
     Shuffle({.kind = ShuffleOf::kShards, .seed = plan.shuffle->seed, .pass = plan.shuffle->pass},
             absl::MakeSpan(plan.parts));
   }
@@ -181,10 +184,10 @@ absl::StatusOr<std::unique_ptr<DatasetReader>> OpenReader(custody::Custody& cust
   }
   ReadPlan plan = PlanOf(*manifest, options);
   // Called by several threads, each for shards of its own; custody takes that.
-  const ShardOpener open =
-      [&custody, &permit, manifest, columns = std::move(columns), store = options.store,
-       env = options.env](
-          const custody::Shard& shard) -> absl::StatusOr<std::unique_ptr<ShardReader>> {
+  const ShardOpener open = [&custody, &permit, manifest, columns = std::move(columns),
+                            store = options.store, env = options.env](
+                               const custody::Shard& shard,
+                               ReadSpace& space) -> absl::StatusOr<std::unique_ptr<ShardReader>> {
     Id id;
     const ByteSpan id_bytes = AsBytes(shard.id());  // 16 in a verified manifest
     std::copy(id_bytes.begin(), id_bytes.end(), id.begin());
@@ -193,7 +196,7 @@ absl::StatusOr<std::unique_ptr<DatasetReader>> OpenReader(custody::Custody& cust
         ShardFile file,
         ShardFile::Open(*env, ShardPath(store, manifest->dataset(), id), *manifest, shard));
     ST_ASSIGN_OR_RETURN(const custody::ShardKeys keys, custody.ReleaseShardKeys(permit, shard));
-    return ShardReader::Open(std::move(file), keys, columns);
+    return ShardReader::Open(std::move(file), keys, columns, space);
   };
   return std::make_unique<DatasetReaderImpl>(std::move(plan), open, std::move(begin),
                                              options.threads);

@@ -7,8 +7,6 @@
 #include "sealtrain/pipeline/open/chunk_view.h"
 #include "sealtrain/pipeline/open/shard_index.h"
 #include "sealtrain/pipeline/open/stream_reader.h"
-#include "sealtrain/pipeline/seal/chunk_codec.h"
-#include "sealtrain/pipeline/seal/secret_buffer.h"
 #include "sealtrain/pipeline/seal/shard_layout.h"
 #include "sealtrain/pipeline/status_text.h"
 
@@ -19,7 +17,7 @@ namespace {
 // there, and no two threads' columns share a cache line.
 constexpr std::uint64_t kColumnAlignment = 64;
 // What a stream's reader needs. One piece of secret memory serves all streams of
-// a shard: each piece costs several system calls.
+// a shard.
 const std::size_t kSegmentSpace = kStream.plaintext_bytes();
 
 std::uint64_t SpaceFor(const Chunk& chunk) {
@@ -33,12 +31,13 @@ struct OpenedColumn {
   std::vector<std::uint64_t> chunk_begin;  // in the stream's plaintext
 };
 
-absl::StatusOr<ShardIndex> ReadIndex(const ShardFile& file, const crypto::Dek& key) {
+absl::StatusOr<ShardIndex> ReadIndex(const ShardFile& file, const crypto::Dek& key,
+                                     Bytes& ciphertext) {
   ST_ASSIGN_OR_RETURN(crypto::SecretBytes space, crypto::SecretBytes::Allocate(kSegmentSpace));
-  ST_ASSIGN_OR_RETURN(
-      StreamReader stream,
-      StreamReader::Open(file.file(), file.index_begin(), file.index_bytes(), key,
-                         ShardStreamAad(file.header_section(), kIndexLabel), space.mutable_span()));
+  ST_ASSIGN_OR_RETURN(StreamReader stream,
+                      StreamReader::Open(file.file(), file.index_begin(), file.index_bytes(), key,
+                                         ShardStreamAad(file.header_section(), kIndexLabel),
+                                         space.mutable_span(), ciphertext));
   ST_ASSIGN_OR_RETURN(crypto::SecretBytes plaintext,
                       crypto::SecretBytes::Allocate(stream.plaintext_bytes()));
   ST_RETURN_IF_ERROR(stream.ReadAt(0, plaintext.mutable_span()));
@@ -49,8 +48,8 @@ absl::StatusOr<ShardIndex> ReadIndex(const ShardFile& file, const crypto::Dek& k
 
 class ShardReaderImpl final : public ShardReader {
  public:
-  ShardReaderImpl(ShardFile file, ShardIndex index, ChunkDecompressor decompressor)
-      : file_(std::move(file)), index_(std::move(index)), decompressor_(std::move(decompressor)) {
+  ShardReaderImpl(ShardFile file, ShardIndex index, ReadSpace& space)
+      : file_(std::move(file)), index_(std::move(index)), space_(space) {
     std::uint64_t first_row = 0;
     for (const std::uint32_t rows : index_.group_rows()) {
       first_rows_.push_back(first_row);
@@ -59,9 +58,13 @@ class ShardReaderImpl final : public ShardReader {
   }
 
   absl::Status OpenColumns(const std::vector<ColumnSpec>& columns, const custody::ShardKeys& keys) {
-    ST_ASSIGN_OR_RETURN(space_, crypto::SecretBytes::Allocate(columns.size() * kSegmentSpace));
+    if (const std::size_t bytes = columns.size() * kSegmentSpace; space_.segments.size() < bytes) {
+      space_.segments.Clear();  // before there are two
+      ST_ASSIGN_OR_RETURN(space_.segments, crypto::SecretBytes::Allocate(bytes));
+    }
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      const MutableByteSpan space = space_.mutable_span().subspan(i * kSegmentSpace, kSegmentSpace);
+      const MutableByteSpan space =
+          space_.segments.mutable_span().subspan(i * kSegmentSpace, kSegmentSpace);
       if (absl::Status s = OpenColumn(columns[i], keys, space); !s.ok()) {
         return At(absl::StrCat("column ", columns[i].name), s);
       }
@@ -83,10 +86,10 @@ class ShardReaderImpl final : public ShardReader {
       }
       const crypto::Dek* const key = keys.Find(spec.id);
       if (key == nullptr) return absl::PermissionDeniedError("its key was not released");
-      ST_ASSIGN_OR_RETURN(
-          StreamReader stream,
-          StreamReader::Open(file_.file(), offset, column.stream_bytes(), *key,
-                             ShardStreamAad(file_.header_section(), spec.id), space));
+      ST_ASSIGN_OR_RETURN(StreamReader stream,
+                          StreamReader::Open(file_.file(), offset, column.stream_bytes(), *key,
+                                             ShardStreamAad(file_.header_section(), spec.id), space,
+                                             space_.ciphertext));
       OpenedColumn& open = columns_.emplace_back(OpenedColumn{
           .name = spec.name, .index = &column, .stream = std::move(stream), .chunk_begin = {}});
       std::uint64_t begin = 0;
@@ -144,10 +147,12 @@ class ShardReaderImpl final : public ShardReader {
     if (chunk.encoding() == Chunk::PLAIN) {
       ST_RETURN_IF_ERROR(column.stream.ReadAt(begin, raw));
     } else {
-      frame_.Clear();
-      ST_RETURN_IF_ERROR(frame_.Resize(chunk.stored_bytes()));
-      ST_RETURN_IF_ERROR(column.stream.ReadAt(begin, frame_.mutable_span()));
-      ST_RETURN_IF_ERROR(decompressor_.Decompress(frame_.span(), raw));
+      if (!space_.decompressor.has_value()) {
+        ST_ASSIGN_OR_RETURN(space_.decompressor, ChunkDecompressor::Create());
+      }
+      ST_RETURN_IF_ERROR(space_.frame.Resize(chunk.stored_bytes()));
+      ST_RETURN_IF_ERROR(column.stream.ReadAt(begin, space_.frame.mutable_span()));
+      ST_RETURN_IF_ERROR(space_.decompressor->Decompress(space_.frame.span(), raw));
     }
     return ViewChunk({.type = static_cast<ValueType>(column.index->type()),
                       .repeated = column.index->repeated(),
@@ -159,21 +164,18 @@ class ShardReaderImpl final : public ShardReader {
 
   ShardFile file_;
   const ShardIndex index_;
-  ChunkDecompressor decompressor_;
-  SecretBuffer frame_;  // of the chunk at hand, if it is compressed
+  ReadSpace& space_;
   std::vector<std::uint64_t> first_rows_;
-  crypto::SecretBytes space_;  // of the streams of columns_
   std::vector<OpenedColumn> columns_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ShardReader>> ShardReader::Open(
-    ShardFile file, const custody::ShardKeys& keys, const std::vector<ColumnSpec>& columns) {
-  ST_ASSIGN_OR_RETURN(ShardIndex index, ReadIndex(file, keys.index));
-  ST_ASSIGN_OR_RETURN(ChunkDecompressor decompressor, ChunkDecompressor::Create());
-  auto reader =
-      std::make_unique<ShardReaderImpl>(std::move(file), std::move(index), std::move(decompressor));
+    ShardFile file, const custody::ShardKeys& keys, const std::vector<ColumnSpec>& columns,
+    ReadSpace& space) {
+  ST_ASSIGN_OR_RETURN(ShardIndex index, ReadIndex(file, keys.index, space.ciphertext));
+  auto reader = std::make_unique<ShardReaderImpl>(std::move(file), std::move(index), space);
   ST_RETURN_IF_ERROR(reader->OpenColumns(columns, keys));
   return reader;
 }

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "sealtrain/custody/permit.h"
 #include "sealtrain/pipeline/column_batch.h"
+#include "sealtrain/pipeline/open/read_space.h"
 #include "sealtrain/pipeline/open/shard_file.h"
 #include "sealtrain/pipeline/seal/column_spec.h"
 
@@ -19,13 +20,15 @@ namespace sealtrain::pipeline {
 // Not thread-safe; readers of different shards are independent.
 class ShardReader {
  public:
-  // Opens the index and the streams of `columns`. Errors name the column:
+  // Opens the index and the streams of `columns`. `space` must outlive the reader
+  // and serve no other one meanwhile. Errors name the column:
   // PermissionDenied: its key was not released. DataLoss: index or stream do
   // not open, or are not as the format and `columns` say. NotFound: the shard
   // has no such column.
   static absl::StatusOr<std::unique_ptr<ShardReader>> Open(ShardFile file,
                                                            const custody::ShardKeys& keys,
-                                                           const std::vector<ColumnSpec>& columns);
+                                                           const std::vector<ColumnSpec>& columns,
+                                                           ReadSpace& space);
   virtual ~ShardReader() = default;
 
   virtual std::uint64_t rows() const = 0;

@@ -55,12 +55,13 @@ static_assert(!Streamable<SecretBytes>);
 static_assert(!std::is_convertible_v<SecretBytes, std::string>);
 static_assert(!std::is_convertible_v<SecretBytes, ByteSpan>);
 
-// Shared regions up to 64 KiB, pages of its own above.
+// Shared regions up to 64 KiB, pages of its own above, and huge pages from 2 MiB on.
 constexpr std::size_t kMostInRegion = std::size_t{64} << 10;
 class SecretBytesOfSize : public ::testing::TestWithParam<std::size_t> {};
 INSTANTIATE_TEST_SUITE_P(Sizes, SecretBytesOfSize,
                          ::testing::Values(1, 32, 33, 4096, kMostInRegion, kMostInRegion + 1,
-                                           std::size_t{3} << 20));
+                                           (std::size_t{2} << 20) - 1, std::size_t{2} << 20,
+                                           (std::size_t{3} << 20) + 1));
 
 bool AllAre(ByteSpan bytes, std::uint8_t value) {
   return std::all_of(bytes.begin(), bytes.end(), [&](std::uint8_t byte) { return byte == value; });

@@ -224,6 +224,25 @@ TEST_F(DatasetReaderTest, ShufflesShardsGroupsAndRowsOfABlock) {
   EXPECT_GE(rows_moved, 7u);
 }
 
+TEST_F(DatasetReaderTest, ShufflesRowGroupsAndLeavesTheirRows) {
+  DatasetReader::Options options = Options();
+  options.shuffle = {.seed = 7, .pass = 0, .rows = false};
+  options.block_bytes = 1 << 20;  // a shard
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::uint64_t> order, Read(options));
+  EXPECT_FALSE(std::is_sorted(order.begin(), order.end()));
+  std::vector<std::uint64_t> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  EXPECT_EQ(sorted, Numbers(0, kRows));
+  // Shards have 11 rows, row groups 3.
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    if (order[i] % 11 % 3 != 0) {
+      EXPECT_EQ(order[i], order[i - 1] + 1);
+    }
+  }
+  options.threads = 2;
+  EXPECT_EQ(Rows(options), order);
+}
+
 TEST_F(DatasetReaderTest, ShufflesARowRange) {
   DatasetReader::Options options = Options();
   options.shuffle = {.seed = 1, .pass = 2};
@@ -302,12 +321,19 @@ TEST_F(DatasetReaderTest, RefusesAPositionOfAnotherReading) {
   other = options;
   other.shuffle.emplace();
   refused(other, position);
+  other.shuffle->rows = false;
+  refused(other, position);
   other = options;
   other.rows = {.begin = 0, .end = kRows};
   refused(other, position);
   other = options;
   other.block_bytes = 401;
   refused(other, position);
+  other = options;
+  other.shuffle.emplace();
+  ASSERT_OK_AND_ASSIGN(const auto shuffled, Open(other));
+  other.shuffle->rows = false;
+  refused(other, shuffled->PositionAfter(0));
   ReadPosition of_another = position;
   of_another.set_manifest_sha256(std::string(32, 'x'));
   refused(options, of_another);

@@ -264,6 +264,10 @@ TEST_F(IngestionTest, RefusesAJobWithoutRows) {
   EXPECT_THAT(StoreFiles(), IsEmpty());
 }
 
+TEST_F(IngestionTest, MakesRowGroupsOfWholeSegments) {
+  EXPECT_EQ(IngestionOptions().rows_per_group, kStream.plaintext_bytes());
+}
+
 TEST_F(IngestionTest, RefusesOptionsOutOfRange) {
   IngestionOptions options = Options();
   options.rows_per_group = 0;

@@ -98,7 +98,7 @@ class ShardTest : public ::testing::Test {
       const custody::ShardKeys& keys, const std::vector<pipeline::ColumnSpec>& columns) const {
     auto file = pipeline::ShardFile::Open(Env::Posix(), path(), Manifest(), shard_);
     if (!file.ok()) return file.status();
-    return pipeline::ShardReader::Open(*std::move(file), keys, columns);
+    return pipeline::ShardReader::Open(*std::move(file), keys, columns, space_);
   }
   absl::StatusOr<std::unique_ptr<pipeline::ShardReader>> OpenShard() const {
     return OpenShard(Keys(), columns_);
@@ -136,6 +136,8 @@ class ShardTest : public ::testing::Test {
   Id shard_id_ = IdOf(7);
   std::vector<pipeline::ColumnSpec> columns_;
   custody::Shard shard_;
+  // Of all readers that a test opens: it reads with one at a time.
+  mutable pipeline::ReadSpace space_;
 };
 
 }  // namespace sealtrain::testing

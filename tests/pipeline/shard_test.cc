@@ -343,7 +343,7 @@ TEST_F(ShardTest, OpensLargeColumnsAcrossSegments) {
   std::vector<std::vector<OptionalCell>> groups;
   std::vector<std::vector<ColumnBuilder>> builders;
   // Around the edges of a segment's 65,504 bytes of plaintext.
-  for (const std::size_t size : {65504, 65503, 65505, 1, 131008, 200000, 3}) {
+  for (const std::size_t size : {65504, 65503, 65505, 1, 131008, 200000, 3, 700000, 5}) {
     std::string value(size, '\0');
     for (char& c : value) c = static_cast<char>(random());
     groups.push_back({Cell{value}});
@@ -353,9 +353,18 @@ TEST_F(ShardTest, OpensLargeColumnsAcrossSegments) {
   for (auto& group : builders) pointers.push_back(&group);
   Seal(pointers);
   ASSERT_OK_AND_ASSIGN(auto reader, OpenShard());
-  for (std::size_t g = groups.size(); g-- > 0;) {
+  // Backwards, forwards, and each after each.
+  std::vector<std::size_t> order;
+  for (std::size_t g = groups.size(); g-- > 0;) order.push_back(g);
+  for (std::size_t g = 0; g < groups.size(); ++g) order.push_back(g);
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    for (std::size_t other = 0; other < groups.size(); ++other) {
+      order.insert(order.end(), {g, other});
+    }
+  }
+  for (const std::size_t g : order) {
     ASSERT_OK_AND_ASSIGN(const ColumnBatch batch, reader->ReadGroup(g));
-    EXPECT_EQ(CellsOf(batch.columns[0]), groups[g]);
+    ASSERT_EQ(CellsOf(batch.columns[0]), groups[g]) << g;
   }
 
   EXPECT_OK(VerifySegments());
@@ -435,7 +444,8 @@ TEST_F(ShardTest, ReadsOnlyTheSegmentsOfTheChunkAskedFor) {
   Seal(pointers);
   CountingEnv env;
   ASSERT_OK_AND_ASSIGN(ShardFile file, ShardFile::Open(env, path(), Manifest(), shard_));
-  ASSERT_OK_AND_ASSIGN(auto reader, ShardReader::Open(std::move(file), Keys(), {columns_[1]}));
+  ASSERT_OK_AND_ASSIGN(auto reader,
+                       ShardReader::Open(std::move(file), Keys(), {columns_[1]}, space_));
   EXPECT_LT(env.bytes_read, 8'000u);
   env.bytes_read = 0;
   ASSERT_OK(reader->ReadGroup(17));
