@@ -28,7 +28,7 @@ absl::Status NoMemory(std::size_t size) {
 }
 
 [[noreturn]] void DieOfCorruption() {
-  std::fputs("sealtrain: somebody wrote outside of a secret buffer\n", stderr);
+  static_cast<void>(std::fputs("sealtrain: somebody wrote outside of a secret buffer\n", stderr));
   std::abort();
 }
 

@@ -167,7 +167,7 @@ absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
   for (audit::Event intent : intents) {
     intent.set_phase(audit::INTENT);
     StampActor(intent);
-    const absl::Status status = log_->Append(std::move(intent)).status();
+    absl::Status status = log_->Append(std::move(intent)).status();
     if (!status.ok()) {
       Withdraw(grant, action);
       return status;

@@ -55,7 +55,7 @@ absl::Status EmbeddedCustodian::RotateRootKey(const std::string& principal,
   event.mutable_object()->set_key_epoch(record.number);
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
   std::optional<KeyStore> rewrapped;
-  const absl::Status status =
+  absl::Status status =
       ChangeAndRecord(change, std::move(event), [&](audit::Event&) -> absl::Status {
         mutex_.AssertHeld();
         ST_RETURN_IF_ERROR(PutRootKeyRecord(*db_, record));

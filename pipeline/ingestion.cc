@@ -220,9 +220,9 @@ class IngestionImpl final : public Ingestion {
   }
 
   absl::StatusOr<IngestionResult> FinishWithoutCommit(IngestionResult result) {
-    custody::Permit<policy::SEAL> permit = *std::move(permit_);
-    permit_.reset();
-    ST_RETURN_IF_ERROR(custody_.FinishSeal(std::move(permit), custody::Outcome::kSucceeded));
+    std::optional<custody::Permit<policy::SEAL>> permit;
+    permit.swap(permit_);
+    ST_RETURN_IF_ERROR(custody_.FinishSeal(*std::move(permit), custody::Outcome::kSucceeded));
     return result;
   }
 

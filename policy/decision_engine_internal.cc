@@ -82,10 +82,10 @@ bool IsKnown(const std::optional<Transform>& applied) {
 struct DecisionEngine::Denial {
   std::string code;
   std::string reason;
-  std::string fix_hint = "";
+  std::string fix_hint{};
   std::vector<RuleRef> forbids = {};
   std::optional<RuleRef> nearest_miss = std::nullopt;
-  std::string nearest_miss_lacks = "";
+  std::string nearest_miss_lacks{};
 };
 
 DecisionEngine::DecisionEngine(const PolicyDocument& document, const Digest& sha256)

@@ -161,9 +161,9 @@ absl::StatusOr<CommitResult> CommitSnapshot(custody::Custody& custody, Env& env,
   absl::Status status =
       WriteFileDurably(env, path, AsBytes(next->signed_manifest.SerializeAsString()));
   if (status.ok()) {
-    custody::Permit<policy::SEAL> spent = *std::move(permit);
-    permit.reset();
-    status = custody.AdvanceGeneration(std::move(spent), next->signed_manifest, rows.suppressed);
+    std::optional<custody::Permit<policy::SEAL>> spent;
+    spent.swap(permit);
+    status = custody.AdvanceGeneration(*std::move(spent), next->signed_manifest, rows.suppressed);
     maybe_committed = status.ok() || MayHaveAdvanced(custody, dataset, result.generation);
   }
   if (!maybe_committed) env.Remove(path).IgnoreError();

@@ -16,7 +16,7 @@ absl::StatusOr<std::uint64_t> BlockReader::Open(std::uint64_t part) {
 }
 
 absl::Status BlockReader::Read(std::uint64_t block, RowBlock& result) {
-  const absl::Status status = ReadGroups(block, result);
+  absl::Status status = ReadGroups(block, result);
   if (status.ok()) return status;
   result = RowBlock();
   return InShard(*part_, status);

@@ -1,6 +1,7 @@
 #include "sealtrain/pipeline/review/review.h"
 
 #include <array>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -114,7 +115,7 @@ class ReviewImpl final : public Review {
       ++suppressed_[SuppressedRecords::UNREADABLE];
       return type.status();
     }
-    const absl::Status status = AppendRow(record, **type, builders);
+    absl::Status status = AppendRow(record, **type, builders);
     if (!status.ok()) {
       for (ColumnBuilder& builder : builders) builder.TruncateTo(builder_rows_);
       return status;
@@ -324,7 +325,8 @@ class ReviewImpl final : public Review {
     if (builder == nullptr || column.treatment.redacts()) return absl::OkStatus();
     const T treated = column.treatment.Number(number);
     // NaN differs from itself, but is not changed by any treatment.
-    if (treated != number && number == number) ++column.row.changed;
+    const std::equal_to<T> same;
+    if (same(number, number) && !same(treated, number)) ++column.row.changed;
     return builder->AppendNumber(treated);
   }
 

@@ -467,34 +467,38 @@ class Interrupted(World):
         self.assertEqual(self.json("dataset", "show", "notes")["rows"], 120)
         self.audit("verify")
 
-    def interrupt(self, signum):
+    def start(self, source, **options):
         self.make(20)
         command = self.command("sealtrain", ["--principal", "job", "ingest", "notes", "--from",
-                                             "-", "--format", "jsonl", "--purpose", "study/notes"])
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE)
+                                             source, "--format", "jsonl", "--purpose",
+                                             "study/notes"])
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                **options)
+
+    def interrupt_pipe(self, signum):
+        process = self.start("-", stdin=subprocess.PIPE)
         process.stdin.write(jsonl(notes(20000)).encode())
         process.stdin.flush()
         time.sleep(1)
-        process.send_signal(signum)
-        if signum == signal.SIGINT:
-            # The reader sits in read(2); the next line lets it look at the signal.
-            try:
-                process.stdin.write(jsonl(notes(2)).encode())
-                process.stdin.flush()
-            except BrokenPipeError:
-                pass
+        process.send_signal(signum)  # the reader waits for more
+        status = process.wait(timeout=60)
         process.stdin.close()
-        with process.stderr:
-            process.stderr.read()
-        return process.wait(timeout=60)
+        return status
 
     def test_by_control_c(self):
-        self.assertEqual(self.interrupt(signal.SIGINT), TRY_AGAIN)
+        process = self.start(self.write("long.jsonl", 40 * jsonl(notes(20000))))
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), TRY_AGAIN)
+        self.assertEqual(len(self.shards()), 1, "leftovers of the stopped job")
+        self.assert_intact_and_rerun()
+
+    def test_by_control_c_while_a_pipe_is_silent(self):
+        self.assertEqual(self.interrupt_pipe(signal.SIGINT), -signal.SIGINT)
         self.assert_intact_and_rerun()
 
     def test_by_being_killed(self):
-        self.assertEqual(self.interrupt(signal.SIGKILL), -signal.SIGKILL)
+        self.assertEqual(self.interrupt_pipe(signal.SIGKILL), -signal.SIGKILL)
         self.assert_intact_and_rerun()
 
     def test_by_a_file_size_limit(self):
