@@ -19,6 +19,8 @@ static_assert(kPrefixBytes + 32 == kStreamHeaderBytes);
 
 // Layout of a segment: length ‖ nonce ‖ ciphertext ‖ tag.
 constexpr std::size_t kLengthBytes = 4;
+// A stream of many segments draws ever more of them at once.
+constexpr std::size_t kMostNoncesAtOnce = 64;
 constexpr std::size_t kCiphertextOffset = kLengthBytes + kNonceBytes;
 static_assert(kCiphertextOffset + kTagBytes == kSegmentOverhead);
 
@@ -128,6 +130,21 @@ absl::Status Floe::UseKeyOf(std::uint64_t position) {
   return absl::OkStatus();
 }
 
+absl::Status Floe::TakeNonce(MutableByteSpan nonce) {
+  if (nonces_.empty()) {
+    next_draw_ = std::min(2 * next_draw_, kMostNoncesAtOnce);
+    nonces_.resize(next_draw_ * kNonceBytes);
+    absl::Status status = RandomFill(absl::MakeSpan(nonces_));
+    if (!status.ok()) {
+      nonces_.clear();
+      return status;
+    }
+  }
+  absl::c_copy(ByteSpan(nonces_).last(kNonceBytes), nonce.begin());
+  nonces_.resize(nonces_.size() - kNonceBytes);
+  return absl::OkStatus();
+}
+
 absl::Status Floe::SealInto(std::uint64_t position, bool is_final, ByteSpan plaintext,
                             MutableByteSpan out) {
   const std::size_t capacity = options_.plaintext_bytes();
@@ -147,7 +164,7 @@ absl::Status Floe::SealInto(std::uint64_t position, bool is_final, ByteSpan plai
   ST_RETURN_IF_ERROR(UseKeyOf(position));
   PutBigEndian(LengthWord(is_final, out.size()), kLengthBytes, out);
   const MutableByteSpan nonce = out.subspan(kLengthBytes, kNonceBytes);
-  ST_RETURN_IF_ERROR(RandomFill(nonce));
+  ST_RETURN_IF_ERROR(TakeNonce(nonce));
   return aead_.Seal(nonce, AadOfSegment(position, is_final), plaintext,
                     out.subspan(kCiphertextOffset));
 }

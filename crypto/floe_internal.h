@@ -59,12 +59,18 @@ class Floe {
   // Gives aead_ the key of that position, deriving it if the last one was another.
   // FailedPrecondition: this process is a forked child of the one that started.
   absl::Status UseKeyOf(std::uint64_t position);
+  // A fresh nonce, which is never given again.
+  absl::Status TakeNonce(MutableByteSpan nonce);
 
   StreamOptions options_;
   Bytes aad_;
   Header header_;
   Aes256Gcm aead_;
   SecretBytes message_key_;
+  // Drawn and not used yet, from the back: one call to the kernel for each would
+  // be a tenth of what sealing costs. Not in a forked child: UseKeyOf() comes first.
+  Bytes nonces_;
+  std::size_t next_draw_ = 1;
   std::optional<std::uint64_t> keyed_block_;  // first position of the block whose key aead_ has
 };
 

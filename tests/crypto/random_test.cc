@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <string>
 
 #include "sealtrain/crypto/key.h"
 #include "sealtrain/crypto/key_derivation.h"
@@ -111,14 +112,29 @@ TEST(KeysWithoutRandomBytes, AreNotMade) {
 TEST(SealingWithoutRandomBytes, FailsAtEveryDraw) {
   constexpr StreamOptions kTiny = TestSizes(40);
   const Dek key = KeyOf<Dek>(1);
-  constexpr int kDraws = 1 + 4;  // IV, four nonces
+  constexpr std::size_t kPlaintextBytes = 14 * 8;
+  constexpr int kDraws = 1 + 3;  // IV; 2, 4 and 8 nonces
   for (int draws = 0; draws < kDraws; ++draws) {
     const ScopedGetrandom seam(FailsAfter(draws));
-    EXPECT_THAT(SealStream(key, {}, Bytes(4 * 8), kTiny), StatusIs(absl::StatusCode::kUnavailable))
+    EXPECT_THAT(SealStream(key, {}, Bytes(kPlaintextBytes), kTiny),
+                StatusIs(absl::StatusCode::kUnavailable))
         << draws;
   }
   const ScopedGetrandom seam(FailsAfter(kDraws));
-  EXPECT_OK(SealStream(key, {}, Bytes(4 * 8), kTiny));
+  EXPECT_OK(SealStream(key, {}, Bytes(kPlaintextBytes), kTiny));
+}
+
+TEST(SealingWithRandomBytes, TakesEachNonceOnce) {
+  constexpr std::size_t kSegments = 500;
+  const Dek key = KeyOf<Dek>(1);
+  ASSERT_OK_AND_ASSIGN(const Bytes stream,
+                       SealStream(key, {}, Bytes(kSegments * 8), TestSizes(40)));
+  std::set<std::string> nonces;
+  for (std::size_t i = 0; i < kSegments; ++i) {
+    const ByteSpan segment = ByteSpan(stream).subspan(kStreamHeaderBytes + 40 * i, 40);
+    nonces.insert(std::string(AsText(segment.subspan(4, 12))));
+  }
+  EXPECT_EQ(nonces.size(), kSegments);
 }
 
 TEST(SealingWithoutRandomBytes, LeavesNothingAndMayBeTriedAgain) {
