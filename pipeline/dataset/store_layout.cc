@@ -18,7 +18,7 @@ std::string Folder(const std::string& store, const std::string& dataset, absl::s
 
 bool IsHex(absl::string_view text, std::size_t digits) {
   return text.size() == digits && std::all_of(text.begin(), text.end(), [](char c) {
-           return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
+           return absl::ascii_isdigit(static_cast<unsigned char>(c)) || (c >= 'a' && c <= 'f');
          });
 }
 
