@@ -42,13 +42,8 @@ using ::sealtrain::testing::TestWorld;
 
 constexpr int kOldRows = 2;
 constexpr int kAllRows = 5;
-// Rebuilding and checking a state takes some hundredths of a second, and ten
-// times that under AddressSanitizer, which looks for other faults.
-#ifdef __SANITIZE_ADDRESS__
-constexpr CrashBounds kBounds = {.exhaustive = 4, .drawn = 0};
-#else
+// Rebuilding and checking a state takes some hundredths of a second.
 constexpr CrashBounds kBounds = {.exhaustive = 64, .drawn = 8};
-#endif
 // Where a state says little that its neighbours do not.
 constexpr CrashBounds kNarrowBounds = {.exhaustive = 8, .drawn = 1};
 // Where there are few moments.
