@@ -8,8 +8,8 @@
 // mechanism. What is cut off, what rounding does and what the transform gets wrong is
 // computed at its worst and charged. Sampling is by independent coins, and secret.
 //
-// Thread-safe. Takes milliseconds for ordinary plans, and at most some 20 seconds
-// on a core and 200 MB.
+// Thread-safe. Takes milliseconds for ordinary plans, and for extreme ones more than
+// ten seconds of a core and some 200 MB.
 #ifndef SEALTRAIN_POLICY_PLD_ACCOUNTANT_H_
 #define SEALTRAIN_POLICY_PLD_ACCOUNTANT_H_
 
