@@ -151,6 +151,8 @@ TEST(SealingWithoutRandomBytes, LeavesNothingAndMayBeTriedAgain) {
   }
   EXPECT_EQ(ToBytes(segment), Bytes(40));
   ASSERT_OK(sealer.SealFinalSegment(AsBytes("12345678"), segment));
+  // What could not be drawn was not kept for later.
+  EXPECT_NE(ToBytes(segment.subspan(4, 12)), Bytes(12));
   EXPECT_OK(OpenStream(key, {}, stream, kTiny));
 }
 
