@@ -132,16 +132,15 @@ absl::Status Floe::UseKeyOf(std::uint64_t position) {
 
 absl::Status Floe::TakeNonce(MutableByteSpan nonce) {
   if (nonces_.empty()) {
-    next_draw_ = std::min(2 * next_draw_, kMostNoncesAtOnce);
-    nonces_.resize(next_draw_ * kNonceBytes);
-    absl::Status status = RandomFill(absl::MakeSpan(nonces_));
-    if (!status.ok()) {
-      nonces_.clear();
-      return status;
-    }
+    ST_ASSIGN_OR_RETURN(nonces_, SecretBytes::Allocate(kMostNoncesAtOnce * kNonceBytes));
   }
-  absl::c_copy(ByteSpan(nonces_).last(kNonceBytes), nonce.begin());
-  nonces_.resize(nonces_.size() - kNonceBytes);
+  if (drawn_nonces_ == 0) {
+    next_draw_ = std::min(2 * next_draw_, kMostNoncesAtOnce);
+    ST_RETURN_IF_ERROR(RandomFill(nonces_.mutable_span().first(next_draw_ * kNonceBytes)));
+    drawn_nonces_ = next_draw_;
+  }
+  --drawn_nonces_;
+  absl::c_copy(nonces_.span().subspan(drawn_nonces_ * kNonceBytes, kNonceBytes), nonce.begin());
   return absl::OkStatus();
 }
 

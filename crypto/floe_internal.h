@@ -67,9 +67,11 @@ class Floe {
   Header header_;
   Aes256Gcm aead_;
   SecretBytes message_key_;
-  // Drawn and not used yet, from the back: one call to the kernel for each would
-  // be a tenth of what sealing costs. Not in a forked child: UseKeyOf() comes first.
-  Bytes nonces_;
+  // One call to the kernel for each nonce would be a tenth of what sealing costs.
+  // Drawn are the first drawn_nonces_, used from the back. They lie where no child
+  // has them, however it was made: two processes never seal with the same one.
+  SecretBytes nonces_;
+  std::size_t drawn_nonces_ = 0;
   std::size_t next_draw_ = 1;
   std::optional<std::uint64_t> keyed_block_;  // first position of the block whose key aead_ has
 };

@@ -1,7 +1,5 @@
 #include "sealtrain/crypto/hpke.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <ostream>
 #include <utility>
@@ -19,21 +17,19 @@ absl::Status HpkeTampered() {
   return absl::DataLossError("not sealed by HPKE to this key, or for something else");
 }
 
-HpkeContext::HpkeContext(Aes256Gcm aead, const Nonce& base_nonce, std::uint64_t max_messages)
-    : aead_(std::move(aead)),
-      base_nonce_(base_nonce),
-      max_messages_(max_messages),
-      owner_(::getpid()) {}
+HpkeContext::HpkeContext(Aes256Gcm aead, SecretBytes base_nonce, std::uint64_t max_messages)
+    : aead_(std::move(aead)), base_nonce_(std::move(base_nonce)), max_messages_(max_messages) {}
 
 absl::StatusOr<HpkeContext::Nonce> HpkeContext::NextNonce() const {
   if (sequence_ >= max_messages_) {
     return absl::ResourceExhaustedError("an HPKE context has no message left");
   }
-  if (::getpid() != owner_) {
+  if (base_nonce_.left_behind()) {
     return absl::FailedPreconditionError("an HPKE context does not go on in a forked child");
   }
   // ComputeNonce of section 5.2; the first four bytes of the sequence are zero.
-  Nonce nonce = base_nonce_;
+  Nonce nonce;
+  std::copy_n(base_nonce_.span().begin(), nonce.size(), nonce.begin());
   std::uint8_t sequence[8];
   PutBigEndian(sequence_, 8, sequence);
   std::transform(std::begin(sequence), std::end(sequence), nonce.begin() + 4, nonce.begin() + 4,

@@ -3,8 +3,6 @@
 #ifndef SEALTRAIN_CRYPTO_HPKE_INTERNAL_H_
 #define SEALTRAIN_CRYPTO_HPKE_INTERNAL_H_
 
-#include <sys/types.h>
-
 #include <array>
 #include <cstdint>
 
@@ -13,6 +11,7 @@
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/crypto/aead_internal.h"
 #include "sealtrain/crypto/hpke.h"
+#include "sealtrain/crypto/secret_bytes.h"
 
 namespace sealtrain::crypto {
 
@@ -37,7 +36,7 @@ class HpkeContext {
  private:
   using Nonce = std::array<std::uint8_t, kNonceBytes>;
 
-  HpkeContext(Aes256Gcm aead, const Nonce& base_nonce, std::uint64_t max_messages);
+  HpkeContext(Aes256Gcm aead, SecretBytes base_nonce, std::uint64_t max_messages);
 
   // KeySchedule (section 5.1) for base mode.
   static absl::StatusOr<HpkeContext> FromSharedSecret(ByteSpan shared_secret, ByteSpan info,
@@ -48,10 +47,10 @@ class HpkeContext {
   absl::Status Finish(absl::Status status, MutableByteSpan out);
 
   Aes256Gcm aead_;
-  Nonce base_nonce_;
+  // Lies where no child has it: that one has the same sequence ahead of it.
+  SecretBytes base_nonce_;
   std::uint64_t sequence_ = 0;
   std::uint64_t max_messages_;
-  pid_t owner_;  // a forked child has the same sequence ahead of it
 };
 
 // The one answer to everything wrong with what was received.

@@ -121,12 +121,12 @@ absl::StatusOr<HpkeContext> HpkeContext::FromSharedSecret(ByteSpan shared_secret
   const MutableByteSpan key = secrets.mutable_span().last(kKeyBytes);
   ST_RETURN_IF_ERROR(LabeledExtract(kHpkeSuite, shared_secret, "secret", {}, secret));
   ST_RETURN_IF_ERROR(LabeledExpand(kHpkeSuite, secret, "key", context, key));
-  Nonce base_nonce;
+  ST_ASSIGN_OR_RETURN(SecretBytes base_nonce, SecretBytes::Allocate(kNonceBytes));
   ST_RETURN_IF_ERROR(
-      LabeledExpand(kHpkeSuite, secret, "base_nonce", context, absl::MakeSpan(base_nonce)));
+      LabeledExpand(kHpkeSuite, secret, "base_nonce", context, base_nonce.mutable_span()));
   ST_ASSIGN_OR_RETURN(Aes256Gcm aead, Aes256Gcm::Create());
   ST_RETURN_IF_ERROR(aead.SetKey(key));
-  return HpkeContext(std::move(aead), base_nonce, max_messages);
+  return HpkeContext(std::move(aead), std::move(base_nonce), max_messages);
 }
 
 }  // namespace sealtrain::crypto

@@ -88,7 +88,8 @@ absl::StatusOr<RootKeyRecord> GetRootKeyRecord(const Database& db) {
 
 absl::StatusOr<KeyStore> KeyStore::Open(Database& db, crypto::Kek root) {
   // No row is ever replaced by the same root key or deleted, so each stands for
-  // one wrap.
+  // one wrap. Those whose row was never committed are not among them: one for each
+  // crash at that moment.
   ST_ASSIGN_OR_RETURN(Statement count, db.Prepare("SELECT (SELECT count(*) FROM signing_key) + "
                                                   "(SELECT count(*) FROM class_key)"));
   ST_RETURN_IF_ERROR(count.Step().status());

@@ -6,7 +6,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +25,7 @@
 #include <vector>
 
 #include "sealtrain/tests/crypto/crypto_test_util.h"
+#include "sealtrain/tests/util/child_process.h"
 #include "sealtrain/tests/util/status_matchers.h"
 
 namespace sealtrain::crypto {
@@ -33,6 +33,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing::StatusOfChild;
 
 // Sanitizers replace mlock by a function that does nothing and says it did.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -334,22 +335,9 @@ TEST(SecretBytes, NeverSharesAByteWithAnother) {
   for (const Held& each : held) EXPECT_TRUE(AllAre(each.secret.span(), each.value));
 }
 
-// How a forked child ends that runs `function`.
-template <class Function>
-int StatusOfForkedChild(Function function) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    function();
-    ::_exit(0);
-  }
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return status;
-}
-
 TEST(SecretBytes, MakesRoomForSegmentsOfWhatKeysGaveBack) {
   // A child has a heap that nothing lies in yet.
-  EXPECT_EQ(StatusOfForkedChild([] {
+  EXPECT_EQ(StatusOfChild([] {
               std::vector<SecretBytes> keys;
               // All but the last few KiB of a region of 256 KiB.
               for (int i = 0; i < 2600; ++i) keys.push_back(SecretBytes::Allocate(32).value());
@@ -387,7 +375,7 @@ TEST(SecretBytes, MaySpreadOverThreads) {
 TEST_P(SecretBytesOfSize, IsNotInheritedByForkedChildren) {
   ASSERT_OK_AND_ASSIGN(SecretBytes secret, SecretBytes::CopyFrom(Bytes(GetParam(), 42)));
   EXPECT_FALSE(secret.left_behind());
-  const int status = StatusOfForkedChild([&] {
+  const int status = StatusOfChild([&] {
     // A sanitizer would only report the signal.
     static_cast<void>(::signal(SIGSEGV, SIG_DFL));
     if (!secret.left_behind()) ::_exit(3);
@@ -403,7 +391,7 @@ TEST_P(SecretBytesOfSize, IsNotInheritedByForkedChildren) {
 
 TEST_P(SecretBytesOfSize, MayBeMovedAndDestroyedInAForkedChild) {
   ASSERT_OK_AND_ASSIGN(SecretBytes secret, SecretBytes::CopyFrom(Bytes(GetParam(), 42)));
-  const int status = StatusOfForkedChild([&] {
+  const int status = StatusOfChild([&] {
     SecretBytes moved = std::move(secret);
     if (!moved.left_behind() || moved.size() != GetParam()) ::_exit(1);
     SecretBytes own = SecretBytes::CopyFrom(Bytes(GetParam(), 7)).value();

@@ -1,7 +1,9 @@
 // sealtrain-kat: our primitives, one call at a time, for whoever wants to check
 // them against answers of their own.
+#include <cstdio>
 #include <iostream>
 
+#include "absl/status/status.h"
 #include "sealtrain/tests/kat/kat.h"
 
 namespace {
@@ -37,10 +39,16 @@ int main(int argc, char** argv) {
   }
 
   const sealtrain::kat::Answer answer = menu.Run();
+  if (std::ferror(stdin) != 0) {
+    std::cerr << absl::UnavailableError("cannot read standard input") << "\n";
+    return kRefused;
+  }
   if (!answer.ok()) {
     std::cerr << answer.status() << "\n";
     return kRefused;
   }
   std::cout << sealtrain::AsText(*answer) << std::flush;
-  return std::cout.good() ? kAccepted : kRefused;
+  if (std::cout.good()) return kAccepted;
+  std::cerr << absl::UnavailableError("cannot write to standard output") << "\n";
+  return kRefused;
 }

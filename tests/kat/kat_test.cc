@@ -70,6 +70,13 @@ class Kat : public ::testing::Test {
 
 const std::string kZeros = std::string(64, '0');
 
+TEST_F(Kat, SaysWhenItCannotReadOrWrite) {
+  const std::string seal = "sealtrain-kat floe-seal --key " + std::string(64, '0');
+  ExpectRefused(RunScript(seal + " </"), "UNAVAILABLE");
+  ExpectRefused(RunScript("sealtrain-kat mac --alg hmac-sha256 --key 00 >/dev/full"),
+                "UNAVAILABLE");
+}
+
 TEST_F(Kat, OpensAFloeStream) {
   const std::string arguments =
       "floe-open --key " + kZeros + " --aad 5468697320697320414144 --seglen 40 --rotbits 1";
