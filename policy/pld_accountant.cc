@@ -60,6 +60,24 @@ std::vector<Repeated> Merge(absl::Span<const PrivacyPhase> phases) {
   return merged;
 }
 
+// Whether `delta` covers that any step draws the unit at all. Two data sets that
+// differ in what nobody draws give the same: epsilon is 0.
+bool CoversBeingDrawn(const std::vector<Repeated>& phases, Real delta) {
+  Real log_never = 0;
+  for (const Repeated& phase : phases) log_never += phase.times * std::log1p(-phase.rate);
+  const Real rounding = 16 * std::numeric_limits<Real>::epsilon();
+  return -std::expm1(log_never) * (1 + rounding) <= delta;
+}
+
+// What all steps are together without sampling, as one step of that multiplier.
+Real WithoutSampling(const std::vector<Repeated>& phases) {
+  Real precision = 0;
+  for (const Repeated& phase : phases) {
+    precision += phase.times / phase.noise_multiplier / phase.noise_multiplier;
+  }
+  return 1 / std::sqrt(precision);
+}
+
 // The bounds on epsilon in one direction, on finer and finer grids.
 class Direction {
  public:
@@ -163,20 +181,23 @@ absl::StatusOr<EpsilonBounds> PldEpsilon(absl::Span<const PrivacyPhase> phases, 
   ST_ASSIGN_OR_RETURN(const double least, EpsilonLowerBound(phases, delta));
   ST_ASSIGN_OR_RETURN(const double rdp, RdpEpsilon(phases, delta));
   const std::vector<Repeated> merged = Merge(phases);
-  if (merged.empty()) return EpsilonBounds{};
+  if (CoversBeingDrawn(merged, delta)) return EpsilonBounds{};
 
-  EpsilonBounds bounds = {0, std::numeric_limits<double>::infinity()};
+  const Real noise = WithoutSampling(merged);
+  const auto whole = internal::GaussianEpsilon(replace ? noise / 2 : noise, delta);
   const bool all_sampled_whole = merged.size() == 1 && merged.front().rate == 1;
+  EpsilonBounds bounds = {0, std::numeric_limits<double>::infinity()};
   if (all_sampled_whole) {
-    const Real noise = merged.front().noise_multiplier;
-    const auto exact = internal::GaussianEpsilon(replace ? noise / 2 : noise, delta);
-    bounds = {RoundDown(exact.lower), RoundUp(exact.upper)};
+    bounds.lower = RoundDown(whole.lower);
   } else if (std::all_of(merged.begin(), merged.end(), [](const Repeated& phase) {
                return phase.noise_multiplier * kMostShift >= 1;
              })) {
     bounds = replace ? OnGrids({LossDirection::kReplace}, merged, delta)
                      : OnGrids({LossDirection::kRemove, LossDirection::kAdd}, merged, delta);
   }
+  // A unit that sometimes takes no part shows no more than one that always does:
+  // the hockey-stick divergence of mixtures is at most that of what is mixed.
+  bounds.upper = std::min(bounds.upper, RoundUp(whole.upper));
   bounds.lower = std::max(bounds.lower, least);
   if (!replace) bounds.upper = std::min(bounds.upper, rdp);
   return bounds;

@@ -461,6 +461,30 @@ TEST(PldAccountant, ChargesNothingForNothing) {
   EXPECT_GT(PldBounds({{1e-8, 1, 1}}, 1e-10).upper, 0);
 }
 
+TEST(PldAccountant, KnowsWhenDeltaCoversBeingDrawn) {
+  // Drawn at all with a probability of 1 - 0.999^10 = 0.0099552; who is drawn is known.
+  const std::vector<PrivacyPhase> phases = {{1e-3, 0.02, 4}, {1e-3, 0.05, 6}};
+  for (const Neighbours neighbours : {Neighbours::kAddRemove, Neighbours::kReplaceOne}) {
+    EXPECT_EQ(PldBounds(phases, 0.009956, neighbours).upper, 0);
+    EXPECT_GT(PldBounds(phases, 0.009955, neighbours).upper, 0);
+    EXPECT_GT(PldBounds(phases, 0.0099, neighbours).lower, 0);
+    EXPECT_EQ(PldBounds({{1, 1e9, 1}}, 0.99, neighbours).upper, 0) << "by its noise";
+    EXPECT_GT(PldBounds({{1, 0.1, 1}}, 0.99, neighbours).lower, 0);
+  }
+}
+
+TEST(PldAccountant, IsNotAboveTheSameStepsWithoutSampling) {
+  // Below the multipliers that a grid is made for.
+  const std::vector<PrivacyPhase> sampled = {{0.5, 0.005, 2}, {0.9, 3, 7}};
+  const std::vector<PrivacyPhase> whole = {{1, 0.005, 2}, {1, 3, 7}};
+  for (const Neighbours neighbours : {Neighbours::kAddRemove, Neighbours::kReplaceOne}) {
+    const EpsilonBounds bounds = PldBounds(sampled, 1e-5, neighbours);
+    EXPECT_LT(bounds.upper, kNoBound);
+    EXPECT_LE(bounds.upper, PldBounds(whole, 1e-5, neighbours).upper);
+    EXPECT_GT(bounds.lower, 0);
+  }
+}
+
 TEST(PldAccountant, AnswersForParametersAtTheirEnds) {
   const auto is_bracket = [](const EpsilonBounds& bounds) {
     return bounds.lower >= 0 && bounds.lower <= bounds.upper;  // false for what is no number
