@@ -189,8 +189,13 @@ class PosixEnv final : public Env {
     if (::mkdir(path.c_str(), 0700) == 0) return SyncDir(DirName(path));
     if (errno == EEXIST) {
       struct stat st;
-      if (::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return absl::OkStatus();
-      return PosixError(ENOTDIR, "cannot create folder", path);
+      if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) {
+        return PosixError(ENOTDIR, "cannot create folder", path);
+      }
+      // Somebody else may have made it just now. A parent that we may not open is
+      // none that we make folders in.
+      const absl::Status synced = SyncDir(DirName(path));
+      return absl::IsInvalidArgument(synced) ? absl::OkStatus() : synced;
     }
     if (errno != ENOENT) return PosixError(errno, "cannot create folder", path);
     const std::string parent = DirName(path);

@@ -1,3 +1,4 @@
+#include "absl/strings/str_cat.h"
 #include "sealtrain/audit/note.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/exit_code.h"
@@ -21,7 +22,12 @@ absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
     if (!key.ok()) return UsageError(key.status().message());
   }
   const std::string directory = log_.empty() ? JoinPath(home_, "audit") : log_;
-  return audit::LogReader::Open(Env::Posix(), directory, vkey_);
+  auto log = audit::LogReader::Open(Env::Posix(), directory, vkey_);
+  if (absl::IsNotFound(log.status()) && log_.empty() &&
+      Env::Posix().Exists(JoinPath(home_, "config.textproto"))) {
+    return absl::DataLossError(absl::StrCat("the audit log of ", home_, " is missing"));
+  }
+  return log;
 }
 
 absl::Status AuditContext::UsageError(const absl::string_view message) {

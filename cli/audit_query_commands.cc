@@ -274,20 +274,28 @@ void AddQueryCommands(CLI::App& app, AuditContext& context) {
            /*must_find=*/true);
 
   CLI::App& show =
-      *app.add_subcommand("show", "All fields of one entry, and the other entries of its request");
+      *app.add_subcommand("show",
+                          "All fields of one entry, and the other entries of its request.\n\n"
+                          "Example:\n"
+                          "  sealtrain-audit show 17");
   const auto index = std::make_shared<std::uint64_t>();
-  show.add_option("N", *index, "The entry's index")->required();
+  show.add_option("N", *index, "The entry's index")->required()->check(kIndex);
   show.callback(
       [&context, index] { context.run = [&context, index] { return RunShow(context, *index); }; });
 
   CLI::App& dangling = *app.add_subcommand(
       "dangling",
       "Intents without an outcome: keys may have been released, and nothing says how that\n"
-      "ended. Exits with 1 if there are any.");
+      "ended. Exits with 1 if there are any.\n\n"
+      "Example:\n"
+      "  sealtrain-audit dangling");
   dangling.callback([&context] { context.run = [&context] { return RunDangling(context); }; });
 
   CLI::App& export_command =
-      *app.add_subcommand("export", "All entries to standard output, oldest first");
+      *app.add_subcommand("export",
+                          "All entries to standard output, oldest first.\n\n"
+                          "Example:\n"
+                          "  sealtrain-audit export --format jsonl >entries.jsonl");
   const auto format = std::make_shared<std::string>();
   export_command.add_option("--format", *format, "jsonl: one JSON object a line")
       ->required()

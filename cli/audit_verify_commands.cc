@@ -14,6 +14,7 @@
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/audit_format.h"
+#include "sealtrain/cli/command_line.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -95,8 +96,16 @@ absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
         }));
     ST_RETURN_IF_ERROR(WriteOutput(context, flags.entry, AsBytes(bytes)));
   }
-  if (!flags.out.empty()) return WriteOutput(context, flags.out, AsBytes(proof));
-  std::cout << proof;
+  if (!flags.out.empty()) ST_RETURN_IF_ERROR(WriteOutput(context, flags.out, AsBytes(proof)));
+  if (context.json()) {
+    nlohmann::ordered_json object = {{"index", flags.index}, {"proof", proof}};
+    if (!flags.out.empty()) object["proof_file"] = flags.out;
+    if (!flags.entry.empty()) object["entry_file"] = flags.entry;
+    std::cout << object.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace)
+              << "\n";
+  } else if (flags.out.empty()) {
+    std::cout << proof;
+  }
   return absl::OkStatus();
 }
 
@@ -171,7 +180,7 @@ void AddVerifyCommands(CLI::App& app, AuditContext& context) {
       "  sealtrain-audit prove 17 --out 17.tlog-proof --entry 17.entry\n"
       "  sealtrain-audit check 17.tlog-proof --entry 17.entry --vkey \"$(cat log.vkey)\"");
   const auto prove_flags = std::make_shared<ProveFlags>();
-  prove.add_option("N", prove_flags->index, "The entry's index")->required();
+  prove.add_option("N", prove_flags->index, "The entry's index")->required()->check(kIndex);
   prove.add_option("--out", prove_flags->out, "Where the proof goes (default: standard output)");
   prove.add_option("--entry", prove_flags->entry, "Where the entry's bytes go, to check against");
   prove.callback([&context, prove_flags] {
@@ -179,7 +188,10 @@ void AddVerifyCommands(CLI::App& app, AuditContext& context) {
   });
 
   CLI::App& check = *app.add_subcommand(
-      "check", "Checks a proof of `prove` offline: needs the proof, the entry and the key only.");
+      "check",
+      "Checks a proof of `prove` offline: needs the proof, the entry and the key only.\n\n"
+      "Example:\n"
+      "  sealtrain-audit check 17.tlog-proof --entry 17.entry --vkey \"$(cat log.vkey)\"");
   const auto check_flags = std::make_shared<CheckFlags>();
   check.add_option("PROOF", check_flags->proof, "The proof's file")->required();
   check.add_option("--entry", check_flags->entry, "The file with the entry's bytes")->required();

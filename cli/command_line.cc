@@ -1,8 +1,12 @@
 #include "sealtrain/cli/command_line.h"
 
+#include <algorithm>
 #include <iostream>
-#include <string>
+#include <nlohmann/json.hpp>
 #include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 #include "sealtrain/base/exit_code.h"
 #include "sealtrain/base/unicode.h"
@@ -10,9 +14,16 @@
 namespace sealtrain::cli {
 namespace {
 
-// What was typed stands in the message.
-void TellOf(const CLI::ParseError& error) {
-  std::cerr << PrintableMessage(error.what()) << "\nRun with --help for more information.\n";
+// Whether --json was given, where that could not be parsed.
+bool AsksForJson(int argc, char** argv) {
+  return std::any_of(argv, argv + argc,
+                     [](const char* a) { return absl::string_view(a) == "--json"; });
+}
+
+int UsageError(const CLI::App& app, const std::string& message, bool json) {
+  PrintError(app.get_name(), absl::InvalidArgumentError(message), json);
+  std::cerr << "Run with --help for what there is.\n";
+  return kUsage;
 }
 
 }  // namespace
@@ -24,19 +35,26 @@ std::optional<int> ParseCommandLine(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::RequiredError& error) {
     // CLI11 misses a command before it looks at what stands in its place.
     const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
-    if (unknown.empty()) {
-      TellOf(error);
-    } else {
-      std::cerr << app.get_name() << ": no such command or option: " << Printable(unknown.front())
-                << "\nRun with --help for what there is.\n";
-    }
-    return kUsage;
+    return UsageError(app,
+                      unknown.empty()
+                          ? std::string(error.what())
+                          : absl::StrCat("no such command or option: ", unknown.front()),
+                      AsksForJson(argc, argv));
   } catch (const CLI::ParseError& error) {
     // Not errors but help and version, which CLI11 prints itself.
     if (error.get_exit_code() == 0) return app.exit(error);
-    TellOf(error);
-    return kUsage;
+    return UsageError(app, error.what(), AsksForJson(argc, argv));
   }
+}
+
+void PrintError(const std::string& program, const absl::Status& status, bool json) {
+  std::cerr << program << ": " << PrintableMessage(status.message()) << "\n";
+  if (!json) return;
+  const nlohmann::json object = {{"error",
+                                  {{"code", absl::StatusCodeToString(status.code())},
+                                   {"message", std::string(status.message())}}}};
+  // Invalid UTF-8 in names becomes U+FFFD instead of an exception.
+  std::cout << object.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) << "\n";
 }
 
 }  // namespace sealtrain::cli

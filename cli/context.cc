@@ -43,7 +43,11 @@ absl::StatusOr<crypto::SecretBytes> ReadSecretLine(int fd) {
     const ssize_t n = ::read(fd, &byte, 1);
     if (n < 0 && errno == EINTR && StopRequested()) return absl::CancelledError("interrupted");
     if (n < 0) return absl::InvalidArgumentError("cannot read the passphrase");
-    if (n == 0 || byte == '\n') break;
+    if (n == 0 || byte == '\n') {
+      // An editor of Windows ends its lines with CR LF.
+      if (n != 0 && size > 0 && line.span()[size - 1] == '\r') --size;
+      break;
+    }
     if (size == kMaxPassphraseBytes) {
       return absl::InvalidArgumentError("the passphrase is longer than 1024 bytes");
     }
@@ -140,9 +144,11 @@ absl::StatusOr<crypto::SecretBytes> Context::ReadPassphrase(const std::string& f
 
 absl::StatusOr<std::unique_ptr<custody::Custodian>> Context::OpenCustodian() {
   ST_ASSIGN_OR_RETURN(const std::string home, Home());
-  if (!Env::Posix().Exists(JoinPath(home, "config.textproto"))) {
+  const absl::Status config = Env::Posix().OpenForRead(JoinPath(home, "config.textproto")).status();
+  if (absl::IsNotFound(config)) {
     return UsageError(absl::StrCat("not a Sealtrain home (no config.textproto): ", home));
   }
+  if (!config.ok()) return UsageError(std::string(config.message()));
   ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, Passphrase());
   return custody::Custodian::Open({.home = home,
                                    .lock_patience = kHomePatience,

@@ -104,10 +104,12 @@ absl::Status RunKeyList(Context& context) {
     keys.push_back({{kind, name}, {"seals", ClassName(key)}, {"key_epoch", key.key_epoch}});
     rows.push_back({kind, name, ClassName(key), absl::StrCat(key.key_epoch)});
   }
-  context.Print({{"root", {{"provider", "passphrase"}, {"number", list.root_number}}},
-                 {"keys", std::move(keys)}},
-                absl::StrCat("Root key number ", list.root_number,
-                             ", of a passphrase, wraps each of these:\n\n", Table(rows, {3})));
+  context.Print(
+      {{"root", {{"provider", "passphrase"}, {"number", list.root_number}}},
+       {"keys", std::move(keys)}},
+      absl::StrCat("Root key number ", list.root_number, ", of a passphrase, wraps ",
+                   list.keys.empty() ? "no key of a data set or model yet."
+                                     : absl::StrCat("each of these:\n\n", Table(rows, {3}))));
   return absl::OkStatus();
 }
 
@@ -134,7 +136,10 @@ void AddKey(CLI::App& app, Context& context) {
                          "  sealtrain key rotate\n"
                          "  sealtrain --passphrase-file OLD key rotate --new-passphrase-file NEW");
   key->require_subcommand(1);
-  key->add_subcommand("list", "List the keys of data sets and models; never a key itself")
+  key->add_subcommand("list",
+                      "List the keys of data sets and models; never a key itself.\n\n"
+                      "Example:\n"
+                      "  sealtrain key list")
       ->callback([&context] { context.run = [&context] { return RunKeyList(context); }; });
   auto file = std::make_shared<std::string>();
   CLI::App* rotate = key->add_subcommand(
@@ -142,7 +147,10 @@ void AddKey(CLI::App& app, Context& context) {
       "Choose a new passphrase: wraps every key under a new root key.\n\n"
       "Sealed data are not touched, whatever their size. All or nothing: after a\n"
       "crash either the old or the new passphrase opens the home. Copies of the home\n"
-      "from before still open with the old passphrase: destroy them.");
+      "from before still open with the old passphrase: destroy them.\n\n"
+      "Examples:\n"
+      "  sealtrain key rotate\n"
+      "  sealtrain --passphrase-file OLD key rotate --new-passphrase-file NEW");
   rotate->add_option(kNewPassphraseOption, *file,
                      "File whose first line is the new passphrase (default: ask on the terminal)");
   rotate->callback([&context, file] {
@@ -196,11 +204,18 @@ void AddLease(CLI::App& app, Context& context) {
       "(exit code 75), and opening it again ends the leases of jobs that are gone:\n"
       "to stop a running job, stop its process.");
   lease->require_subcommand(1);
-  lease->add_subcommand("list", "List live leases")->callback([&context] {
-    context.run = [&context] { return RunLeaseList(context); };
-  });
+  lease
+      ->add_subcommand("list",
+                       "List live leases.\n\n"
+                       "Example:\n"
+                       "  sealtrain lease list")
+      ->callback([&context] { context.run = [&context] { return RunLeaseList(context); }; });
   auto id = std::make_shared<std::string>();
-  CLI::App* revoke = lease->add_subcommand("revoke", "End a lease: no more keys for it");
+  CLI::App* revoke =
+      lease->add_subcommand("revoke",
+                            "End a lease: no more keys for it.\n\n"
+                            "Example:\n"
+                            "  sealtrain lease revoke 00112233445566778899aabbccddeeff");
   revoke->add_option("ID", *id, "The lease, as `lease list` names it")->required();
   revoke->callback(
       [&context, id] { context.run = [&context, id] { return RunLeaseRevoke(context, *id); }; });
@@ -271,7 +286,10 @@ void AddBudget(CLI::App& app, Context& context) {
                          "  sealtrain --json budget show mails");
   budget->require_subcommand(1);
   auto dataset = std::make_shared<std::string>();
-  CLI::App* show = budget->add_subcommand("show", "Show every run and the sum of all");
+  CLI::App* show = budget->add_subcommand("show",
+                                          "Show every run and the sum of all.\n\n"
+                                          "Example:\n"
+                                          "  sealtrain budget show mails");
   show->add_option("NAME", *dataset, "The data set")->required();
   show->callback([&context, dataset] {
     context.run = [&context, dataset] { return RunBudgetShow(context, *dataset); };
@@ -390,7 +408,9 @@ absl::Status RunDoctor(Context& context) {
 void AddDoctor(CLI::App& app, Context& context) {
   app.add_subcommand("doctor",
                      "Check the home and this machine. Exits with 1 on findings.\n"
-                     "Asks for no passphrase, so it cannot try the keys.")
+                     "Asks for no passphrase, so it cannot try the keys.\n\n"
+                     "Example:\n"
+                     "  sealtrain --home H doctor")
       ->callback([&context] { context.run = [&context] { return RunDoctor(context); }; });
 }
 

@@ -608,21 +608,33 @@ void AddDatasetCommands(CLI::App& app, Context& context) {
   dataset->require_subcommand(1);
 
   CLI::App* create = dataset->add_subcommand(
-      "create", "Register a data set with the .proto file that describes its records");
+      "create",
+      "Register a data set with the .proto file that describes its records.\n\n"
+      "Example:\n"
+      "  sealtrain dataset create mails --schema mail.proto --message Mail");
   auto args = std::make_shared<CreateArgs>();
-  create->add_option("name", args->name, "a-z, 0-9, _ and -, in segments joined by /")->required();
+  create->add_option("name", args->name, "a-z, 0-9, _ and -, in parts joined by /")->required();
   create->add_option("--schema", args->schema, ".proto file with data classes")->required();
   create->add_option("--message", args->message, "Message that one record is")->required();
   create->callback(
       [&context, args] { context.run = [&context, args] { return RunCreate(context, *args); }; });
 
-  CLI::App* list = dataset->add_subcommand("list", "All data sets");
+  CLI::App* list = dataset->add_subcommand("list",
+                                           "All data sets.\n\n"
+                                           "Example:\n"
+                                           "  sealtrain dataset list");
   list->callback([&context] { context.run = [&context] { return RunList(context); }; });
 
   AddNamedCommand(*dataset, context, "show",
-                  "The newest snapshot: size, sources, and how each column was sealed", RunShow);
+                  "The newest snapshot: size, sources, and how each column was sealed.\n\n"
+                  "Example:\n"
+                  "  sealtrain dataset show mails",
+                  RunShow);
   AddVerifyCommand(*dataset, context);
-  AddNamedCommand(*dataset, context, "columns", "Columns with their types and data classes",
+  AddNamedCommand(*dataset, context, "columns",
+                  "Columns with their types and data classes.\n\n"
+                  "Example:\n"
+                  "  sealtrain dataset columns mails",
                   RunColumns);
   AddSweepCommand(*dataset, context);
   AddIngestCommand(app, context);

@@ -1,10 +1,11 @@
 // sealtrain-audit: reads and verifies audit logs from their published files. It
 // links the audit room alone, so it can hold no data key.
+#include <google/protobuf/stubs/logging.h>
+
 #include <iostream>
 #include <optional>
 
 #include "sealtrain/base/exit_code.h"
-#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/audit_format.h"
 #include "sealtrain/cli/command_line.h"
@@ -34,10 +35,10 @@ int Run(int argc, char** argv) {
   AddQueryCommands(app, context);
   AddVerifyCommands(app, context);
   if (const std::optional<int> end = ParseCommandLine(app, argc, argv)) return *end;
+  // What is wrong with a message we say ourselves.
+  google::protobuf::SetLogHandler(nullptr);
   const absl::Status status = context.run();
-  if (!status.ok()) {
-    std::cerr << "sealtrain-audit: " << PrintableMessage(status.message()) << "\n";
-  }
+  if (!status.ok()) PrintError(app.get_name(), status, context.json());
   if (!std::cout.flush()) {
     std::cerr << "sealtrain-audit: cannot write the output\n";
     return kTryAgain;

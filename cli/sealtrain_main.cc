@@ -1,11 +1,10 @@
 // sealtrain: custody, policy, ingestion and training from the command line.
-#include <unistd.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include <iostream>
 #include <optional>
 
 #include "sealtrain/base/lockdown.h"
-#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 
@@ -38,18 +37,12 @@ int Main(int argc, char** argv) {
   AddTrainingCommands(app, context);
 
   if (const std::optional<int> end = ParseCommandLine(app, argc, argv)) return *end;
+  // What is wrong with a message we say ourselves.
+  google::protobuf::SetLogHandler(nullptr);
   // Every command may come to hold keys or records; custody measures this.
   absl::Status status = LockDown();
   if (status.ok()) status = context.run ? context.run() : context.UsageError("no command");
-  if (!status.ok()) {
-    std::cerr << "sealtrain: " << PrintableMessage(status.message()) << "\n";
-    if (context.json()) {
-      context.Print({{"error",
-                      {{"code", absl::StatusCodeToString(status.code())},
-                       {"message", std::string(status.message())}}}},
-                    "");
-    }
-  }
+  if (!status.ok()) PrintError(app.get_name(), status, context.json());
   if (!std::cout.flush()) {
     std::cerr << "sealtrain: cannot write the output\n";
     return kTryAgain;

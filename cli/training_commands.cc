@@ -86,7 +86,9 @@ absl::Status RunTrain(Context& context, const TrainArguments& arguments) {
   std::function<void(std::uint64_t, std::uint64_t)> on_step;
   if (spec.has_privacy()) {
     // No more than this: how long a step takes tells how many units it drew.
-    std::cerr << "training privately: " << WithCommas(spec.optimizer().steps()) << " steps\n";
+    on_step = [](std::uint64_t done, std::uint64_t all) {
+      if (done == 0) std::cerr << "training privately: " << WithCommas(all) << " steps\n";
+    };
   } else {
     on_step = [&progress](std::uint64_t done, std::uint64_t all) {
       progress.Show(
@@ -237,13 +239,23 @@ void AddTrain(CLI::App& app, Context& context) {
 }
 
 void AddModel(CLI::App& app, Context& context) {
-  CLI::App* model = app.add_subcommand("model", "List, show and evaluate sealed models");
+  CLI::App* model = app.add_subcommand("model",
+                                       "List, show and evaluate sealed models.\n\n"
+                                       "Examples:\n"
+                                       "  sealtrain model list\n"
+                                       "  sealtrain model show spam");
   model->require_subcommand(1);
 
-  CLI::App* list = model->add_subcommand("list", "All models and their privacy");
+  CLI::App* list = model->add_subcommand("list",
+                                         "All models and their privacy.\n\n"
+                                         "Example:\n"
+                                         "  sealtrain model list");
   list->callback([&context] { context.run = [&context] { return RunModelList(context); }; });
 
-  CLI::App* show = model->add_subcommand("show", "One model: origin, privacy, inputs");
+  CLI::App* show = model->add_subcommand("show",
+                                         "One model: origin, privacy, inputs.\n\n"
+                                         "Example:\n"
+                                         "  sealtrain model show spam");
   const auto name = std::make_shared<std::string>();
   show->add_option("model", *name, "Name of the model")->required();
   show->callback([&context, name] {

@@ -56,6 +56,11 @@ absl::StatusOr<std::string> LastUid(Env& env, const std::string& home) {
   return uid;
 }
 
+// That a home has no log is not that there is no such thing.
+absl::Status NotMissing(const absl::Status& status) {
+  return absl::IsNotFound(status) ? absl::DataLossError("the audit log is missing") : status;
+}
+
 // Tells the log what a crash kept from it, and ends the leases of processes
 // that are gone: whoever held them held our lock.
 absl::Status SettleDebts(Env& env, const std::string& home, Database& db, audit::AuditLog& log) {
@@ -131,8 +136,7 @@ absl::Status Custodian::CheckHome(const CustodianOptions& options) {
   ST_ASSIGN_OR_RETURN(const Database db, OpenHomeDatabase(env, KeyStorePath(home)));
   ST_RETURN_IF_ERROR(GetRootKeyRecord(db).status());
   const auto log = audit::LogReader::Open(env, AuditPath(home));
-  if (absl::IsNotFound(log.status())) return absl::DataLossError("the audit log is missing");
-  ST_RETURN_IF_ERROR(log.status());
+  ST_RETURN_IF_ERROR(NotMissing(log.status()));
   return (*log)->Verify({}).status();
 }
 
@@ -167,9 +171,10 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
   ST_ASSIGN_OR_RETURN(crypto::SigningKey manifest_key, keys.GetSigningKey(kManifestKey));
   ST_ASSIGN_OR_RETURN(crypto::SigningKey policy_key, keys.GetSigningKey(kPolicyKey));
 
-  ST_ASSIGN_OR_RETURN(
-      std::unique_ptr<audit::AuditLog> log,
-      audit::AuditLog::Open(env, LogOptionsFor(home, config.log_origin()), *std::move(log_key)));
+  absl::StatusOr<std::unique_ptr<audit::AuditLog>> opened_log =
+      audit::AuditLog::Open(env, LogOptionsFor(home, config.log_origin()), *std::move(log_key));
+  ST_RETURN_IF_ERROR(NotMissing(opened_log.status()));
+  std::unique_ptr<audit::AuditLog> log = *std::move(opened_log);
   ST_RETURN_IF_ERROR(SettleDebts(env, home, *db, *log));
   ST_ASSIGN_OR_RETURN(std::optional<policy::LoadedPolicy> policy,
                       PolicyStore(env, *db, policy_key, PolicyDirectory(home)).LoadInForce());

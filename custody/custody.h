@@ -10,7 +10,7 @@
 // Errors of all calls, beside the ones named:
 //   PermissionDenied    the policy said no; the message is the decision's reason
 //   ResourceExhausted   the privacy budget is spent
-//   FailedPrecondition  key destroyed, permit expired or revoked, no policy in force
+//   FailedPrecondition  key destroyed, permit expired or revoked
 //   DataLoss            custody's own state fails its checks
 //   Unavailable         state or log cannot be written: nothing was released
 //   NotFound            no such data set or model

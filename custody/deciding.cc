@@ -95,10 +95,14 @@ void EmbeddedCustodian::Refuse(Ruling& ruling, absl::string_view reason_code, ab
 }
 
 absl::StatusOr<EmbeddedCustodian::Ruling> EmbeddedCustodian::Rule(policy::Request request) const {
-  if (!policy_.has_value()) return absl::FailedPreconditionError("no policy is in force");
   Ruling ruling;
-  ruling.decision = policy_->Decide(request);
+  if (policy_.has_value()) ruling.decision = policy_->Decide(request);
   ruling.request = std::move(request);
+  if (!policy_.has_value()) {
+    Refuse(ruling, "no_policy",
+           absl::PermissionDeniedError("no policy is in force, and none allows nothing"));
+    return ruling;
+  }
   if (!ruling.decision.allow) {
     ruling.status = absl::PermissionDeniedError(ruling.decision.reason);
   }

@@ -23,7 +23,8 @@ bool IsReserved(absl::string_view segment) {
 }
 
 bool IsSegment(absl::string_view segment) {
-  return !segment.empty() && !IsReserved(segment) &&
+  // A name with '-' in front would be taken for an option.
+  return !segment.empty() && segment.front() != '-' && !IsReserved(segment) &&
          std::all_of(segment.begin(), segment.end(), [](char c) {
            return absl::ascii_islower(static_cast<unsigned char>(c)) ||
                   absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' || c == '-';
@@ -47,7 +48,8 @@ absl::Status CheckName(absl::string_view what, absl::string_view name) {
   }
   return absl::InvalidArgumentError(
       absl::StrCat(what, " ", Shown(name),
-                   " is not a name: 1 to 8 parts of a-z, 0-9, '_' and '-' joined by '/', at most ",
+                   " is not a name: 1 to 8 parts of a-z, 0-9, '_' and, not in front, '-', joined "
+                   "by '/', at most ",
                    kMaxNameBytes, " bytes, none of them manifests, models, reviews or shards"));
 }
 

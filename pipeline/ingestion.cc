@@ -121,7 +121,7 @@ class IngestionImpl final : public Ingestion {
         if (on_skip) on_skip(status);
         continue;
       }
-      ST_RETURN_IF_ERROR(status);
+      ST_RETURN_IF_ERROR(OverTheLimit(status));
     }
     if (source.position() < resume_position_) {
       return Fail(absl::InvalidArgumentError(
@@ -169,6 +169,13 @@ class IngestionImpl final : public Ingestion {
   absl::Status Skip(const absl::Status& status) {
     if (skipped_++ == 0) first_bad_ = status;
     return status;
+  }
+
+  // Says of a bad record, where some may be skipped, that it is one too many.
+  absl::Status OverTheLimit(const absl::Status& status) const {
+    if (!absl::IsInvalidArgument(status) || options_.max_skipped == 0) return status;
+    return absl::InvalidArgumentError(absl::StrCat(
+        status.message(), "; no more than ", options_.max_skipped, " bad records may be skipped"));
   }
 
   std::uint64_t group_rows() const { return builders_.front().rows(); }
@@ -241,7 +248,11 @@ class IngestionImpl final : public Ingestion {
     if (writer_ != nullptr) ST_RETURN_IF_ERROR(EndShard());
     if (rows_.shards.empty()) {
       if (records_in_ == 0 && rows_resumed_ > 0) return FinishWithoutCommit(std::move(result));
-      return absl::InvalidArgumentError("there are no rows to seal");
+      absl::Status nothing = absl::InvalidArgumentError(
+          records_in_ == 0
+              ? "there are no rows to seal: no records"
+              : absl::StrCat("there are no rows to seal: ", records_in_, " records, all skipped"));
+      return options_.source_name.empty() ? nothing : At(options_.source_name, nothing);
     }
     rows_.source_name = options_.source_name;
     rows_.source_begin = resume_position_;

@@ -89,6 +89,7 @@ absl::StatusOr<SealedModel> RunUnderPermit(custody::Custody& custody, const Trai
   // Before the long part, which may outlast the lease.
   ST_ASSIGN_OR_RETURN(const custody::Custody::ModelKey key, custody.ReleaseNewModelKey(permit));
   ST_ASSIGN_OR_RETURN(const TrainingData data, OpenData(custody, permit, options, plan));
+  if (options.progress) options.progress(0, options.spec.optimizer().steps());
   ST_ASSIGN_OR_RETURN(
       const TrainedModel model,
       RunSgd(plan, data, {.progress = options.progress, .stop = options.stop}, steps_started));

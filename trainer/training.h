@@ -33,8 +33,9 @@ struct TrainOptions {
   // SHA-256 of the text that the spec was parsed from, for the model's header.
   // Unset: it did not come from text.
   std::optional<Digest> spec_sha256;
-  // Called after each step with (steps done, steps in all); no other number of
-  // a private run is ever shown.
+  // Called before the first step, when the run is admitted and its data are open, and
+  // after each with (steps done, steps in all); no other number of a private run is
+  // ever shown.
   std::function<void(std::uint64_t, std::uint64_t)> progress;
   std::function<bool()> stop;  // asked before each step; true ends the run as failed
   Env* env = &Env::Posix();

@@ -27,8 +27,9 @@ TEST_F(Datasets, AreKeptWithTheirSchema) {
 }
 
 TEST_F(Datasets, HaveNamesThatAreSafePaths) {
-  for (const std::string& name : {std::string("a"), std::string("a/b/c/d/e/f/g/h"),
-                                  std::string("0_-"), std::string(128, 'a')}) {
+  for (const std::string& name :
+       {std::string("a"), std::string("a/b/c/d/e/f/g/h"), std::string("0_-"), std::string(128, 'a'),
+        std::string("a-b/c-")}) {
     EXPECT_OK(custodian_->CreateDataset("admin", name, schema_)) << name;
   }
   for (const std::string& name :
@@ -36,7 +37,8 @@ TEST_F(Datasets, HaveNamesThatAreSafePaths) {
         std::string("a/b/c/d/e/f/g/h/i"), std::string("../a"), std::string("."), std::string("A"),
         std::string("a b"), std::string("a\0b", 3), std::string("\xc3\xa4"), std::string("a\n"),
         std::string(129, 'a'), std::string("model:a"), std::string("a/shards"),
-        std::string("models"), std::string("a/manifests/b")}) {
+        std::string("models"), std::string("a/manifests/b"), std::string("-a"),
+        std::string("a/-")}) {
     EXPECT_THAT(custodian_->CreateDataset("admin", name, schema_),
                 StatusIs(absl::StatusCode::kInvalidArgument))
         << name;

@@ -198,6 +198,19 @@ class Home(World):
         self.assertIn("wrong passphrase", self.stderr)
         self.sealtrain("dataset", "list")
 
+    def test_a_passphrase_file_may_end_its_line_as_windows_does(self):
+        self.init()
+        self.sealtrain("dataset", "list",
+                       passphrase=self.write("crlf", "correct horse battery staple\r\n"))
+
+    def test_a_home_that_lost_its_log_is_no_longer_whole(self):
+        self.init()
+        shutil.rmtree(self.home / "audit")
+        self.sealtrain("dataset", "list", expect=INTEGRITY)
+        self.assertIn("audit log is missing", self.stderr)
+        self.audit("verify", expect=INTEGRITY)
+        self.assertIn("is missing", self.stderr)
+
     def test_an_empty_passphrase_is_refused(self):
         empty = self.write("empty", "\n")
         self.sealtrain("init", passphrase=empty, expect=FAILED)
@@ -325,8 +338,9 @@ class Policy(World):
         self.init()
         schema = self.write("note.proto", SCHEMA)
         self.sealtrain("dataset", "create", "notes", "--schema", schema, "--message", "Note")
-        self.ingest(jsonl(notes(5)), expect=KEY)
+        self.ingest(jsonl(notes(5)), expect=DENIED)
         self.assertIn("policy", self.stderr)
+        self.assertIn("no_policy", self.audit("--json", "search", "--verdict", "denied"))
 
 
 class Ingest(World):
@@ -407,9 +421,18 @@ class Ingest(World):
         lines[9] = "[]"
         content = "\n".join(lines) + "\n"
         self.ingest(content, "--max-skipped", "1", expect=FAILED)
+        self.assertIn("notes.jsonl:10: ", self.stderr)
+        self.assertIn("no more than 1 ", self.stderr)
         self.assertEqual(self.generation(), 0)
         self.ingest(content, "--max-skipped", "2")
         self.assertEqual(self.json("dataset", "show", "notes")["rows"], 48)
+
+    def test_no_rows_make_no_snapshot(self):
+        self.make()
+        for content, why in (("", "no records"), ("{\n", "1 records, all skipped")):
+            self.ingest(content, "--max-skipped", "1", expect=FAILED)
+            self.assertIn(f"notes.jsonl: there are no rows to seal: {why}", self.stderr)
+        self.assertEqual(self.generation(), 0)
 
     def test_a_dry_run_seals_nothing(self):
         self.make()
@@ -723,6 +746,7 @@ class Train(World):
         self.make(300)
         spec = SPEC.replace('feature {', 'feature { numeric { column: "age" min: 0 max: 100 } }\nfeature {', 1)
         self.train("ages", spec=spec, expect=DENIED)
+        self.assertNotIn("training", self.stderr)  # it never began
 
     def test_a_typo_in_the_spec_has_its_line(self):
         self.make(50)
@@ -886,6 +910,19 @@ class Interface(World):
         for args in ([], ["log"], ["verify"], ["prove"], ["show"]):
             self.assertIn("--help", self.audit(*args, "--help"))
 
+    def test_every_help_has_an_example(self):
+        def walk(run, path):
+            if path[:1] == ["policy"]:
+                return
+            text = run(*path, "--help")
+            self.assertIn("Example", text, path)
+            _, _, commands = text.partition("Subcommands:\n")
+            for line in commands.splitlines():
+                if line.startswith("  ") and line[2] != " ":
+                    walk(run, path + [line.split()[0]])
+        walk(self.audit, [])
+        walk(self.sealtrain, [])
+
     def test_usage_errors_exit_2(self):
         self.sealtrain(expect=USAGE)
         for words in (["frobnicate"], ["dataset", "frobnicate"], ["dataset", "list", "frobnicate"]):
@@ -893,6 +930,9 @@ class Interface(World):
             self.assertIn("frobnicate", self.stderr)
         self.sealtrain("ingest", "notes", expect=USAGE)
         self.audit("frobnicate", expect=USAGE)
+        self.init()
+        for verb in ("show", "prove"):
+            self.audit(verb, "-1", expect=USAGE)
 
     def test_json_everywhere(self):
         self.make(300)
@@ -906,6 +946,13 @@ class Interface(World):
                 self.assertIn(line[0], "{[")
         error = json.loads(self.sealtrain("--json", "dataset", "show", "none", expect=FAILED))
         self.assertIn("none", error["error"]["message"])
+        error = json.loads(self.audit("--json", "show", "999", expect=FAILED))
+        self.assertIn("999", error["error"]["message"])
+        for run in (self.sealtrain, self.audit):
+            error = json.loads(run("--json", "frobnicate", expect=USAGE))
+            self.assertIn("frobnicate", error["error"]["message"])
+        proof = json.loads(self.audit("--json", "prove", "1"))
+        self.assertEqual((proof["index"], proof["proof"]), (1, self.audit("prove", "1")))
 
     def test_the_passphrase_is_in_no_argument(self):
         self.make()
