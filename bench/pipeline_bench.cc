@@ -64,10 +64,10 @@ struct Shape {
   std::uint64_t all_rows() const { return rows * groups * shards; }
   std::uint64_t bytes() const { return columns * width * sizeof(float) * all_rows(); }
 };
-// A table in row groups as `sealtrain ingest` makes them (512 MiB, so that what a
+// A table in row groups as `sealtrain ingest` makes them (1 GiB, so that what a
 // reader sets up once counts as little as in a long pass), one in small row groups
 // and samples (256 MiB each).
-constexpr Shape kTable = {.columns = 16, .width = 1, .rows = 65504, .groups = 32, .shards = 4};
+constexpr Shape kTable = {.columns = 16, .width = 1, .rows = 65504, .groups = 32, .shards = 8};
 constexpr Shape kSmallGroups = {
     .columns = 16, .width = 1, .rows = 4096, .groups = 512, .shards = 2};
 constexpr Shape kSamples = {.columns = 1, .width = 784, .rows = 2675, .groups = 16, .shards = 2};
