@@ -12,7 +12,6 @@
 #include "sealtrain/audit/proof.h"
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/audit/tile_tree.h"
-#include "sealtrain/audit/tree_edge.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
 
@@ -63,6 +62,8 @@ class PublishedLog final : public LogReader {
   // Given ones and those in checkpoints/, by size.
   absl::StatusOr<std::vector<OldCheckpoint>> CollectOld(const std::vector<KeptCheckpoint>& given);
   absl::Status CollectKept(std::vector<OldCheckpoint>& old);
+  // `root`: over the first entries, as many as the checkpoint has.
+  static absl::Status CheckOld(const OldCheckpoint& old, const Digest& root);
 
   // Compares the partial files that are still there for the tile or bundle
   // whose full file is `full_path` and has `width` items now. `prefix` gives
@@ -88,33 +89,31 @@ absl::StatusOr<VerifyReport> PublishedLog::Verify(
   ST_ASSIGN_OR_RETURN(const std::vector<OldCheckpoint> old, CollectOld(old_checkpoints));
   ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
 
-  // The tree once more, from the entries alone: its root at each old size is
-  // what the old checkpoint must have signed.
-  TreeEdge rebuilt;
   auto next_old = old.begin();
-  const auto check_old = [&] {
-    for (; next_old != old.end() && next_old->checkpoint.size == rebuilt.size(); ++next_old) {
-      if (next_old->checkpoint.root != rebuilt.Root()) {
-        return absl::DataLossError(
-            absl::StrCat(next_old->name, ": signs another history: its root of size ",
-                         rebuilt.size(), " is not that of the log's first entries"));
-      }
-    }
-    return absl::OkStatus();
-  };
-  ST_RETURN_IF_ERROR(check_old());
+  for (; next_old != old.end() && next_old->checkpoint.size == 0; ++next_old) {
+    ST_RETURN_IF_ERROR(CheckOld(*next_old, crypto::Sha256({})));
+  }
+  // Tiles lead to the signed root and entries to their tiles, so that nothing else is
+  // left to show of the newest size.
+  crypto::MerkleAccumulator full_tiles;
   for (std::uint64_t block = 0; block < TilesAtLevel(checkpoint_.size, 0); ++block) {
     ST_ASSIGN_OR_RETURN(const auto leaf_hashes, tree.Tile(0, block));
     ST_ASSIGN_OR_RETURN(const Bundle bundle, Bundle::Read(env_, directory_, block, leaf_hashes));
     ST_RETURN_IF_ERROR(CheckPartials(BundlePath({.index = block}), bundle.size(),
                                      [&](std::size_t n) { return AsBytes(bundle.prefix(n)); }));
-    for (const Digest& leaf_hash : leaf_hashes) {
-      rebuilt.Append(leaf_hash, [](const TileId&, absl::Span<const Digest>) {});
-      ST_RETURN_IF_ERROR(check_old());
+    // What an old checkpoint must have signed: the full tiles before, by their roots,
+    // and those leaves of this one that there were.
+    crypto::MerkleAccumulator leaves;
+    const std::uint64_t end = block * kTileWidth + leaf_hashes.size();
+    while (next_old != old.end() && next_old->checkpoint.size <= end) {
+      const std::uint64_t wanted = next_old->checkpoint.size - block * kTileWidth;
+      while (leaves.size() < wanted) leaves.Append(leaf_hashes[leaves.size()]);
+      ST_RETURN_IF_ERROR(CheckOld(*next_old, full_tiles.RootWith(leaves.Root())));
+      ++next_old;
     }
-  }
-  if (rebuilt.Root() != checkpoint_.root) {
-    return absl::DataLossError("the entries do not give the signed root");
+    if (leaf_hashes.size() < kTileWidth) break;
+    ST_ASSIGN_OR_RETURN(const auto parents, tree.Tile(1, block / kTileWidth));
+    full_tiles.Append(parents[block % kTileWidth]);
   }
   for (int level = 0; level < kTileLevels; ++level) {
     for (std::uint64_t index = 0; index < TilesAtLevel(checkpoint_.size, level); ++index) {
@@ -122,9 +121,16 @@ absl::StatusOr<VerifyReport> PublishedLog::Verify(
     }
   }
   return VerifyReport{.checkpoint = checkpoint_,
-                      .entries = rebuilt.size(),
+                      .entries = checkpoint_.size,
                       .tiles = tree.tiles_read(),
                       .older_checkpoints = old.size()};
+}
+
+absl::Status PublishedLog::CheckOld(const OldCheckpoint& old, const Digest& root) {
+  if (old.checkpoint.root == root) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(old.name, ": signs another history: its root of size ",
+                                          old.checkpoint.size,
+                                          " is not that of the log's first entries"));
 }
 
 absl::StatusOr<std::vector<PublishedLog::OldCheckpoint>> PublishedLog::CollectOld(

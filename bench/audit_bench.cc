@@ -5,7 +5,10 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "sealtrain/audit/audit_log.h"
 #include "sealtrain/audit/log_reader.h"
 #include "sealtrain/crypto/signing.h"
@@ -19,7 +22,8 @@ constexpr std::size_t kRecordBytes = 600;  // of one entry in the write-ahead lo
 // where a sync costs nothing.
 class BenchDir {
  public:
-  BenchDir() : path_(std::filesystem::absolute("audit_bench.tmp").string()) {
+  BenchDir()
+      : path_(std::filesystem::absolute(absl::StrCat("audit_bench.tmp.", made_++)).string()) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
@@ -30,6 +34,7 @@ class BenchDir {
   std::string Join(const char* name) const { return JoinPath(path_, name); }
 
  private:
+  static inline int made_ = 0;
   std::string path_;
 };
 
@@ -86,28 +91,50 @@ void BM_DurableAppend(benchmark::State& state) {
 }
 BENCHMARK(BM_DurableAppend)->Threads(1)->Threads(64)->UseRealTime();
 
-void BM_Verify(benchmark::State& state) {
-  const BenchDir dir;
-  const std::string log_dir = dir.Join("audit");
-  {
-    auto log = MakeLog(log_dir);
-    for (int i = 0; i < 2000; ++i) {
-      if (!log->Append(BenchEvent()).ok()) state.SkipWithError("cannot append");
+constexpr int kCallers = 64;
+constexpr int kEntriesOfEach = 3200;
+
+// A log of kCallers * kEntriesOfEach entries, made once, and the same without its kept
+// checkpoints, of which there is one for each group commit.
+const BenchDir& LargeLog() {
+  static const auto& dir = *[] {
+    auto* made = new BenchDir();
+    auto log = MakeLog(made->Join("audit"));
+    std::vector<std::thread> callers;
+    for (int i = 0; i < kCallers; ++i) {
+      callers.emplace_back([&log] {
+        for (int n = 0; n < kEntriesOfEach; ++n) log->Append(BenchEvent()).status().IgnoreError();
+      });
     }
-  }
+    for (std::thread& caller : callers) caller.join();
+    std::filesystem::copy(made->Join("audit"), made->Join("bare"),
+                          std::filesystem::copy_options::recursive);
+    std::filesystem::remove_all(made->Join("bare/checkpoints"));
+    std::filesystem::create_directory(made->Join("bare/checkpoints"));
+    return made;
+  }();
+  return dir;
+}
+
+// Argument: whether the kept checkpoints are there. Each is a signature to verify.
+void BM_Verify(benchmark::State& state) {
+  const std::string log_dir = LargeLog().Join(state.range(0) == 0 ? "bare" : "audit");
   std::uint64_t entries = 0;
+  std::uint64_t checkpoints = 0;
   for (auto _ : state) {
     const auto reader = LogReader::Open(Env::Posix(), log_dir);
     const auto report = (*reader)->Verify({});
-    if (!report.ok()) {
+    if (!report.ok() || report->entries != kCallers * kEntriesOfEach) {
       state.SkipWithError("does not verify");
       break;
     }
     entries += report->entries;
+    checkpoints = report->older_checkpoints;
   }
+  state.counters["checkpoints"] = static_cast<double>(checkpoints);
   state.SetItemsProcessed(static_cast<std::int64_t>(entries));
 }
-BENCHMARK(BM_Verify)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Verify)->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace sealtrain::audit

@@ -1,5 +1,6 @@
 #include "sealtrain/crypto/hash.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <initializer_list>
 
@@ -9,7 +10,7 @@ namespace sealtrain::crypto {
 namespace {
 
 constexpr std::uint8_t kLeafPrefix[] = {0x00};
-constexpr std::uint8_t kNodePrefix[] = {0x01};
+constexpr std::uint8_t kNodePrefix = 0x01;
 
 const EVP_MD* FetchedSha256() {
   static const EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
@@ -38,6 +39,14 @@ std::array<std::uint8_t, kSize> Hash(const EVP_MD* md, std::initializer_list<Byt
   return digest;
 }
 
+// The root of subtrees with these roots, the largest first, and of what follows them.
+Digest Fold(absl::Span<const Digest> peaks, Digest root) {
+  for (auto peak = peaks.rbegin(); peak != peaks.rend(); ++peak) {
+    root = MerkleNodeHash(*peak, root);
+  }
+  return root;
+}
+
 }  // namespace
 
 Digest Sha256(ByteSpan bytes) { return Hash<32>(FetchedSha256(), {bytes}); }
@@ -47,7 +56,10 @@ std::array<std::uint8_t, 48> Sha384(ByteSpan bytes) { return Hash<48>(FetchedSha
 Digest MerkleLeafHash(ByteSpan entry) { return Hash<32>(FetchedSha256(), {kLeafPrefix, entry}); }
 
 Digest MerkleNodeHash(const Digest& left, const Digest& right) {
-  return Hash<32>(FetchedSha256(), {kNodePrefix, left, right});
+  // In one piece: three updates of OpenSSL take a quarter of the time of a node.
+  std::array<std::uint8_t, 1 + 2 * sizeof(Digest)> node = {kNodePrefix};
+  std::copy(right.begin(), right.end(), std::copy(left.begin(), left.end(), node.begin() + 1));
+  return Hash<32>(FetchedSha256(), {node});
 }
 
 void MerkleAccumulator::Append(const Digest& leaf_hash) {
@@ -62,11 +74,9 @@ void MerkleAccumulator::Append(const Digest& leaf_hash) {
 
 Digest MerkleAccumulator::Root() const {
   if (peaks_.empty()) return Sha256({});
-  Digest root = peaks_.back();
-  for (auto peak = peaks_.rbegin() + 1; peak != peaks_.rend(); ++peak) {
-    root = MerkleNodeHash(*peak, root);
-  }
-  return root;
+  return Fold(absl::MakeConstSpan(peaks_).first(peaks_.size() - 1), peaks_.back());
 }
+
+Digest MerkleAccumulator::RootWith(const Digest& rest) const { return Fold(peaks_, rest); }
 
 }  // namespace sealtrain::crypto

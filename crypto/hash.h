@@ -27,6 +27,9 @@ class MerkleAccumulator {
   std::uint64_t size() const { return size_; }
   // Of no leaves: SHA-256 of the empty string.
   Digest Root() const;
+  // Where each leaf is itself the root over 2^h leaves of a larger tree: the root of
+  // that tree with 1 to 2^h more leaves at its end, over which the root is `rest`.
+  Digest RootWith(const Digest& rest) const;
 
  private:
   // Roots of the perfect subtrees of the current size, largest first.

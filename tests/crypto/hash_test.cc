@@ -89,6 +89,18 @@ TEST(MerkleAccumulator, AgreesWithTheRecursiveDefinition) {
   }
 }
 
+// A tree in pieces of four leaves, the last of which has one to four.
+TEST(MerkleAccumulator, GoesOnFromTheRootsOfSubtrees) {
+  std::vector<Digest> leaves;
+  MerkleAccumulator subtrees;
+  for (std::size_t size = 1; size <= 100; ++size) {
+    leaves.push_back(MerkleLeafHash(AsBytes(std::to_string(size))));
+    const absl::Span<const Digest> last = absl::MakeConstSpan(leaves).subspan((size - 1) / 4 * 4);
+    ASSERT_EQ(subtrees.RootWith(NaiveRoot(last)), NaiveRoot(leaves)) << "of " << size << " leaves";
+    if (size % 4 == 0) subtrees.Append(NaiveRoot(last));
+  }
+}
+
 TEST(MerkleHashes, KeepLeavesAndNodesApart) {
   const Digest a = Sha256(AsBytes("a"));
   const Digest b = Sha256(AsBytes("b"));
