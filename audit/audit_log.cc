@@ -8,6 +8,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/log_files.h"
@@ -27,8 +29,12 @@ namespace {
 // file that the old one feeds. Small enough that recovery takes seconds.
 constexpr std::uint64_t kWalRotationBytes = 4 << 20;
 
+// While others wait to commit, publishing takes its share of the time, not most of it.
+constexpr absl::Duration kPublishInterval = absl::Milliseconds(20);
+
 // The writer behind AuditLog. Appending threads queue up; the one at the front
-// leads: it commits what is queued, for all, while the others wait.
+// leads: it commits what is queued, for all, while the others wait. Then it publishes,
+// unless others wait again and it was done a moment ago: the last of them does.
 class LogWriter final : public AuditLog {
  public:
   LogWriter(Env& env, const LogOptions& options, crypto::SigningKey key,
@@ -48,7 +54,7 @@ class LogWriter final : public AuditLog {
     MutexLock lock(&mutex_);
     queue_.push_back(&request);
     mutex_.Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return request.index || queue_.front() == &request;
+      return request.index || (!leading_ && queue_.front() == &request);
     });
     if (!request.index) Lead();
     return *std::move(request.index);
@@ -70,9 +76,9 @@ class LogWriter final : public AuditLog {
     std::optional<absl::StatusOr<std::uint64_t>> index;  // set when done
   };
 
-  // Commits the front of the queue, the caller's own request first. The
-  // requests stay queued meanwhile, so that nobody else leads.
+  // Commits the front of the queue, the caller's own request first, and publishes.
   void Lead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    leading_ = true;
     const std::size_t count = std::min(queue_.size(), kMaxWalRecordEntries);
     WalRecord record{.first_index = size_, .entries = {}, .checkpoint_note = {}};
     for (std::size_t i = 0; i < count; ++i) record.entries.push_back(std::move(queue_[i]->entry));
@@ -85,8 +91,7 @@ class LogWriter final : public AuditLog {
         checkpoint_note_ = std::move(record.checkpoint_note);
         size_ += count;
       } else {
-        failure_ = absl::UnavailableError(
-            absl::StrCat("the audit log cannot be written: ", status.message()));
+        Fail(status);
       }
     }
     for (std::size_t i = 0; i < count; ++i) {
@@ -98,12 +103,30 @@ class LogWriter final : public AuditLog {
       }
       queue_.pop_front();
     }
+    const absl::Time now = absl::Now();
+    if (failure_.ok() && (queue_.empty() || now - published_ >= kPublishInterval)) {
+      published_ = now;
+      const std::string note = checkpoint_note_;
+      mutex_.Unlock();
+      const absl::Status status = tree_.Publish(note);
+      mutex_.Lock();
+      // Who was told of an entry was told the truth; nobody is told of another one.
+      if (!status.ok()) Fail(status);
+    }
+    leading_ = false;
   }
 
-  // Makes the record's entries durable, with a checkpoint, and publishes them.
+  void Fail(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    failure_ =
+        absl::UnavailableError(absl::StrCat("the audit log cannot be written: ", status.message()));
+  }
+
+  // Makes the record's entries durable, with a checkpoint.
   absl::Status Commit(WalRecord& record) {
     if (wal_.bytes() >= kWalRotationBytes) {
-      ST_ASSIGN_OR_RETURN(wal_, StartWal(env_, options_.directory, tree_, checkpoint()));
+      const std::string note = checkpoint();
+      ST_RETURN_IF_ERROR(tree_.Publish(note));
+      ST_ASSIGN_OR_RETURN(wal_, StartWal(env_, options_.directory, tree_, note));
     }
     for (const std::string& entry : record.entries) tree_.Add(entry);
     ST_ASSIGN_OR_RETURN(
@@ -112,8 +135,7 @@ class LogWriter final : public AuditLog {
                        key_));
     // Durable before anyone sees it: else a crash would make us sign another
     // tree of the same size.
-    ST_RETURN_IF_ERROR(wal_.Append(record));
-    return tree_.Publish(record.checkpoint_note);
+    return wal_.Append(record);
   }
 
   Env& env_;
@@ -127,6 +149,8 @@ class LogWriter final : public AuditLog {
 
   mutable Mutex mutex_;
   std::deque<Request*> queue_ ABSL_GUARDED_BY(mutex_);
+  bool leading_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time published_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::string checkpoint_note_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t size_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);  // the first one, repeated for good
@@ -143,6 +167,8 @@ absl::Status AuditLog::Create(Env& env, const LogOptions& options, const crypto:
   const auto path = [&](absl::string_view name) { return JoinPath(options.directory, name); };
   ST_RETURN_IF_ERROR(env.CreateDirs(path(kStateFolder)));
   ST_ASSIGN_OR_RETURN(const auto lock, env.Lock(path(kLockFile)));
+  // Readers miss it where there is a checkpoint.
+  ST_RETURN_IF_ERROR(env.CreateDirs(path(kCheckpointsFolder)));
   // The checkpoint is written last: without it, what is there is the rest of a
   // creation that never ended.
   if (env.Exists(path(kCheckpointFile)) || env.Exists(path(kTileFolder))) {

@@ -46,8 +46,9 @@ class AuditLog {
                                                         crypto::SigningKey key);
   virtual ~AuditLog() = default;
 
-  // Makes the event durable and returns its index. Fills in format, uid and
-  // times where unset. InvalidArgument: too long or type/phase unset (does not
+  // Makes the event durable and returns its index. Readers see it by then, or where
+  // others append at the same time once these are done, or 20 ms later. Fills in format,
+  // uid and times where unset. InvalidArgument: too long or type/phase unset (does not
   // poison). Unavailable: the log cannot be written.
   virtual absl::StatusOr<std::uint64_t> Append(Event event) = 0;
 

@@ -81,8 +81,13 @@ absl::Status TreeWriter::WritePartials() {
 absl::Status TreeWriter::WriteFile(const std::string& path, ByteSpan bytes) {
   const std::string target = JoinPath(directory_, path);
   const std::string temporary = absl::StrCat(target, ".tmp");
-  ST_RETURN_IF_ERROR(env_.CreateDirs(DirName(target)));
-  ST_ASSIGN_OR_RETURN(auto file, env_.OpenForWrite(temporary, Env::OpenMode::kTruncate));
+  absl::StatusOr<std::unique_ptr<WritableFile>> opened =
+      env_.OpenForWrite(temporary, Env::OpenMode::kTruncate);
+  if (absl::IsNotFound(opened.status())) {
+    ST_RETURN_IF_ERROR(env_.CreateDirs(DirName(target)));
+    opened = env_.OpenForWrite(temporary, Env::OpenMode::kTruncate);
+  }
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file, std::move(opened));
   ST_RETURN_IF_ERROR(file->Append(bytes));
   ST_RETURN_IF_ERROR(file->Close());
   ST_RETURN_IF_ERROR(env_.Rename(temporary, target));

@@ -1,9 +1,15 @@
 // What the writer owes after a crash or a failing disk: everything that was
 // acknowledged is there, nothing else is believed.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <map>
+#include <thread>
+#include <vector>
 
 #include "sealtrain/audit/audit_log.h"
 #include "sealtrain/audit/checkpoint.h"
@@ -122,6 +128,46 @@ INSTANTIATE_TEST_SUITE_P(EveryOperation, FaultTest,
                                            Fault{FaultEnv::Op::kOpenForWrite, "OpenForWrite"},
                                            Fault{FaultEnv::Op::kSyncDir, "SyncDir"}),
                          [](const auto& test) { return std::string(test.param.name); });
+
+// Which of them the killed process had published by then does not matter.
+TEST_F(CrashTest, KeepsWhatConcurrentCallersWereToldWhenKilled) {
+  for (std::uint64_t round = 0; round < 10; ++round) {
+    const std::string directory = dir_.Join(absl::StrCat("killed", round));
+    ASSERT_OK(AuditLog::Create(Env::Posix(), TestOptions(directory), TestKey()));
+    int told[2];
+    ASSERT_EQ(::pipe(told), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto log = OpenTestLog(Env::Posix(), directory).value();
+      std::vector<std::thread> callers;
+      for (int i = 0; i < 8; ++i) {
+        callers.emplace_back([&] {
+          while (true) {
+            const std::uint64_t index = log->Append(TestEvent(0)).value();
+            if (::write(told[1], &index, sizeof(index)) != sizeof(index)) ::_exit(1);
+          }
+        });
+      }
+      for (std::thread& caller : callers) caller.join();
+    }
+    ::close(told[1]);
+    std::uint64_t index = 0;
+    std::uint64_t answers = 0;
+    std::uint64_t size = 0;  // that somebody was told of
+    while (::read(told[0], &index, sizeof(index)) == sizeof(index)) {
+      size = std::max(size, index + 1);
+      if (++answers == 17 * (round + 1)) ::kill(child, SIGKILL);
+    }
+    ::close(told[0]);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+    ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(Env::Posix(), directory));
+    EXPECT_GE(log->size(), size);
+    ASSERT_OK_AND_ASSIGN(const VerifyReport report, VerifyLog(directory));
+    EXPECT_EQ(report.entries, log->size());
+  }
+}
 
 TEST_F(CrashTest, KeepsTheRecordOfAFailedSyncOnlyByWritingItAnew) {
   // The sync failed, but the record can be read: from the page cache, for all
