@@ -84,6 +84,9 @@ class Custodian : public Custody {
   virtual absl::Status ApplyPolicy(const std::string& principal, const std::string& text,
                                    const std::string& file_name, const std::string& approvals) = 0;
   virtual absl::StatusOr<std::vector<PolicyRecord>> PolicyHistory() = 0;
+  // The exact bytes of a set that is or was in force; version 0: of the newest.
+  // NotFound: there was none. DataLoss: they are not what was put into force.
+  virtual absl::StatusOr<std::string> PolicyText(std::uint64_t version) = 0;
   // What the policy in force would say, without logging or releasing anything.
   virtual absl::StatusOr<policy::Decision> Explain(const policy::Request& request) = 0;
   // The facts custody would add to a request about this data set.

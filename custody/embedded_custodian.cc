@@ -135,6 +135,11 @@ absl::StatusOr<std::vector<PolicyRecord>> EmbeddedCustodian::PolicyHistory() {
   return policies_.History();
 }
 
+absl::StatusOr<std::string> EmbeddedCustodian::PolicyText(std::uint64_t version) {
+  MutexLock lock(&mutex_);
+  return policies_.ReadText(version);
+}
+
 absl::StatusOr<std::vector<Budget>> EmbeddedCustodian::GetBudgets(const std::string& dataset) {
   MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const DatasetRecord record, catalog_.GetDataset(dataset));

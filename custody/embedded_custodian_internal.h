@@ -89,6 +89,7 @@ class EmbeddedCustodian final : public Custodian {
   absl::Status ApplyPolicy(const std::string& principal, const std::string& text,
                            const std::string& file_name, const std::string& approvals) override;
   absl::StatusOr<std::vector<PolicyRecord>> PolicyHistory() override;
+  absl::StatusOr<std::string> PolicyText(std::uint64_t version) override;
   absl::StatusOr<policy::Decision> Explain(const policy::Request& request) override;
   absl::StatusOr<policy::Request> RequestFor(const std::string& principal, policy::Action action,
                                              const std::string& dataset, const std::string& purpose,

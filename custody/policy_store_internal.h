@@ -41,6 +41,8 @@ class PolicyStore {
   absl::Status AddRecord(const PolicyRecord& record);
 
   absl::StatusOr<std::vector<PolicyRecord>> History() const;
+  // As Custodian::PolicyText.
+  absl::StatusOr<std::string> ReadText(std::uint64_t version) const;
   // The newest set; nullopt: there is none. Every set since the first is
   // checked against its predecessor again, approvals included. DataLoss: a file
   // is missing or is not what was approved, or a record is not of this custodian.

@@ -140,6 +140,16 @@ TEST_F(PolicyInForce, CannotBePutIntoForceByWritingFiles) {
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("not of this custodian")));
 }
 
+TEST_F(PolicyInForce, CanBeReadAgainByteForByte) {
+  EXPECT_THAT(custodian_->PolicyText(0), StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_OK(Apply(text(), {"ada", "bob"}));
+  EXPECT_EQ(*custodian_->PolicyText(0), text());
+  EXPECT_EQ(*custodian_->PolicyText(1), text());
+  EXPECT_THAT(custodian_->PolicyText(2), StatusIs(absl::StatusCode::kNotFound));
+  std::ofstream(JoinPath(home(), "policy/1.textproto")) << text() + "# theirs\n";
+  EXPECT_THAT(custodian_->PolicyText(1), StatusIs(absl::StatusCode::kDataLoss));
+}
+
 TEST_F(PolicyInForce, DoesNotTakeEffectWhenItCannotBeWritten) {
   env_.FailOn(FaultEnv::Op::kSync, 0, absl::UnavailableError("disk"));
   EXPECT_THAT(Apply(text(), {"ada", "bob"}), StatusIs(absl::StatusCode::kUnavailable));
