@@ -24,7 +24,9 @@
 #ifndef SEALTRAIN_POLICY_LOADED_POLICY_H_
 #define SEALTRAIN_POLICY_LOADED_POLICY_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,31 @@ struct TestResult {
   std::string message;  // what differed, when it failed
 };
 
+// What the tests of a file say about its rules.
+struct RuleCoverage {
+  RuleRef rule;
+  bool decided = false;  // some test was decided by it, alone or with others
+};
+struct ConditionCoverage {
+  RuleRef rule;
+  std::string text;  // "unless trust_at_least LOCKED"
+  // In some test in the scope of the rule it was surely true; was not.
+  bool held = false;
+  bool failed = false;
+  // Some test fails when the condition is taken out; when it is moved from
+  // `when` to `unless` or back.
+  bool removal_noticed = false;
+  bool inversion_noticed = false;
+
+  bool complete() const { return held && failed && removal_noticed && inversion_noticed; }
+};
+struct TestReport {
+  std::vector<TestResult> tests;
+  // As in the file. Empty if a test failed: then nothing can be said.
+  std::vector<RuleCoverage> rules;
+  std::vector<ConditionCoverage> conditions;
+};
+
 class LoadedPolicy {
  public:
   // Parses and checks `text`, at most 1 MiB. `file_name` is for messages only.
@@ -72,6 +99,8 @@ class LoadedPolicy {
   // Runs the tests of the file. A set with a failing test, or with none,
   // must not be put into force.
   std::vector<TestResult> RunTests() const;
+  // Runs them, and again for every condition on two altered copies of the set.
+  TestReport ReportTests() const;
 
  private:
   struct Impl;
@@ -80,9 +109,11 @@ class LoadedPolicy {
 };
 
 // Everything that is wrong or doubtful with a policy file, in order of lines.
-// With a schema also what concerns its columns and classes.
+// With a schema also what concerns its columns and classes; with the number of
+// subjects, whose loss delta is the odds of, also whether delta is small enough.
 std::vector<Finding> Check(absl::string_view text, absl::string_view file_name,
-                           const Schema* schema);
+                           const Schema* schema,
+                           std::optional<std::uint64_t> subjects = std::nullopt);
 
 // A request for all columns of `schema` (SEAL), with no facts set.
 Request SealRequestFor(const Schema& schema);

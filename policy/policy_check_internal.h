@@ -2,6 +2,8 @@
 #ifndef SEALTRAIN_POLICY_POLICY_CHECK_INTERNAL_H_
 #define SEALTRAIN_POLICY_POLICY_CHECK_INTERNAL_H_
 
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sealtrain/policy/loaded_policy.h"
@@ -15,7 +17,15 @@ namespace sealtrain::policy::internal {
 std::vector<Finding> CheckMeaning(const PolicyDocument& document);
 
 // Warnings only, on a set without errors. `schema` may be null.
-std::vector<Finding> Lint(const PolicyDocument& document, const Schema* schema);
+std::vector<Finding> Lint(const PolicyDocument& document, const Schema* schema,
+                          std::optional<std::uint64_t> subjects);
+
+// Warnings about what rules come to together, found by deciding every request
+// that the set, which is without errors, can tell apart: permits that never
+// allow anything or change nothing, classes that a permit covers in vain,
+// forbids within others, transforms that cannot be compared, rules that no test
+// is decided by.
+std::vector<Finding> LintEffects(const PolicyDocument& document);
 
 }  // namespace sealtrain::policy::internal
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -50,6 +51,8 @@ class PolicyDocument {
  public:
   // Never fails: what is wrong with the text lies in syntax_errors().
   explicit PolicyDocument(absl::string_view text);
+  // Of a set that was altered: without lines.
+  explicit PolicyDocument(PolicySet set) : set_(std::move(set)) {}
   PolicyDocument(const PolicyDocument&) = delete;
   PolicyDocument& operator=(const PolicyDocument&) = delete;
 

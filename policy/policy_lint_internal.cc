@@ -2,7 +2,9 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/names_internal.h"
@@ -14,6 +16,7 @@ namespace {
 
 constexpr double kLargeEpsilon = 10;
 constexpr double kLargeDelta = 1e-3;
+constexpr absl::Duration kLongInspection = absl::Hours(7 * 24);
 
 ClassMask ClassesOf(const Scope& scope) {
   ClassMask mask = 0;
@@ -29,7 +32,8 @@ class Linter {
  public:
   explicit Linter(const PolicyDocument& document) : set_(document.set()), root_(document.root()) {}
 
-  std::vector<Finding> Run(const Schema* schema) {
+  std::vector<Finding> Run(const Schema* schema, std::optional<std::uint64_t> subjects) {
+    subjects_ = subjects;
     if (set_.test_size() == 0) {
       Warn(root_, "the set has no tests: it cannot be put into force");
     }
@@ -95,6 +99,7 @@ class Linter {
     if (!WindowMeetsTheSets(rule)) {
       Warn(place, "the rule can never match: its window lies outside the set's");
     }
+    LintNames(rule.scope(), place.Child("scope"));
     if (rule.has_permit()) LintPermit(rule, place);
     rule_id_.clear();
   }
@@ -118,7 +123,51 @@ class Linter {
     return begin < end;
   }
 
+  // Custody takes fewer names than a policy may hold: a rule for another one
+  // looks like protection, or like access, and is neither.
+  void LintNames(const Scope& scope, const Place& place) {
+    for (int i = 0; i < scope.dataset_size(); ++i) {
+      absl::string_view name = scope.dataset(i);
+      if (name == "*") continue;
+      absl::ConsumeSuffix(&name, "/*");
+      if (!CouldBeDataset(name)) {
+        Warn(place,
+             absl::StrCat("no data set can have a name like ", Quoted(scope.dataset(i)),
+                          ": parts of a-z, 0-9, '_' and '-' joined by '/'"),
+             "dataset", i);
+      }
+    }
+    for (int i = 0; i < scope.principal_size(); ++i) {
+      absl::string_view name = scope.principal(i);
+      if (absl::ConsumePrefix(&name, kGroupPrefix)) continue;
+      if (!CouldAsk(name)) {
+        Warn(place, absl::StrCat("nobody can ask as ", Quoted(name), ": ASCII without spaces only"),
+             "principal", i);
+      }
+    }
+  }
+
+  static bool CouldBeDataset(absl::string_view name) {
+    if (name.size() > 128) return false;
+    const std::vector<absl::string_view> segments = absl::StrSplit(name, '/');
+    return segments.size() <= 8 &&
+           std::all_of(segments.begin(), segments.end(), [](absl::string_view segment) {
+             return !segment.empty() && std::all_of(segment.begin(), segment.end(), [](char c) {
+               return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+                      absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+             });
+           });
+  }
+
+  static bool CouldAsk(absl::string_view name) {
+    return name.size() <= 255 && std::all_of(name.begin(), name.end(), [](char c) {
+             return absl::ascii_isgraph(static_cast<unsigned char>(c));
+           });
+  }
+
   void LintPermit(const Rule& rule, const Place& place) {
+    if (HasAction(rule, TRAIN)) LintTraining(rule, place);
+    if (HasAction(rule, INSPECT)) LintInspection(rule, place);
     const Scope& scope = rule.scope();
     if (!rule.has_not_after() && !set_.has_not_after()) {
       Warn(place, "the permit never ends: neither it nor the set has `not_after`");
@@ -141,6 +190,43 @@ class Linter {
     for (int i = 0; i < rule.permit().obligation_size(); ++i) {
       LintObligation(rule, rule.permit().obligation(i),
                      place.Child("permit").Child("obligation", i));
+    }
+  }
+
+  void LintTraining(const Rule& rule, const Place& place) {
+    const auto& obligations = rule.permit().obligation();
+    if (obligations.empty()) {
+      Warn(place, "the permit lets TRAIN happen without any obligation");
+    } else if (std::none_of(obligations.begin(), obligations.end(),
+                            [](const Obligation& obligation) { return obligation.has_dp(); })) {
+      Warn(place, "the permit lets TRAIN happen without differential privacy");
+    }
+  }
+
+  void LintInspection(const Rule& rule, const Place& place) {
+    const bool is_short = rule.has_not_before() && rule.has_not_after() &&
+                          *ToTime(rule.not_after()) - *ToTime(rule.not_before()) <= kLongInspection;
+    if (!is_short) {
+      Warn(place, "the permit lets people look at records for more than seven days on end");
+    }
+  }
+
+  void LintDelta(const Rule& rule, const DifferentialPrivacy& dp, const Place& place) {
+    if (subjects_ && dp.delta_max() > 1 / static_cast<double>(*subjects_)) {
+      Warn(place, absl::StrCat("a delta above 1/", *subjects_, " may expose a whole subject"),
+           "delta_max");
+    }
+    if (dp.unit() != RECORD) return;  // how many subjects there are, no rule says
+    for (const Condition& condition : rule.when()) {
+      if (condition.kind_case() != Condition::kRowsAtLeast || condition.rows_at_least() == 0) {
+        continue;
+      }
+      if (dp.delta_max() > 1 / static_cast<double>(condition.rows_at_least())) {
+        Warn(place,
+             absl::StrCat("a delta above 1/", condition.rows_at_least(),
+                          " may expose a whole record of the data sets that the rule asks for"),
+             "delta_max");
+      }
     }
   }
 
@@ -175,6 +261,7 @@ class Linter {
                         " lets more than one person in a thousand be exposed outright"),
            "delta_max");
     }
+    LintDelta(rule, obligation.dp(), at);
     if (obligation.dp().epsilon_max() > obligation.dp().ledger_epsilon()) {
       Warn(at, "one run may spend more than the ledger holds", "epsilon_max");
     }
@@ -247,12 +334,14 @@ class Linter {
   std::vector<Finding> findings_;
   std::string rule_id_;  // of the rule that is being linted
   std::set<std::string> empty_groups_;
+  std::optional<std::uint64_t> subjects_;
 };
 
 }  // namespace
 
-std::vector<Finding> Lint(const PolicyDocument& document, const Schema* schema) {
-  return Linter(document).Run(schema);
+std::vector<Finding> Lint(const PolicyDocument& document, const Schema* schema,
+                          std::optional<std::uint64_t> subjects) {
+  return Linter(document).Run(schema, subjects);
 }
 
 }  // namespace sealtrain::policy::internal

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/policy/policy_format.h"
 
 namespace {
 
@@ -59,6 +61,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Require(policy.ok() == !has_error);
   if (!policy.ok()) return 0;
   DecideAll(*policy);
-  policy->RunTests();
+  policy->ReportTests();
+  // What can be laid out at all is laid out for good at once.
+  if (const absl::StatusOr<std::string> page = FormatPolicy(text, "f"); page.ok()) {
+    const absl::StatusOr<std::string> again = FormatPolicy(*page, "f");
+    Require(again.ok() && *again == *page);
+  }
   return 0;
 }

@@ -1,0 +1,22 @@
+// Conditions of rules: a closed set, each three-valued.
+#ifndef SEALTRAIN_POLICY_CONDITIONS_INTERNAL_H_
+#define SEALTRAIN_POLICY_CONDITIONS_INTERNAL_H_
+
+#include <string>
+
+#include "sealtrain/policy/decision.h"
+#include "sealtrain/policy/policy.pb.h"
+
+namespace sealtrain::policy::internal {
+
+enum class Truth { kFalse, kTrue, kUnknown };
+
+// By the facts of the request; an empty condition is unknown.
+Truth Evaluate(const Condition& condition, const Request& request);
+
+// "trust_at_least LOCKED"
+std::string ConditionText(const Condition& condition);
+
+}  // namespace sealtrain::policy::internal
+
+#endif  // SEALTRAIN_POLICY_CONDITIONS_INTERNAL_H_

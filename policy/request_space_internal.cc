@@ -1,0 +1,396 @@
+#include "sealtrain/policy/request_space_internal.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "sealtrain/policy/decision_engine_internal.h"
+#include "sealtrain/policy/names_internal.h"
+#include "sealtrain/policy/obligations_internal.h"
+
+namespace sealtrain::policy::internal {
+namespace {
+
+// A name of legal form that is not in `taken`.
+std::string FreshName(const std::set<std::string>& taken, const std::string& prefix) {
+  std::string name = absl::StrCat(prefix, "other");
+  for (int i = 2; taken.count(name) > 0; ++i) name = absl::StrCat(prefix, "other", i);
+  return name;
+}
+
+bool TakesColumns(Action action) { return ActionSeals(action) || ActionOpens(action); }
+
+ClassMask MaskOfClasses(const std::vector<DataClass>& classes) {
+  ClassMask mask = 0;
+  for (const DataClass c : classes) mask |= MaskOf(c);
+  return mask;
+}
+
+std::string ColumnName(const std::vector<DataClass>& classes) {
+  return absl::StrJoin(
+      classes, "+", [](std::string* out, DataClass c) { absl::StrAppend(out, DataClassName(c)); });
+}
+
+template <class Windowed>
+void AddEnds(const Windowed& windowed, std::set<absl::Time>& ends) {
+  if (windowed.has_not_before()) ends.insert(*ToTime(windowed.not_before()));
+  if (windowed.has_not_after()) ends.insert(*ToTime(windowed.not_after()));
+}
+
+}  // namespace
+
+// The values of each fact that the rules in question can tell apart.
+struct RequestSpace::Facts {
+  std::vector<Trust> trust = {TRUST_UNSPECIFIED};
+  std::vector<std::optional<std::uint64_t>> rows = {std::nullopt};
+  std::vector<std::optional<absl::Duration>> age = {std::nullopt};
+  std::vector<absl::Time> now;
+
+  std::uint64_t combinations() const {
+    return std::uint64_t{trust.size()} * rows.size() * age.size() * now.size();
+  }
+};
+
+RequestSpace::RequestSpace(std::vector<const PolicySet*> sets, const Schema* schema,
+                           const Filter& filter, std::uint64_t max_decisions)
+    : max_decisions_(max_decisions), sets_(std::move(sets)), actions_(filter.actions) {
+  indexes_.reserve(sets_.size());
+  for (const PolicySet* set : sets_) indexes_.emplace_back(*set);
+  if (actions_.empty()) {
+    for (int number = ACTION_UNSPECIFIED + 1; number < Action_ARRAYSIZE; ++number) {
+      actions_.push_back(static_cast<Action>(number));
+    }
+  }
+  CollectPrincipals(filter);
+  CollectDatasets(filter);
+  CollectPurposes(filter);
+  CollectColumns(schema);
+}
+
+void RequestSpace::CollectPrincipals(const Filter& filter) {
+  if (filter.principal) {
+    principals_.push_back({.name = *filter.principal, .shown = {*filter.principal}});
+    return;
+  }
+  std::set<std::string> names;
+  for (const PolicySet* set : sets_) {
+    for (const Group& group : set->group()) {
+      names.insert(group.member().begin(), group.member().end());
+    }
+    for (const Rule& rule : set->rule()) {
+      for (const std::string& principal : rule.scope().principal()) {
+        if (IsPrincipal(principal)) names.insert(principal);
+      }
+    }
+    for (const Test& test : set->test()) {
+      if (IsPrincipal(test.request().principal())) names.insert(test.request().principal());
+    }
+  }
+  std::map<std::vector<std::string>, std::size_t> atoms;
+  const auto add = [&](const std::string& name, const std::string& shown) {
+    const auto [atom, is_new] = atoms.try_emplace(SignatureOf(name), principals_.size());
+    if (is_new) principals_.push_back({.name = name, .shown = {}});
+    principals_[atom->second].shown.push_back(shown);
+  };
+  for (const std::string& name : names) add(name, name);
+  add(FreshName(names, "user:"), "(anybody else)");
+}
+
+// Which rules have the principal in their scope.
+std::vector<std::string> RequestSpace::SignatureOf(const std::string& principal) const {
+  std::vector<std::string> signature;
+  Request request;
+  request.principal = principal;
+  for (std::size_t set = 0; set < indexes_.size(); ++set) {
+    for (const Action action : actions_) {
+      request.action = action;
+      for (const RuleIndex::Kind kind : {RuleIndex::Kind::kPermit, RuleIndex::Kind::kForbid}) {
+        indexes_[set].ForEachOfAction(
+            kind, request, [&](std::size_t rule, const RuleIndex::Holds& holds) {
+              if (holds.principal) signature.push_back(absl::StrCat(set, " ", action, " ", rule));
+            });
+      }
+    }
+  }
+  return signature;
+}
+
+void RequestSpace::CollectDatasets(const Filter& filter) {
+  if (filter.dataset) {
+    datasets_.push_back({.name = *filter.dataset, .shown = {*filter.dataset}});
+    return;
+  }
+  std::set<std::string> exact;
+  std::set<std::string> prefixes;
+  for (const PolicySet* set : sets_) {
+    for (const Rule& rule : set->rule()) {
+      for (absl::string_view dataset : rule.scope().dataset()) {
+        if (dataset == "*") continue;
+        if (absl::ConsumeSuffix(&dataset, "/*")) {
+          prefixes.emplace(dataset);
+        } else {
+          exact.emplace(dataset);
+        }
+      }
+    }
+    for (const Test& test : set->test()) {
+      if (IsDataset(test.request().dataset())) exact.insert(test.request().dataset());
+    }
+  }
+  for (const std::string& name : exact) datasets_.push_back({.name = name, .shown = {name}});
+  // No deeper prefix may hold the fresh name, so none may be equal to it.
+  std::set<std::string> taken = exact;
+  taken.insert(prefixes.begin(), prefixes.end());
+  for (const std::string& prefix : prefixes) {
+    datasets_.push_back({.name = FreshName(taken, absl::StrCat(prefix, "/")),
+                         .shown = {absl::StrCat(prefix, "/* (any other)")}});
+  }
+  datasets_.push_back({.name = FreshName(taken, ""), .shown = {"* (any other)"}});
+}
+
+void RequestSpace::CollectPurposes(const Filter& filter) {
+  if (filter.purpose) {
+    purposes_.push_back(*filter.purpose);
+    return;
+  }
+  std::set<std::string> purposes;
+  for (const PolicySet* set : sets_) {
+    purposes.insert(set->purpose().begin(), set->purpose().end());
+  }
+  purposes_.assign(purposes.begin(), purposes.end());
+}
+
+void RequestSpace::CollectColumns(const Schema* schema) {
+  if (schema != nullptr) {
+    for (const Column& column : schema->columns()) {
+      columns_.push_back({.name = column.name, .classes = column.classes, .applied = std::nullopt});
+    }
+    return;
+  }
+  std::set<std::vector<DataClass>> combinations;
+  for (int number = DATA_CLASS_UNSPECIFIED + 1; number < DataClass_ARRAYSIZE; ++number) {
+    combinations.insert({static_cast<DataClass>(number)});
+  }
+  for (const PolicySet* set : sets_) {
+    for (const Test& test : set->test()) {
+      for (const TestColumn& column : test.request().column()) {
+        std::set<DataClass> classes;
+        for (const int c : column.data_class()) classes.insert(static_cast<DataClass>(c));
+        combinations.insert({classes.begin(), classes.end()});
+      }
+    }
+  }
+  for (const std::vector<DataClass>& classes : combinations) {
+    columns_.push_back({.name = ColumnName(classes), .classes = classes, .applied = std::nullopt});
+  }
+}
+
+RequestSpace::RulesInScope RequestSpace::FindRules(const Request& request) const {
+  RulesInScope found;
+  for (std::size_t set = 0; set < sets_.size(); ++set) {
+    ClassMask classes = 0;
+    indexes_[set].ForEachInScope(RuleIndex::Kind::kPermit, request, [&](std::size_t number) {
+      const Rule& rule = sets_[set]->rule(static_cast<int>(number));
+      found.rules.push_back(&rule);
+      found.any_permit = true;
+      for (const int c : rule.scope().data_class()) classes |= MaskOf(c);
+    });
+    found.permitted_classes.push_back(classes);
+    indexes_[set].ForEachInScope(RuleIndex::Kind::kForbid, request, [&](std::size_t number) {
+      found.rules.push_back(&sets_[set]->rule(static_cast<int>(number)));
+    });
+  }
+  return found;
+}
+
+RequestSpace::Facts RequestSpace::FactsOf(const RulesInScope& in_scope) const {
+  bool trust_matters = false;
+  std::set<std::uint64_t> rows;
+  std::set<absl::Duration, std::greater<>> ages;
+  std::set<absl::Time> ends;
+  const auto add = [&](const Condition& condition) {
+    if (condition.has_trust_at_least()) trust_matters = true;
+    if (condition.kind_case() == Condition::kRowsAtLeast) rows.insert(condition.rows_at_least());
+    if (condition.has_dataset_age_below()) ages.insert(*ToDuration(condition.dataset_age_below()));
+  };
+  for (const Rule* rule : in_scope.rules) {
+    for (const Condition& condition : rule->when()) add(condition);
+    for (const Condition& condition : rule->unless()) add(condition);
+    AddEnds(*rule, ends);
+  }
+  for (const PolicySet* set : sets_) AddEnds(*set, ends);
+
+  Facts facts;
+  if (trust_matters) facts.trust = {TRUST_UNSPECIFIED, PLAIN, LOCKED, SANDBOXED};
+  if (!rows.empty()) {
+    rows.insert(0);
+    facts.rows.insert(facts.rows.end(), rows.begin(), rows.end());
+  }
+  if (!ages.empty()) {
+    ages.insert(absl::ZeroDuration());
+    facts.age.insert(facts.age.end(), ages.begin(), ages.end());
+  }
+  if (ends.empty()) {
+    facts.now = {absl::FromCivil(absl::CivilDay(2000, 1, 1), absl::UTCTimeZone())};
+  } else {
+    facts.now.push_back(*ends.begin() - absl::Seconds(1));
+    facts.now.insert(facts.now.end(), ends.begin(), ends.end());
+  }
+  return facts;
+}
+
+std::vector<Request> RequestSpace::SituationsOf(const Request& request, const Facts& facts) {
+  std::vector<Request> situations;
+  Request situation = request;
+  for (const Trust trust : facts.trust) {
+    situation.trust = trust;
+    for (const std::optional<std::uint64_t>& some_rows : facts.rows) {
+      situation.rows = some_rows;
+      for (const std::optional<absl::Duration>& age : facts.age) {
+        situation.dataset_age = age;
+        for (const absl::Time now : facts.now) {
+          situation.now = now;
+          situations.push_back(situation);
+        }
+      }
+    }
+  }
+  return situations;
+}
+
+std::vector<std::optional<Transform>> RequestSpace::AppliedFor(Action action,
+                                                               const RulesInScope& in_scope) {
+  if (!ActionOpens(action)) return {std::nullopt};
+  std::set<double> steps;
+  std::set<std::uint32_t, std::greater<>> prefixes_v4;
+  std::set<std::uint32_t, std::greater<>> prefixes_v6;
+  std::set<std::string> domains;
+  for (const Rule* rule : in_scope.rules) {
+    for (const Obligation& obligation : rule->permit().obligation()) {
+      const Transform& transform = obligation.transform();
+      if (transform.kind() == BUCKET) steps.insert(transform.step());
+      if (transform.kind() == TRUNCATE_IP) {
+        prefixes_v4.insert(transform.prefix_v4());
+        prefixes_v6.insert(transform.prefix_v6());
+      }
+      if (transform.kind() == PSEUDONYMIZE) domains.insert(transform.domain());
+    }
+  }
+  domains.insert(FreshName(domains, ""));
+
+  std::vector<std::optional<Transform>> applied;
+  const auto add = [&applied](TransformKind kind) -> Transform& {
+    Transform transform;
+    transform.set_kind(kind);
+    return *applied.emplace_back(std::move(transform));
+  };
+  add(KEEP);
+  for (const double step : steps) add(BUCKET).set_step(step);
+  // Two rules may ask for the one prefix and the other.
+  for (const std::uint32_t v4 : prefixes_v4) {
+    for (const std::uint32_t v6 : prefixes_v6) {
+      Transform& transform = add(TRUNCATE_IP);
+      transform.set_prefix_v4(v4);
+      transform.set_prefix_v6(v6);
+    }
+  }
+  for (const std::string& domain : domains) add(PSEUDONYMIZE).set_domain(domain);
+  add(REDACT);
+  add(DROP);
+  applied.emplace_back(std::nullopt);
+  return applied;
+}
+
+absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& visit) const {
+  const std::uint64_t cells =
+      std::uint64_t{actions_.size()} * principals_.size() * datasets_.size() * purposes_.size();
+  const absl::Status too_many = absl::OutOfRangeError(
+      absl::StrCat("too many requests to try each: ", principals_.size(),
+                   " principals that differ, ", datasets_.size(), " data sets, ", purposes_.size(),
+                   " purposes, and what conditions and windows can tell apart"));
+  if (cells > max_decisions_) return too_many;
+  std::uint64_t decisions = 0;
+  Cell cell;
+  Request request;
+  for (const Action action : actions_) {
+    cell.action = request.action = action;
+    for (const NameAtom& principal : principals_) {
+      cell.principal = &principal;
+      request.principal = principal.name;
+      for (const NameAtom& dataset : datasets_) {
+        cell.dataset = &dataset;
+        request.dataset = dataset.name;
+        for (const std::string& purpose : purposes_) {
+          cell.purpose = request.purpose = purpose;
+          const RulesInScope in_scope = FindRules(request);
+          if (!in_scope.any_permit) continue;
+          cell.applied = AppliedFor(action, in_scope);
+          const Facts facts = FactsOf(in_scope);
+          const std::size_t columns = TakesColumns(action) ? columns_.size() : 1;
+          decisions += facts.combinations() * columns * cell.applied.size();
+          if (decisions > max_decisions_) return too_many;
+          const std::vector<Request> situations = SituationsOf(request, facts);
+          if (!TakesColumns(action)) {
+            cell.column = nullptr;
+            cell.situations = situations;
+            visit(cell);
+            continue;
+          }
+          for (const RequestedColumn& column : columns_) {
+            const ClassMask classes = MaskOfClasses(column.classes);
+            if (std::none_of(in_scope.permitted_classes.begin(), in_scope.permitted_classes.end(),
+                             [&](ClassMask permitted) { return (classes & ~permitted) == 0; })) {
+              continue;
+            }
+            cell.column = &column;
+            cell.situations = situations;
+            for (Request& situation : cell.situations) situation.columns = {column};
+            visit(cell);
+          }
+        }
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+Outcome OutcomeOf(const std::function<Decision(const Request&)>& decide, const Cell& cell,
+                  const Request& situation) {
+  Outcome outcome;
+  Request request = situation;
+  for (const std::optional<Transform>& applied : cell.applied) {
+    if (cell.column != nullptr) request.columns.front().applied = applied;
+    outcome.decision = decide(request);
+    if (!outcome.decision.allow) continue;
+    Transform transform;
+    transform.set_kind(KEEP);
+    if (cell.column != nullptr) {
+      transform = outcome.decision.columns.front().transform;
+      if (ActionOpens(cell.action) && transform.kind() != DROP) transform = *applied;
+    }
+    outcome.transform = std::move(transform);
+    break;
+  }
+  return outcome;
+}
+
+std::string DescribeSituation(const Request& situation) {
+  std::vector<std::string> facts;
+  if (situation.trust != TRUST_UNSPECIFIED) {
+    facts.push_back(absl::StrCat("trust ", Trust_Name(situation.trust)));
+  }
+  if (situation.rows) facts.push_back(absl::StrCat(*situation.rows, " rows"));
+  if (situation.dataset_age) {
+    facts.push_back(absl::StrCat("age ", absl::FormatDuration(*situation.dataset_age)));
+  }
+  facts.push_back(absl::StrCat(
+      "at ", absl::FormatTime(absl::RFC3339_full, situation.now, absl::UTCTimeZone())));
+  return absl::StrJoin(facts, ", ");
+}
+
+}  // namespace sealtrain::policy::internal

@@ -1,0 +1,123 @@
+// All requests that some policy sets could tell apart, in finitely many cells.
+//
+// A rule compares names with the names in it, numbers with its thresholds, and
+// times with its window. So a name that no set knows decides like any other
+// such name, and a number between two thresholds like the lower one. The space
+// holds one request for each combination that can differ:
+//   principals   those named in a set, and one that is not; those whom no rule
+//                tells apart share one atom
+//   data sets    exact names in scopes and tests, and for each PREFIX/* and for
+//                "*" one name that nothing else matches
+//   purposes     those that a set declares; all others are denied
+//   facts        each threshold of the rules in question, what lies below, and
+//                unknown
+//   times        before the first and at each end of a window in question
+//   columns      one at a time (a request for several is allowed exactly if each
+//                is allowed alone): those of the schema, else one of each class
+//                and one of each combination of classes in a test
+//   applied      each transform the rules in question could require, and unknown
+// Requests in the scope of no permit, and columns with a class that no permit in
+// scope covers, are denied by every set and left out.
+#ifndef SEALTRAIN_POLICY_REQUEST_SPACE_INTERNAL_H_
+#define SEALTRAIN_POLICY_REQUEST_SPACE_INTERNAL_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "sealtrain/policy/decision.h"
+#include "sealtrain/policy/rule_index_internal.h"
+#include "sealtrain/policy/schema.h"
+
+namespace sealtrain::policy::internal {
+
+// A name in requests, and the names that it stands for.
+struct NameAtom {
+  std::string name;
+  std::vector<std::string> shown;  // "ann", "bob", "(anybody else)"
+};
+
+struct Cell {
+  const NameAtom* principal = nullptr;
+  Action action = ACTION_UNSPECIFIED;
+  const NameAtom* dataset = nullptr;
+  std::string purpose;
+  // One column, `applied` left out; none for actions that take no columns.
+  const RequestedColumn* column = nullptr;
+  // The facts that can differ, the least demanding first. With `column`.
+  std::vector<Request> situations;
+  // What the review may have done, the weakest first and unknown last. One
+  // unknown for actions that do not open.
+  std::vector<std::optional<Transform>> applied;
+};
+
+class RequestSpace {
+ public:
+  // What is set here is the only value of its kind.
+  struct Filter {
+    std::vector<Action> actions;  // empty: all
+    std::optional<std::string> principal;
+    std::optional<std::string> dataset;
+    std::optional<std::string> purpose;
+  };
+
+  // The sets, without errors, must outlive the space. `schema` may be null.
+  // `max_decisions`: how many are worth the wait; the default is a few seconds.
+  RequestSpace(std::vector<const PolicySet*> sets, const Schema* schema, const Filter& filter,
+               std::uint64_t max_decisions = 8'000'000);
+
+  // Calls `visit` for every cell. OutOfRange: all of them would take more
+  // decisions than allowed; some may have been visited.
+  absl::Status ForEachCell(const std::function<void(const Cell&)>& visit) const;
+
+ private:
+  struct RulesInScope {
+    std::vector<const Rule*> rules;
+    std::vector<std::uint32_t> permitted_classes;  // of each set's permits together
+    bool any_permit = false;
+  };
+  struct Facts;
+
+  void CollectPrincipals(const Filter& filter);
+  void CollectDatasets(const Filter& filter);
+  void CollectPurposes(const Filter& filter);
+  void CollectColumns(const Schema* schema);
+  std::vector<std::string> SignatureOf(const std::string& principal) const;
+  RulesInScope FindRules(const Request& request) const;
+  Facts FactsOf(const RulesInScope& in_scope) const;
+  static std::vector<Request> SituationsOf(const Request& request, const Facts& facts);
+  static std::vector<std::optional<Transform>> AppliedFor(Action action,
+                                                          const RulesInScope& in_scope);
+
+  const std::uint64_t max_decisions_;
+  std::vector<const PolicySet*> sets_;
+  std::vector<RuleIndex> indexes_;
+  std::vector<Action> actions_;
+  std::vector<NameAtom> principals_;
+  std::vector<NameAtom> datasets_;
+  std::vector<std::string> purposes_;
+  std::vector<RequestedColumn> columns_;
+};
+
+// What a policy answers in one situation of a cell.
+struct Outcome {
+  // Allowed: of the weakest `applied` that is. Denied: of the last one tried.
+  Decision decision;
+  // Sealing: what the review must do. Opening: what it must have done at the
+  // least; DROP: the key is withheld. KEEP without columns. Unset: denied.
+  std::optional<Transform> transform;
+};
+Outcome OutcomeOf(const std::function<Decision(const Request&)>& decide, const Cell& cell,
+                  const Request& situation);
+
+// "trust LOCKED, 1000 rows, age 0s, at 2026-01-01T00:00:00Z", without what is
+// unknown.
+std::string DescribeSituation(const Request& situation);
+
+}  // namespace sealtrain::policy::internal
+
+#endif  // SEALTRAIN_POLICY_REQUEST_SPACE_INTERNAL_H_

@@ -1,0 +1,227 @@
+// What rules come to together, and what the tests of a file hold.
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/tests/policy/policy_texts.h"
+#include "sealtrain/tests/util/status_matchers.h"
+
+namespace sealtrain::policy {
+namespace {
+
+using ::sealtrain::policy::testing::MustLoad;
+using ::sealtrain::policy::testing::PolicyText;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kTrain[] = R"(rule { id: "train"
+  permit {
+    obligation { transform { on_class: FREE_TEXT kind: BUCKET step: 1 } }
+    obligation { dp { epsilon_max: 3 delta_max: 1e-6 unit: RECORD ledger_epsilon: 8 } } }
+  scope { principal: "ann" action: TRAIN dataset: "mails/*" purpose: "safety"
+          data_class: FREE_TEXT }
+  when { rows_at_least: 1000 } }
+)";
+constexpr char kForbid[] = R"(rule { id: "no" forbid {}
+  scope { principal: "group:team" action: TRAIN dataset: "mails/*" purpose: "safety" }
+  unless { trust_at_least: LOCKED } }
+)";
+
+// "RULE: message" of each warning.
+std::vector<std::string> Findings(const std::string& rules,
+                                  std::optional<std::uint64_t> subjects = std::nullopt) {
+  std::vector<std::string> findings;
+  for (const Finding& finding : Check(PolicyText(rules), "p", nullptr, subjects)) {
+    EXPECT_EQ(finding.severity, Finding::Severity::kWarning) << finding.message;
+    findings.push_back(absl::StrCat(finding.rule_id, ": ", finding.message));
+  }
+  return findings;
+}
+
+std::string TrainWith(const std::string& from, const std::string& to) {
+  EXPECT_THAT(kTrain, HasSubstr(from));
+  return absl::StrReplaceAll(kTrain, {{from, to}});
+}
+
+TEST(EffectLint, SaysNothingOfRulesThatCount) {
+  EXPECT_THAT(Findings(std::string(kTrain) + kForbid),
+              Each(Not(AllOf(HasSubstr("train"), HasSubstr("permit")))));
+  EXPECT_THAT(Findings(std::string(kTrain) + kForbid), Each(Not(HasSubstr("changes nothing"))));
+}
+
+TEST(EffectLint, FindsAPermitThatAForbidShutsForGood) {
+  const std::string shut =
+      absl::StrReplaceAll(kForbid, {{"unless { trust_at_least: LOCKED }", ""}});
+  EXPECT_THAT(Findings(kTrain + shut),
+              Contains(HasSubstr("train: the permit can never allow anything: rule \"no\"")));
+}
+
+TEST(EffectLint, FindsAPermitWithAnImpossibleCondition) {
+  EXPECT_THAT(Findings(TrainWith("when { rows_at_least: 1000 }",
+                                 "when { rows_at_least: 9 } unless { rows_at_least: 5 }")),
+              Contains(HasSubstr("can never allow anything")));
+}
+
+TEST(EffectLint, FindsAPermitInTheShadowOfAnother) {
+  const std::string again =
+      absl::StrReplaceAll(kTrain, {{"\"train\"", "\"again\""}, {"\"mails/*\"", "\"mails/a\""}});
+  EXPECT_THAT(Findings(kTrain + again), Contains(HasSubstr("again: the permit changes nothing")));
+  // With a smaller epsilon it counts.
+  EXPECT_THAT(Findings(kTrain + absl::StrReplaceAll(again, {{"epsilon_max: 3", "epsilon_max: 2"}})),
+              Each(Not(HasSubstr("changes nothing"))));
+}
+
+TEST(EffectLint, FindsForbidsWithinOthers) {
+  const std::string narrow = absl::StrReplaceAll(
+      kForbid, {{"\"no\"", "\"narrow\""}, {"group:team", "bob"}, {"mails/*", "mails/x/*"}});
+  EXPECT_THAT(Findings(kForbid + narrow),
+              Contains(HasSubstr("narrow: the forbid changes nothing")));
+  EXPECT_THAT(Findings(narrow + kForbid),
+              Contains(HasSubstr("narrow: the forbid changes nothing")));
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"\"bob\"", "\"cat\""},
+           {"mails/x/*", "*"},
+           {"mails/x/*", "mails"},
+           {"purpose: \"safety\"", "purpose: \"ads\""},
+           {"action: TRAIN", "action: TRAIN action: SEAL"},
+           {"unless { trust_at_least: LOCKED }", ""},
+           {"unless { trust_at_least: LOCKED }", "unless { trust_at_least: PLAIN }"}}) {
+    EXPECT_THAT(Findings(kForbid + absl::StrReplaceAll(narrow, {{from, to}})),
+                Each(Not(HasSubstr("forbid changes nothing"))))
+        << from << to;
+  }
+  const std::string twin = absl::StrReplaceAll(kForbid, {{"\"no\"", "\"twin\""}});
+  EXPECT_THAT(Findings(kForbid + twin), Contains(HasSubstr("twin: the forbid changes nothing")));
+  EXPECT_THAT(Findings(kForbid + twin), Each(Not(HasSubstr("no: the forbid changes nothing"))));
+}
+
+TEST(EffectLint, FindsTransformsThatCannotBeCompared) {
+  const std::string other = absl::StrReplaceAll(
+      kTrain, {{"\"train\"", "\"other\""},
+               {"kind: BUCKET step: 1", "kind: TRUNCATE_IP prefix_v4: 24 prefix_v6: 48"}});
+  EXPECT_THAT(Findings(kTrain + other),
+              Contains(AllOf(HasSubstr("train: "), HasSubstr("cannot be compared"),
+                             HasSubstr("other, train"))));
+}
+
+TEST(EffectLint, FindsClassesThatAreCoveredInVain) {
+  EXPECT_THAT(
+      Findings(TrainWith("data_class: FREE_TEXT }", "data_class: FREE_TEXT data_class: HEALTH }")),
+      Contains(HasSubstr("train: TRAIN never gets a column of HEALTH")));
+}
+
+TEST(EffectLint, MissesATestForARule) {
+  const std::string test = R"(test { name: "t"
+    request { principal: "ann" action: TRAIN dataset: "mails/a" purpose: "safety" trust: PLAIN
+              column { name: "b" data_class: FREE_TEXT } }
+    expect { allow: false } })";
+  EXPECT_THAT(Findings(kTrain + std::string(kForbid) + test),
+              AllOf(Contains("train: no test is decided by the rule"),
+                    Each(Not(HasSubstr("no: no test")))));
+}
+
+TEST(EffectLint, SaysSoWhenThereIsTooMuchToTry) {
+  std::string rules;
+  for (int i = 0; i < 300; ++i) {
+    absl::StrAppend(&rules, "rule { id: \"r", i, "\" permit {} scope { principal: \"p", i,
+                    "\" action: READ_AUDIT dataset: \"d", i, "\" purpose: \"ads\" } }\n");
+  }
+  EXPECT_THAT(Findings(rules), Contains(HasSubstr("were not looked for")));
+}
+
+TEST(PolicyLint, AsksForDutiesOnTraining) {
+  EXPECT_THAT(Findings(TrainWith("obligation { dp { epsilon_max: 3 delta_max: 1e-6 unit: RECORD "
+                                 "ledger_epsilon: 8 } }",
+                                 "")),
+              Contains(HasSubstr("without differential privacy")));
+  EXPECT_THAT(Findings(R"(rule { id: "r" permit {} scope { principal: "ann" action: TRAIN
+                          dataset: "mails" purpose: "ads" data_class: LABEL } })"),
+              Contains(HasSubstr("without any obligation")));
+}
+
+TEST(PolicyLint, ComparesDeltaWithHowManyThereAre) {
+  EXPECT_THAT(Findings(kTrain), Each(Not(HasSubstr("delta"))));
+  EXPECT_THAT(Findings(TrainWith("delta_max: 1e-6", "delta_max: 1.1e-3")),
+              Contains(HasSubstr("a delta above 1/1000 may expose")));
+  EXPECT_THAT(Findings(kTrain, 1000000), Each(Not(HasSubstr("delta"))));
+  EXPECT_THAT(Findings(kTrain, 1000001), Contains(HasSubstr("a delta above 1/1000001")));
+}
+
+TEST(PolicyLint, KnowsWhichNamesCustodyTakes) {
+  for (const char* name :
+       {"Mails/*", "mails /x", "mails.x", "/mails", "mails//x", "m\xc3\xa4ils"}) {
+    EXPECT_THAT(Findings(TrainWith("\"mails/*\"", absl::StrCat("\"", name, "\""))),
+                Contains(HasSubstr("no data set can have a name like")))
+        << name;
+  }
+  EXPECT_THAT(Findings(TrainWith("\"ann\"", "\"ann smith\"")),
+              Contains(HasSubstr("nobody can ask as")));
+  EXPECT_THAT(Findings(kTrain), Each(Not(HasSubstr("can have a name"))));
+}
+
+TEST(PolicyLint, WantsInspectionsToBeShort) {
+  const std::string inspect = R"(rule { id: "look" permit { obligation { lease { seconds: 1 } } }
+    scope { principal: "ann" action: INSPECT dataset: "mails" purpose: "ads" data_class: LABEL } )";
+  EXPECT_THAT(Findings(inspect + "}"), Contains(HasSubstr("more than seven days")));
+  EXPECT_THAT(Findings(inspect + "not_before { seconds: 1000 } not_after { seconds: 605800 } }"),
+              Each(Not(HasSubstr("more than seven days"))));
+  EXPECT_THAT(Findings(inspect + "not_before { seconds: 1000 } not_after { seconds: 605801 } }"),
+              Contains(HasSubstr("more than seven days")));
+}
+
+// --- what tests hold -----------------------------------------------------------
+
+std::string TestOf(const std::string& name, const std::string& facts, bool allow) {
+  return absl::StrCat(
+      "test { name: \"", name,
+      "\" request { principal: \"ann\" action: TRAIN dataset: \"mails/a\" purpose: \"safety\" ",
+      facts,
+      " column { name: \"b\" data_class: FREE_TEXT applied { kind: REDACT } } } "
+      "expect { allow: ",
+      allow ? "true" : "false", " } }\n");
+}
+
+TEST(TestReport, IsCompleteWhenEveryConditionIsHeldFromBothSides) {
+  const std::string rules = std::string(kTrain) + kForbid;
+  const TestReport report = MustLoad(rules + TestOf("yes", "trust: LOCKED rows: 1000", true) +
+                                     TestOf("few", "trust: LOCKED rows: 999", false) +
+                                     TestOf("plain", "trust: PLAIN rows: 1000", false))
+                                .ReportTests();
+  ASSERT_EQ(report.rules.size(), 2u);
+  EXPECT_TRUE(report.rules[0].decided);
+  EXPECT_TRUE(report.rules[1].decided);
+  ASSERT_EQ(report.conditions.size(), 2u);
+  EXPECT_EQ(report.conditions[0].text, "when rows_at_least 1000");
+  EXPECT_EQ(report.conditions[1].text, "unless trust_at_least LOCKED");
+  for (const ConditionCoverage& condition : report.conditions) {
+    EXPECT_TRUE(condition.complete()) << condition.text;
+  }
+}
+
+TEST(TestReport, TellsWhichConditionNoTestHolds) {
+  const std::string rules = std::string(kTrain) + kForbid;
+  const TestReport report =
+      MustLoad(rules + TestOf("yes", "trust: LOCKED rows: 1000", true)).ReportTests();
+  EXPECT_FALSE(report.rules[1].decided);
+  const ConditionCoverage& rows = report.conditions[0];
+  EXPECT_TRUE(rows.held);
+  EXPECT_FALSE(rows.failed);
+  EXPECT_FALSE(rows.removal_noticed);
+  EXPECT_TRUE(rows.inversion_noticed);
+}
+
+TEST(TestReport, SaysNothingOfRulesWhileATestFails) {
+  const TestReport report = MustLoad(kTrain + TestOf("no", "rows: 1000", false)).ReportTests();
+  EXPECT_FALSE(report.tests[0].passed);
+  EXPECT_THAT(report.rules, IsEmpty());
+  EXPECT_THAT(report.conditions, IsEmpty());
+}
+
+}  // namespace
+}  // namespace sealtrain::policy

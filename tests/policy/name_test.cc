@@ -1,0 +1,109 @@
+// Names that look alike are not the same name: bytes are what counts.
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/tests/policy/policy_texts.h"
+
+namespace sealtrain::policy {
+namespace {
+
+using ::sealtrain::policy::testing::MakeColumn;
+using ::sealtrain::policy::testing::MustLoad;
+using ::sealtrain::policy::testing::TrainRequest;
+
+// Permits exactly one principal, data set and purpose.
+LoadedPolicy Shop(const std::string& dataset = "shop") {
+  return MustLoad(absl::StrCat(R"(rule { id: "r" permit {}
+    scope { principal: "ann" action: TRAIN dataset: ")",
+                               dataset, R"(" purpose: "safety" data_class: LABEL } })"));
+}
+
+bool Allows(const LoadedPolicy& policy, const std::string& principal, const std::string& dataset,
+            const std::string& purpose) {
+  Request request = TrainRequest({MakeColumn("c", {LABEL})});
+  request.principal = principal;
+  request.dataset = dataset;
+  request.purpose = purpose;
+  return policy.Decide(request).allow;
+}
+
+// What a person or a font could take for `name`.
+std::vector<std::string> LookAlikes(const std::string& name) {
+  std::string upper = name;
+  upper[0] = static_cast<char>(upper[0] - 'a' + 'A');
+  return {"",
+          upper,
+          name + ".",
+          name + " ",
+          " " + name,
+          name + "\t",
+          name + "\n",
+          name + std::string(1, '\0'),
+          name + "\xc2\xa0",      // no-break space
+          name + "\xe2\x80\x8b",  // zero-width space
+          "\xef\xbb\xbf" + name,  // byte order mark
+          "\xe2\x80\xae" + name,  // right-to-left override
+          name + "*",
+          name + "/",
+          "/" + name,
+          "./" + name,
+          name + "/.",
+          name + "-evil",
+          name.substr(0, name.size() - 1),
+          name + name};
+}
+
+TEST(Names, OfPrincipalsDataSetsAndPurposesAreExactBytes) {
+  const LoadedPolicy policy = Shop();
+  ASSERT_TRUE(Allows(policy, "ann", "shop", "safety"));
+  for (const std::string& name : LookAlikes("ann")) {
+    EXPECT_FALSE(Allows(policy, name, "shop", "safety")) << name;
+  }
+  for (const std::string& name : LookAlikes("shop")) {
+    EXPECT_FALSE(Allows(policy, "ann", name, "safety")) << name;
+  }
+  for (const std::string& name : LookAlikes("safety")) {
+    EXPECT_FALSE(Allows(policy, "ann", "shop", name)) << name;
+  }
+  EXPECT_FALSE(Allows(policy, "\xd0\xb0nn", "shop", "safety"));      // Cyrillic a
+  EXPECT_FALSE(Allows(policy, "\xef\xbd\x81nn", "shop", "safety"));  // fullwidth a
+  EXPECT_FALSE(Allows(policy, "any", "shop", "safety"));
+  EXPECT_FALSE(Allows(policy, "group:team", "shop", "safety"));
+}
+
+TEST(Names, InTwoUnicodeFormsAreTwoNames) {
+  const std::string composed = "caf\xc3\xa9";
+  const std::string decomposed = "cafe\xcc\x81";
+  EXPECT_TRUE(Allows(Shop(composed), "ann", composed, "safety"));
+  EXPECT_FALSE(Allows(Shop(composed), "ann", decomposed, "safety"));
+  EXPECT_TRUE(Allows(Shop(decomposed), "ann", decomposed, "safety"));
+  EXPECT_FALSE(Allows(Shop(decomposed), "ann", composed, "safety"));
+}
+
+TEST(Names, UnderAPrefixGoOnBehindTheSlash) {
+  const LoadedPolicy policy = Shop("shop/*");
+  EXPECT_TRUE(Allows(policy, "ann", "shop/a", "safety"));
+  EXPECT_TRUE(Allows(policy, "ann", "shop/a/b", "safety"));
+  for (const char* name : {"shop", "shop/", "shop-evil", "shop-evil/a", "shopping/a", "a/shop/a",
+                           "Shop/a", "shop /a", "shop/*", "shop\\a",
+                           "shop\xe2\x81\x84"
+                           "a"}) {
+    EXPECT_FALSE(Allows(policy, "ann", name, "safety")) << name;
+  }
+}
+
+TEST(Names, OfPurposesCoverWholeSegmentsOnly) {
+  const LoadedPolicy policy = MustLoad(R"(purpose: "safety-evil" purpose: "safetynet/abuse"
+    rule { id: "r" permit {}
+      scope { principal: "ann" action: TRAIN dataset: "shop" purpose: "safety" data_class: LABEL } })");
+  EXPECT_TRUE(Allows(policy, "ann", "shop", "safety/abuse"));
+  for (const char* purpose : {"safety-evil", "safetynet/abuse", "safety/", "safety//abuse",
+                              "safety/abuse/", "safety/other", "abuse"}) {
+    EXPECT_FALSE(Allows(policy, "ann", "shop", purpose)) << purpose;
+  }
+}
+
+}  // namespace
+}  // namespace sealtrain::policy

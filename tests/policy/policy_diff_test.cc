@@ -1,0 +1,287 @@
+// What changes between two policies, and who can do what under one: against
+// requests drawn at random and against the naive second implementation.
+#include "sealtrain/policy/policy_diff.h"
+
+#include <algorithm>
+#include <iostream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+#include "google/protobuf/text_format.h"
+#include "sealtrain/policy/access.h"
+#include "sealtrain/tests/policy/oracle.h"
+#include "sealtrain/tests/policy/policy_texts.h"
+#include "sealtrain/tests/policy/random_world.h"
+#include "sealtrain/tests/util/status_matchers.h"
+
+namespace sealtrain::policy {
+namespace {
+
+using ::sealtrain::policy::testing::MustLoad;
+using ::sealtrain::policy::testing::OracleDecide;
+using ::sealtrain::policy::testing::World;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+using Kind = PolicyChange::Kind;
+
+constexpr char kTrainRule[] = R"(rule { id: "train"
+  permit {
+    obligation { transform { on_class: FREE_TEXT kind: KEEP } }
+    obligation { dp { epsilon_max: 3 delta_max: 1e-6 unit: SUBJECT ledger_epsilon: 8 } } }
+  scope { principal: "group:team" action: TRAIN dataset: "mails/*" purpose: "safety"
+          data_class: FREE_TEXT data_class: LABEL }
+  when { trust_at_least: LOCKED }
+  when { rows_at_least: 100 } }
+)";
+
+std::vector<PolicyChange> Diff(const std::string& before, const std::string& after) {
+  absl::StatusOr<std::vector<PolicyChange>> changes =
+      DiffPolicies(MustLoad(before), MustLoad(after), nullptr);
+  EXPECT_OK(changes);
+  return *std::move(changes);
+}
+
+std::string Edited(const std::string& from, const std::string& to) {
+  EXPECT_THAT(kTrainRule, HasSubstr(from));
+  return absl::StrReplaceAll(kTrainRule, {{from, to}});
+}
+
+TEST(PolicyDiff, IsEmptyForWhatIsOnlyWrittenDifferently) {
+  EXPECT_THAT(Diff(kTrainRule, kTrainRule), IsEmpty());
+  EXPECT_THAT(Diff(kTrainRule, Edited("\"group:team\"", "\"bob\" principal: \"ann\"")), IsEmpty());
+  EXPECT_THAT(Diff(kTrainRule, Edited("id: \"train\"", "id: \"other\" why: \"so\"")), IsEmpty());
+  EXPECT_THAT(Diff(kTrainRule, std::string(kTrainRule) + Edited("\"train\"", "\"again\"")),
+              IsEmpty());
+}
+
+TEST(PolicyDiff, NamesWhomItOpensAColumnFor) {
+  const std::vector<PolicyChange> changes =
+      Diff(kTrainRule, Edited("\"group:team\"", "\"group:team\" principal: \"eve\""));
+  ASSERT_EQ(changes.size(), 4u);  // two columns, two purposes
+  for (const PolicyChange& change : changes) {
+    EXPECT_EQ(change.kind, Kind::kOpens);
+    EXPECT_THAT(change.principals, ElementsAre("eve"));
+    EXPECT_EQ(change.action, TRAIN);
+    EXPECT_EQ(change.dataset, "mails/* (any other)");
+    EXPECT_THAT(change.what, HasSubstr("epsilon_max 3"));
+  }
+  EXPECT_THAT(Diff(Edited("\"group:team\"", "\"any\""), kTrainRule).front().principals,
+              UnorderedElementsAre("(anybody else)"));
+}
+
+TEST(PolicyDiff, TellsLooserFromTighterDuties) {
+  const std::vector<PolicyChange> looser =
+      Diff(kTrainRule, Edited("epsilon_max: 3", "epsilon_max: 5"));
+  ASSERT_FALSE(looser.empty());
+  for (const PolicyChange& change : looser) {
+    EXPECT_EQ(change.kind, Kind::kLoosens);
+    EXPECT_EQ(change.what, "epsilon_max 3 -> 5");
+  }
+  EXPECT_EQ(Diff(Edited("epsilon_max: 3", "epsilon_max: 5"), kTrainRule).front().kind,
+            Kind::kTightens);
+  EXPECT_EQ(
+      Diff(kTrainRule, Edited("epsilon_max: 3 delta_max: 1e-6", "epsilon_max: 5 delta_max: 1e-7"))
+          .front()
+          .kind,
+      Kind::kAlters);
+  const std::vector<PolicyChange> redacted = Diff(kTrainRule, Edited("kind: KEEP", "kind: REDACT"));
+  ASSERT_EQ(redacted.size(), 2u);  // LABEL is as it was
+  EXPECT_EQ(redacted.front().kind, Kind::kTightens);
+  EXPECT_EQ(redacted.front().what, "transform KEEP -> REDACT");
+}
+
+TEST(PolicyDiff, FindsThresholdsThatMove) {
+  const std::vector<PolicyChange> changes =
+      Diff(kTrainRule, Edited("rows_at_least: 100", "rows_at_least: 99"));
+  ASSERT_FALSE(changes.empty());
+  EXPECT_EQ(changes.front().kind, Kind::kOpens);
+  EXPECT_THAT(changes.front().situation, HasSubstr("99 rows"));
+  EXPECT_LT(changes.front().changed_situations, changes.front().situations);
+}
+
+TEST(PolicyDiff, SeesAForbidAndADroppedColumn) {
+  const std::string forbid = R"(rule { id: "no" forbid {}
+    scope { principal: "bob" action: TRAIN dataset: "*" purpose: "safety" } })";
+  const std::vector<PolicyChange> closed = Diff(kTrainRule, kTrainRule + forbid);
+  ASSERT_FALSE(closed.empty());
+  EXPECT_EQ(closed.front().kind, Kind::kCloses);
+  EXPECT_THAT(closed.front().principals, ElementsAre("bob"));
+  const std::vector<PolicyChange> dropped = Diff(kTrainRule, Edited("kind: KEEP", "kind: DROP"));
+  ASSERT_FALSE(dropped.empty());
+  EXPECT_EQ(dropped.front().what, "transform KEEP -> DROP");
+}
+
+TEST(PolicyDiff, RefusesWhatHasTooManyNames) {
+  std::string rules;
+  for (int i = 0; i < 1500; ++i) {
+    absl::StrAppend(&rules, "rule { id: \"r", i, "\" permit {} scope { principal: \"p", i,
+                    "\" action: READ_AUDIT dataset: \"d", i, "\" purpose: \"ads\" } }\n");
+  }
+  EXPECT_EQ(DiffPolicies(MustLoad(rules), MustLoad(rules), nullptr).status().code(),
+            absl::StatusCode::kOutOfRange);
+}
+
+// --- against random requests -------------------------------------------------
+
+LoadedPolicy LoadRandom(const PolicySet& set) {
+  std::string text;
+  EXPECT_TRUE(google::protobuf::TextFormat::PrintToString(set, &text));
+  absl::StatusOr<LoadedPolicy> policy = LoadedPolicy::Load(text, "random");
+  EXPECT_OK(policy);
+  return *std::move(policy);
+}
+
+// With at most one column, of one class.
+Request Narrowed(Request request) {
+  if (request.columns.size() > 1) request.columns.resize(1);
+  if (!request.columns.empty() && request.columns[0].classes.size() > 1) {
+    request.columns[0].classes.resize(1);
+  }
+  return request;
+}
+
+// Whether names and columns are those of the request; of data sets the entry
+// may speak of all others.
+template <class Entry>
+bool SpeaksOf(const Entry& entry, const Request& request) {
+  const auto names = [&](const std::string& name) {
+    return std::find(entry.principals.begin(), entry.principals.end(), name) !=
+           entry.principals.end();
+  };
+  const std::vector<DataClass> classes =
+      request.columns.empty() ? std::vector<DataClass>{} : request.columns[0].classes;
+  return entry.action == request.action && entry.purpose == request.purpose &&
+         (names(request.principal) || names("(anybody else)")) && entry.classes == classes &&
+         (entry.dataset == request.dataset || absl::StrContains(entry.dataset, "(any other)"));
+}
+
+TEST(PolicyDiff, HasEveryFlipThatRandomRequestsFindAndOnlyTrueExamples) {
+  const std::uint64_t seed = std::random_device{}();
+  std::cout << "seed " << seed << std::endl;
+  World world(seed);
+  int flips = 0;
+  int examples = 0;
+  int equal = 0;
+  for (int i = 0; i < 60; ++i) {
+    const PolicySet before = world.MakePolicy();
+    PolicySet after = i % 2 == 0 ? world.MakePolicy() : before;
+    if (i % 2 != 0) {
+      // Differ in one rule only, and every now and then in none.
+      Rule& rule = *after.mutable_rule(0);
+      rule.clear_when();
+      if (i % 4 == 1) rule.mutable_scope()->set_dataset(0, "a/x");
+    }
+    const LoadedPolicy a = LoadRandom(before);
+    const LoadedPolicy b = LoadRandom(after);
+    ASSERT_OK_AND_ASSIGN(const std::vector<PolicyChange> changes, DiffPolicies(a, b, nullptr));
+    equal += changes.empty();
+
+    for (const PolicyChange& change : changes) {
+      const bool was = OracleDecide(before, change.example).allow;
+      const bool is = OracleDecide(after, change.example).allow;
+      ASSERT_EQ(was, change.kind != Kind::kOpens) << change.what << " " << change.situation;
+      ASSERT_EQ(is, change.kind != Kind::kCloses) << change.what << " " << change.situation;
+      ++examples;
+    }
+    for (int j = 0; j < 300; ++j) {
+      const Request request = Narrowed(world.MakeRequest());
+      const Decision was = a.Decide(request);
+      const Decision is = b.Decide(request);
+      if (was.allow == is.allow) {
+        if (changes.empty() && was.allow) {
+          ASSERT_EQ(was.lease, is.lease);
+          ASSERT_EQ(was.retention, is.retention);
+          ASSERT_EQ(was.dp.has_value(), is.dp.has_value());
+        }
+        continue;
+      }
+      ++flips;
+      ASSERT_TRUE(std::any_of(changes.begin(), changes.end(),
+                              [&](const PolicyChange& change) {
+                                // Sealed more strictly than the one asks and less than the other: a
+                                // change of duties.
+                                return SpeaksOf(change, request);
+                              }))
+          << before.DebugString() << after.DebugString() << request.principal << " "
+          << request.action << " " << request.dataset << " " << request.purpose;
+    }
+  }
+  EXPECT_GT(flips, 100);
+  EXPECT_GT(examples, 100);
+  EXPECT_GT(equal, 0);
+}
+
+TEST(Access, ListsEverythingThatRandomRequestsAreAllowed) {
+  const std::uint64_t seed = std::random_device{}();
+  std::cout << "seed " << seed << std::endl;
+  World world(seed);
+  int allowed = 0;
+  for (int i = 0; i < 60; ++i) {
+    const LoadedPolicy policy = LoadRandom(world.MakePolicy());
+    ASSERT_OK_AND_ASSIGN(const std::vector<Access> list, ListAccess(policy, nullptr, {}));
+    for (int j = 0; j < 300; ++j) {
+      const Request request = Narrowed(world.MakeRequest());
+      if (!policy.Decide(request).allow) continue;
+      ++allowed;
+      ASSERT_TRUE(std::any_of(list.begin(), list.end(), [&](const Access& access) {
+        return SpeaksOf(access, request);
+      })) << policy.proto().DebugString();
+    }
+  }
+  EXPECT_GT(allowed, 100);
+}
+
+// What the finite space rests on: it holds single columns only.
+TEST(Access, OfSeveralColumnsIsThatOfEachAlone) {
+  const std::uint64_t seed = std::random_device{}();
+  std::cout << "seed " << seed << std::endl;
+  World world(seed);
+  int allowed = 0;
+  for (int i = 0; i < 300; ++i) {
+    const LoadedPolicy policy = LoadRandom(world.MakePolicy());
+    for (int j = 0; j < 40; ++j) {
+      const Request request = world.MakeRequest();
+      if (request.columns.size() < 2) continue;
+      if (request.columns[0].name == request.columns[1].name ||
+          request.columns[0].name == request.columns.back().name) {
+        continue;  // refused for its names
+      }
+      bool each = true;
+      for (const RequestedColumn& column : request.columns) {
+        Request alone = request;
+        alone.columns = {column};
+        each &= policy.Decide(alone).allow;
+      }
+      ASSERT_EQ(policy.Decide(request).allow, each) << policy.proto().DebugString();
+      allowed += each;
+    }
+  }
+  EXPECT_GT(allowed, 50);
+}
+
+TEST(Access, NamesWhoCouldAndUnderWhichFacts) {
+  AccessQuery query;
+  query.actions = {TRAIN};
+  query.dataset = "mails/a";
+  query.purpose = "safety/abuse";
+  ASSERT_OK_AND_ASSIGN(const std::vector<Access> list,
+                       ListAccess(MustLoad(kTrainRule), nullptr, query));
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_THAT(list[0].principals, ElementsAre("ann", "bob"));
+  EXPECT_EQ(list[0].column, "FREE_TEXT");
+  EXPECT_EQ(list[0].situation, "trust LOCKED, 100 rows, at 1970-01-01T00:16:40+00:00");
+  ASSERT_TRUE(list[0].dp.has_value());
+  EXPECT_EQ(list[0].rules.front().id, "train");
+  query.purpose = "ads";
+  ASSERT_OK_AND_ASSIGN(const std::vector<Access> none,
+                       ListAccess(MustLoad(kTrainRule), nullptr, query));
+  EXPECT_THAT(none, IsEmpty());
+}
+
+}  // namespace
+}  // namespace sealtrain::policy
