@@ -1,10 +1,12 @@
-// sealtrain policy: check, test, explain, keygen, approve, apply, history.
+// sealtrain policy: check, test, explain, keygen, approve, apply, history. The other
+// commands lie in files of their own, see policy_files.h.
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +19,9 @@
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/policy_files.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/custody/policy_approval.h"
 #include "sealtrain/policy/explain.h"
@@ -29,35 +33,26 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kMaxPolicyBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kMaxApprovalBytes = std::uint64_t{1} << 20;
 constexpr std::size_t kSeedBytes = 32;
 constexpr std::size_t kKeyFileBytes = 2 * kSeedBytes + 1;  // hex and a newline
 
 std::string ApprovalsPath(const std::string& policy_path) { return policy_path + ".approvals"; }
 
-absl::StatusOr<std::string> ReadPolicy(const std::string& path) {
-  return Env::Posix().ReadFile(path, kMaxPolicyBytes);
-}
-
 // --- check and test ----------------------------------------------------------
 
 struct CheckArgs {
   std::string file;
-  std::string schema;
-  std::string message;
+  SchemaArgs schema;
+  std::optional<std::uint64_t> subjects;
 };
 
 absl::Status RunCheck(Context& context, const CheckArgs& args) {
-  if (args.schema.empty() != args.message.empty()) {
-    return context.UsageError("--schema and --message go together");
-  }
+  ST_ASSIGN_OR_RETURN(const std::shared_ptr<const policy::Schema> schema,
+                      args.schema.Load(context));
   ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(args.file));
-  std::shared_ptr<const policy::Schema> schema;
-  if (!args.schema.empty()) {
-    ST_ASSIGN_OR_RETURN(schema, policy::Schema::FromProtoFile(args.schema, args.message));
-  }
-  const std::vector<policy::Finding> findings = policy::Check(text, args.file, schema.get());
+  const std::vector<policy::Finding> findings =
+      policy::Check(text, args.file, schema.get(), args.subjects);
 
   std::size_t errors = 0;
   std::string page;
@@ -87,29 +82,85 @@ absl::Status RunCheck(Context& context, const CheckArgs& args) {
   return absl::OkStatus();
 }
 
-absl::Status RunTests(Context& context, const std::string& file) {
-  ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(file));
-  ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded, policy::LoadedPolicy::Load(text, file));
-  const std::vector<policy::TestResult> results = loaded.RunTests();
+struct TestArgs {
+  std::string file;
+  bool strict = false;
+};
+
+json TestsJson(const std::vector<policy::TestResult>& tests) {
+  json list = json::array();
+  for (const policy::TestResult& test : tests) {
+    list.push_back({{"name", test.name},
+                    {"line", test.line},
+                    {"passed", test.passed},
+                    {"message", test.message}});
+  }
+  return list;
+}
+
+// What no test would notice, a line each; how much is covered goes into `object`.
+std::string CoveragePage(const policy::TestReport& report, const std::string& file, json& object) {
+  std::string page;
+  std::size_t decided = 0;
+  json rules = json::array();
+  for (const policy::RuleCoverage& rule : report.rules) {
+    decided += rule.decided ? 1 : 0;
+    rules.push_back({{"id", rule.rule.id}, {"line", rule.rule.line}, {"decided", rule.decided}});
+    if (rule.decided) continue;
+    absl::StrAppend(&page, file, ":", rule.rule.line, ": rule \"", Printable(rule.rule.id),
+                    "\": no test is decided by it\n");
+  }
+  std::size_t complete = 0;
+  json conditions = json::array();
+  for (const policy::ConditionCoverage& condition : report.conditions) {
+    complete += condition.complete() ? 1 : 0;
+    conditions.push_back({{"rule", condition.rule.id},
+                          {"condition", condition.text},
+                          {"held", condition.held},
+                          {"failed", condition.failed},
+                          {"removal_noticed", condition.removal_noticed},
+                          {"inversion_noticed", condition.inversion_noticed}});
+    const auto complain = [&](bool fine, const char* what) {
+      if (fine) return;
+      absl::StrAppend(&page, file, ":", condition.rule.line, ": rule \"",
+                      Printable(condition.rule.id), "\": `", condition.text, "` ", what, "\n");
+    };
+    complain(condition.held, "holds in no test");
+    complain(condition.failed, "fails in no test");
+    complain(condition.removal_noticed, "could be taken out, and no test would fail");
+    complain(condition.inversion_noticed, "could be turned round, and no test would fail");
+  }
+  absl::StrAppend(&page, decided, " of ", report.rules.size(), " rules and ", complete, " of ",
+                  report.conditions.size(), " conditions are held by tests\n");
+  object["rules"] = std::move(rules);
+  object["conditions"] = std::move(conditions);
+  object["covered"] = decided == report.rules.size() && complete == report.conditions.size();
+  return page;
+}
+
+absl::Status RunTests(Context& context, const TestArgs& args) {
+  ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded, LoadPolicyFile(args.file));
+  const policy::TestReport report = loaded.ReportTests();
 
   std::size_t failed = 0;
   std::string page;
-  json list = json::array();
-  for (const policy::TestResult& result : results) {
-    failed += result.passed ? 0 : 1;
-    absl::StrAppend(&page, result.passed ? "pass  " : "FAIL  ", Printable(result.name), "\n");
-    if (!result.passed) {
-      absl::StrAppend(&page, "      ", file, ":", result.line, ": ", result.message, "\n");
+  for (const policy::TestResult& test : report.tests) {
+    failed += test.passed ? 0 : 1;
+    absl::StrAppend(&page, test.passed ? "pass  " : "FAIL  ", Printable(test.name), "\n");
+    if (!test.passed) {
+      absl::StrAppend(&page, "      ", args.file, ":", test.line, ": ", test.message, "\n");
     }
-    list.push_back({{"name", result.name},
-                    {"line", result.line},
-                    {"passed", result.passed},
-                    {"message", result.message}});
   }
-  absl::StrAppend(&page, results.size() - failed, " passed, ", failed, " failed\n");
-  if (results.empty()) page = absl::StrCat(file, ": no tests; such a set cannot be applied\n");
-  context.Print({{"file", file}, {"failed", failed}, {"tests", list}}, page);
-  if (failed > 0 || results.empty()) context.exit_code = kCheckFailed;
+  json object = {{"file", args.file}, {"failed", failed}, {"tests", TestsJson(report.tests)}};
+  absl::StrAppend(&page, report.tests.size() - failed, " passed, ", failed, " failed\n");
+  if (failed == 0) absl::StrAppend(&page, CoveragePage(report, args.file, object));
+  if (report.tests.empty()) {
+    page = absl::StrCat(args.file, ": no tests; such a set cannot be applied\n");
+  }
+  context.Print(object, page);
+  if (failed > 0 || report.tests.empty() || (args.strict && !object["covered"].get<bool>())) {
+    context.exit_code = kCheckFailed;
+  }
   return absl::OkStatus();
 }
 
@@ -124,57 +175,11 @@ struct ExplainArgs {
   std::string file;
 };
 
-json RuleRefs(const std::vector<policy::RuleRef>& rules) {
-  json list = json::array();
-  for (const policy::RuleRef& rule : rules) list.push_back({{"id", rule.id}, {"line", rule.line}});
-  return list;
-}
-
-json ToJson(const policy::Decision& decision) {
-  json columns = json::array();
-  for (const policy::ColumnPlan& column : decision.columns) {
-    columns.push_back({{"name", column.name},
-                       {"transform", policy::DescribeTransform(column.transform)},
-                       {"from_rules", column.from_rules}});
-  }
-  json object = {{"allow", decision.allow},
-                 {"reason_code", decision.reason_code},
-                 {"reason", decision.reason},
-                 {"determining_rules", RuleRefs(decision.determining_rules)},
-                 {"columns", columns},
-                 {"fix_hint", decision.fix_hint},
-                 {"policy_id", decision.policy_id},
-                 {"policy_version", decision.policy_version},
-                 {"policy_sha256", HexEncode(decision.policy_sha256)}};
-  if (decision.nearest_miss) {
-    object["nearest_miss"] = {{"id", decision.nearest_miss->id},
-                              {"line", decision.nearest_miss->line},
-                              {"lacks", decision.nearest_miss_lacks}};
-  }
-  if (decision.dp) {
-    object["dp"] = {{"epsilon_max", decision.dp->epsilon_max()},
-                    {"delta_max", decision.dp->delta_max()},
-                    {"unit", policy::PrivacyUnit_Name(decision.dp->unit())},
-                    {"ledger_epsilon", decision.dp->ledger_epsilon()}};
-  }
-  if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
-  if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
-  return object;
-}
-
-bool TakesColumns(policy::Action action) {
-  return action == policy::INGEST || action == policy::SEAL || action == policy::TRAIN ||
-         action == policy::EVALUATE || action == policy::INSPECT;
-}
-
 absl::Status RunExplain(Context& context, const ExplainArgs& args) {
-  policy::Action action;
-  if (!policy::Action_Parse(args.action, &action) || action == policy::ACTION_UNSPECIFIED) {
-    return context.UsageError(absl::StrCat("no such action: ", Printable(args.action)));
-  }
+  ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, args.action));
   policy::Trust trust = policy::TRUST_UNSPECIFIED;
-  if (!args.trust.empty() && !policy::Trust_Parse(args.trust, &trust)) {
-    return context.UsageError(absl::StrCat("no such trust: ", Printable(args.trust)));
+  if (!args.trust.empty()) {
+    ST_ASSIGN_OR_RETURN(trust, ParseTrust(context, args.trust));
   }
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
   ST_ASSIGN_OR_RETURN(
@@ -187,12 +192,10 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
   if (args.file.empty()) {
     ST_ASSIGN_OR_RETURN(decision, custodian->Explain(request));
   } else {
-    ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(args.file));
-    ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded,
-                        policy::LoadedPolicy::Load(text, args.file));
+    ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded, LoadPolicyFile(args.file));
     decision = loaded.Decide(request);
   }
-  context.Print(ToJson(decision), policy::ExplainDecision(request, decision));
+  context.Print(DecisionJson(decision), policy::ExplainDecision(request, decision));
   if (!decision.allow) context.exit_code = kDenied;
   return absl::OkStatus();
 }
@@ -364,23 +367,37 @@ void AddPolicyCommands(CLI::App& app, Context& context) {
   policy->require_subcommand(1);
 
   auto check = std::make_shared<CheckArgs>();
-  CLI::App* command = policy->add_subcommand("check", "Find errors and doubtful spots in a file");
+  CLI::App* command = policy->add_subcommand(
+      "check",
+      "Find errors and doubtful spots in a file: exit code 1 if there are errors\n\n"
+      "Example:\n"
+      "  sealtrain policy check mail.textproto --schema mail.proto --message Mail");
   command->add_option("FILE", check->file, "Policy set in text format")->required();
-  command->add_option("--schema", check->schema, "A .proto file to check the policy against");
-  command->add_option("--message", check->message, "The record's message in that file");
+  check->schema.AddOptions(command);
+  command->add_option("--subjects", check->subjects, "How many people the data are about")
+      ->check(kCount);
   command->callback(
       [&context, check] { context.run = [&context, check] { return RunCheck(context, *check); }; });
 
-  auto test_file = std::make_shared<std::string>();
-  command = policy->add_subcommand("test", "Run the tests that stand in a file");
-  command->add_option("FILE", *test_file, "Policy set in text format")->required();
-  command->callback([&context, test_file] {
-    context.run = [&context, test_file] { return RunTests(context, *test_file); };
-  });
+  auto test = std::make_shared<TestArgs>();
+  command = policy->add_subcommand(
+      "test",
+      "Run the tests that stand in a file, and say which rules and conditions they hold\n\n"
+      "Example:\n"
+      "  sealtrain policy test --strict mail.textproto");
+  command->add_option("FILE", test->file, "Policy set in text format")->required();
+  command->add_flag("--strict", test->strict,
+                    "Exit code 1 also if a rule or condition is not held by any test");
+  command->callback(
+      [&context, test] { context.run = [&context, test] { return RunTests(context, *test); }; });
 
   auto explain = std::make_shared<ExplainArgs>();
   command = policy->add_subcommand(
-      "explain", "What the policy in force says to a request: exit code 0 allow, 3 deny");
+      "explain",
+      "What the policy in force says to a request: exit code 0 allow, 3 deny\n\n"
+      "Example:\n"
+      "  sealtrain --principal workload:train policy explain --dataset mails/train \\\n"
+      "      --action TRAIN --purpose safety/abuse-detection --column body");
   command->add_option("--dataset", explain->dataset, "Data set")->required();
   command->add_option("--action", explain->action, "INGEST, SEAL, TRAIN, EVALUATE, ...")
       ->required();
@@ -397,14 +414,21 @@ void AddPolicyCommands(CLI::App& app, Context& context) {
 
   auto key_out = std::make_shared<std::string>();
   command = policy->add_subcommand(
-      "keygen", "Make an approver's key: the private part into a file, the public part to stdout");
+      "keygen",
+      "Make an approver's key: the private part into a file, the public part to stdout\n\n"
+      "Example:\n"
+      "  sealtrain policy keygen --out ada.key");
   command->add_option("--out", *key_out, "New file for the private key")->required();
   command->callback([&context, key_out] {
     context.run = [&context, key_out] { return RunKeygen(context, *key_out); };
   });
 
   auto approve = std::make_shared<ApproveArgs>();
-  command = policy->add_subcommand("approve", "Sign a file as an approver, into FILE.approvals");
+  command =
+      policy->add_subcommand("approve",
+                             "Sign a file as an approver, into FILE.approvals\n\n"
+                             "Example:\n"
+                             "  sealtrain policy approve mail.textproto --name ada --key ada.key");
   command->alias("sign");
   command->add_option("FILE", approve->file, "Policy set in text format")->required();
   command->add_option("--name", approve->name, "The approver's name in the policy")->required();
@@ -414,14 +438,24 @@ void AddPolicyCommands(CLI::App& app, Context& context) {
   });
 
   auto apply_file = std::make_shared<std::string>();
-  command = policy->add_subcommand("apply", "Put an approved file into force");
+  command = policy->add_subcommand("apply",
+                                   "Put an approved file into force\n\n"
+                                   "Example:\n"
+                                   "  sealtrain policy apply mail.textproto");
   command->add_option("FILE", *apply_file, "Policy set, with FILE.approvals beside it")->required();
   command->callback([&context, apply_file] {
     context.run = [&context, apply_file] { return RunApply(context, *apply_file); };
   });
 
-  command = policy->add_subcommand("history", "Every set that was ever in force");
+  command = policy->add_subcommand("history",
+                                   "Every set that was ever in force\n\n"
+                                   "Example:\n"
+                                   "  sealtrain --json policy history");
   command->callback([&context] { context.run = [&context] { return RunHistory(context); }; });
+
+  AddPolicyDraftCommands(*policy, context);
+  AddPolicyQueryCommands(*policy, context);
+  AddPolicyChangeCommands(*policy, context);
 }
 
 }  // namespace sealtrain::cli

@@ -334,6 +334,149 @@ class Policy(World):
         self.sealtrain("--principal", "trainer", "policy", "explain", "--dataset", "notes",
                        "--action", "TRAIN", "--purpose", "ads", "--column", "text", expect=DENIED)
 
+    def files(self):
+        self.schema = self.write("note.proto", SCHEMA)
+        self.policy = self.write("policy.textproto", POLICY.replace("@ADA_KEY@", "a" * 64))
+        return ["--file", self.policy, "--schema", self.schema, "--message", "Note"]
+
+    def test_init_drafts_what_check_and_test_take(self):
+        schema = self.write("note.proto", SCHEMA)
+        key = self.sealtrain("policy", "keygen", "--out", self.dir / "ada.key").strip()
+        draft = self.dir / "draft.textproto"
+        init = ["policy", "init", "--schema", schema, "--message", "Note", "--id", "notes",
+                "--dataset", "notes/*", "--approver", f"ada={key}", "--out", draft]
+        self.sealtrain(*init, expect=FAILED)
+        self.assertIn("purpose", self.stderr)
+        self.sealtrain(*init, "--purpose", "study")
+        self.sealtrain(*init, "--purpose", "study", expect=FAILED)  # it is there
+        for name in ("SUBJECT_KEY", "FREE_TEXT", "NETWORK_ID", "QUASI_IDENTIFIER", "LABEL"):
+            self.assertIn(f"data_class: {name}  # ", draft.read_text())
+        self.sealtrain("policy", "check", draft)
+        self.sealtrain("policy", "test", "--strict", draft)
+        self.sealtrain("policy", "fmt", "--check", draft)
+
+    def test_fmt_writes_one_layout_and_keeps_comments(self):
+        self.files()
+        self.policy.write_text("# whose\n" + self.policy.read_text())
+        self.sealtrain("policy", "fmt", "--check", self.policy, expect=FAILED)
+        self.sealtrain("policy", "fmt", "--write", "--check", self.policy, expect=USAGE)
+        self.sealtrain("policy", "fmt", "--write", self.policy)
+        self.sealtrain("policy", "fmt", "--check", self.policy)
+        self.assertEqual(self.policy.read_text(), self.sealtrain("policy", "fmt", self.policy))
+        self.assertTrue(self.policy.read_text().startswith("# whose\n"))
+        self.sealtrain("policy", "test", self.policy)
+
+    def test_can_answers_by_exit_code_and_column(self):
+        files = self.files()
+        ask = ["--principal", "trainer", "policy", "can", "--action", "TRAIN", "--dataset",
+               "notes", "--purpose", "study/notes", "--trust", "LOCKED", *files]
+        text = self.json(*ask, "--column", "text")
+        self.assertTrue(text["allow"])
+        self.assertEqual(text["dp"]["epsilon_max"], 3)
+        answer = self.json(*ask, expect=DENIED)
+        self.assertEqual({c["name"] for c in answer["columns_alone"] if c["allow"]},
+                         {"text", "good"})
+        self.sealtrain(*ask, "--column", "text", "--at", "2031-01-01T00:00:00Z", expect=DENIED)
+        self.sealtrain(*ask, "--column", "nothing", expect=USAGE)
+        self.sealtrain(*ask[:-4], expect=USAGE)  # no schema
+
+    def test_who_can_and_plan_list_what_is_open(self):
+        files = self.files()
+        access = self.json("policy", "who-can", "--action", "TRAIN", "--dataset", "notes",
+                           "--purpose", "study/notes", *files)["access"]
+        self.assertEqual([(a["principals"], a["column"]) for a in access],
+                         [(["trainer"], "text"), (["trainer"], "good")])
+        self.assertIn("trust LOCKED", access[0]["situation"])
+        self.assertIn("Nobody", self.sealtrain("policy", "who-can", "--action", "TRAIN",
+                                               "--dataset", "notes", "--purpose", "ads", *files))
+        plan = self.json("policy", "plan", "--dataset", "notes", *files)["access"]
+        sealed = {a["column"]: a["transform"] for a in plan if a["action"] == "SEAL"}
+        self.assertEqual(sealed["age"], "BUCKET, step 10")
+        self.assertEqual(len(sealed), 5)
+
+    def test_plan_and_can_ask_the_policy_in_force(self):
+        self.make(20)
+        self.sealtrain("policy", "plan", "--dataset", "notes")
+        self.assertIn("TRAIN for study/notes by trainer", self.stdout)
+        self.sealtrain("--principal", "trainer", "policy", "can", "--action", "TRAIN", "--dataset",
+                       "notes", "--purpose", "study/notes", "--column", "text")
+        self.sealtrain("--principal", "stranger", "policy", "can", "--action", "TRAIN",
+                       "--dataset", "notes", "--purpose", "study/notes", expect=DENIED)
+
+    def test_diff_says_what_opens_for_whom(self):
+        self.files()
+        after = self.write("after.textproto", self.policy.read_text()
+                           .replace('principal: "trainer" action: EVALUATE',
+                                    'principal: "intern" action: EVALUATE'))
+        self.assertIn("Nothing changes", self.sealtrain("policy", "diff", self.policy, self.policy))
+        changes = self.json("policy", "diff", self.policy, after, expect=FAILED)["changes"]
+        self.assertEqual({(c["change"], tuple(c["principals"]), c["column"]) for c in changes},
+                         {("opens", ("intern",), "FREE_TEXT"), ("opens", ("intern",), "LABEL"),
+                          ("closes", ("trainer",), "FREE_TEXT"), ("closes", ("trainer",), "LABEL")})
+
+    def test_check_schema_names_what_is_weakened(self):
+        self.files()
+        after = self.write("after.proto", SCHEMA.replace("NETWORK_ID", "PUBLIC"))
+        check = ["policy", "check-schema", self.schema, after, "--message", "Note"]
+        self.sealtrain(*check, expect=FAILED)
+        self.assertIn('"address": its classes are weakened: no longer NETWORK_ID', self.stdout)
+        after.write_text(SCHEMA.replace(" [(sealtrain.privacy).data_class = NETWORK_ID]", ""))
+        self.sealtrain(*check, expect=FAILED)
+        self.assertIn('"address" has no data class', self.stderr)
+        after.write_text(SCHEMA.replace("string address", "string client"))
+        self.sealtrain(*check)
+
+    def test_replay_finds_the_decisions_that_would_differ(self):
+        self.make(300)
+        self.train("first")
+        self.train("second", purpose="ads", expect=DENIED)
+        applied = self.dir / "policy.textproto"
+        replay = self.json("policy", "replay", "--file", applied)
+        self.assertEqual(replay["flips"], [])
+        self.assertEqual(replay["skipped"], [])
+        self.assertGreaterEqual(replay["decisions"], 3)
+        stricter = self.write("stricter.textproto", applied.read_text().replace(
+            "when { trust_at_least: LOCKED } not_after", "when { rows_at_least: 301 } not_after", 1))
+        flips = self.json("policy", "replay", "--file", stricter, expect=FAILED)["flips"]
+        self.assertEqual([(f["principal"], f["action"], f["was"], f["would_be"]) for f in flips],
+                         [("trainer", "TRAIN", "allow", "deny")])
+        looser = self.write("looser.textproto", applied.read_text().replace(
+            'purpose: "study/notes"\n', 'purpose: "study/notes" purpose: "ads"\n').replace(
+            'action: TRAIN dataset: "notes" purpose: "study/notes"',
+            'action: TRAIN dataset: "notes" purpose: "study/notes" purpose: "ads"', 1))
+        flips = self.json("policy", "replay", "--file", looser, expect=FAILED)["flips"]
+        self.assertEqual([(f["purpose"], f["was"], f["would_be"]) for f in flips],
+                         [("ads", "deny", "allow of some columns")])
+
+    def test_rollback_needs_approval_like_any_version(self):
+        self.make()
+        first = (self.dir / "policy.textproto").read_text()
+        digest = self.json("policy", "history")["history"][0]["sha256"]
+        second = self.write("second.textproto", first.replace(
+            "version: 1", f'version: 2 previous_sha256: "{digest}"').replace(
+            "epsilon_max: 3", "epsilon_max: 1"))
+        approve = ["--name", "ada", "--key", self.dir / "ada.key"]
+        self.sealtrain("policy", "approve", second, *approve)
+        self.sealtrain("policy", "apply", second)
+        third = self.dir / "third.textproto"
+        self.sealtrain("policy", "rollback", "7", "--out", third, expect=FAILED)
+        self.sealtrain("policy", "rollback", "1", "--out", third)
+        self.assertIn("version: 3", third.read_text())
+        self.sealtrain("policy", "diff", self.dir / "policy.textproto", third)
+        self.sealtrain("policy", "apply", third, expect=FAILED)
+        self.sealtrain("policy", "approve", third, *approve)
+        self.sealtrain("policy", "apply", third)
+        self.assertEqual(len(self.json("policy", "history")["history"]), 3)
+
+    def test_test_reports_what_no_test_holds(self):
+        self.files()
+        report = self.json("policy", "test", self.policy)
+        self.assertFalse(report["covered"])
+        self.assertEqual([r["id"] for r in report["rules"] if r["decided"]], [])
+        self.assertEqual(report["conditions"][0]["condition"], "when trust_at_least LOCKED")
+        self.sealtrain("policy", "test", "--strict", self.policy, expect=FAILED)
+        self.assertIn("could be taken out, and no test would fail", self.stdout)
+
     def test_without_a_policy_nothing_is_sealed(self):
         self.init()
         schema = self.write("note.proto", SCHEMA)

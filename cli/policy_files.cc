@@ -1,0 +1,150 @@
+#include "sealtrain/cli/policy_files.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "sealtrain/base/env.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
+#include "sealtrain/policy/explain.h"
+
+namespace sealtrain::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kMaxPolicyFileBytes = std::uint64_t{1} << 20;
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadPolicy(const std::string& path) {
+  return Env::Posix().ReadFile(path, kMaxPolicyFileBytes);
+}
+
+absl::StatusOr<policy::LoadedPolicy> LoadPolicyFile(const std::string& path) {
+  ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(path));
+  return policy::LoadedPolicy::Load(text, path);
+}
+
+absl::Status WriteNewFile(const std::string& path, const std::string& text) {
+  Env& env = Env::Posix();
+  ST_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file,
+                      env.OpenForWrite(path, Env::OpenMode::kCreateNew));
+  ST_RETURN_IF_ERROR(file->Append(AsBytes(text)));
+  ST_RETURN_IF_ERROR(file->Sync());
+  return file->Close();
+}
+
+void SchemaArgs::AddOptions(CLI::App* command) {
+  command->add_option("--schema", file, "A .proto file with the columns");
+  command->add_option("--message", message, "The record's message in that file");
+}
+
+absl::StatusOr<std::shared_ptr<const policy::Schema>> SchemaArgs::Load(Context& context) const {
+  if (file.empty() != message.empty()) {
+    return context.UsageError("--schema and --message go together");
+  }
+  if (file.empty()) return nullptr;
+  return policy::Schema::FromProtoFile(file, message);
+}
+
+void PolicySource::AddOptions(CLI::App* command) {
+  command->add_option("--file", file, "Ask this file instead of the policy in force");
+  schema_args.AddOptions(command);
+}
+
+absl::StatusOr<PolicySource::Found> PolicySource::Open(Context& context,
+                                                       const std::string& dataset) const {
+  ST_ASSIGN_OR_RETURN(std::shared_ptr<const policy::Schema> schema, schema_args.Load(context));
+  if (!file.empty()) {
+    ST_ASSIGN_OR_RETURN(policy::LoadedPolicy policy, LoadPolicyFile(file));
+    return Found{.custodian = nullptr, .policy = std::move(policy), .schema = std::move(schema)};
+  }
+  ST_ASSIGN_OR_RETURN(std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const std::string text, custodian->PolicyText(0));
+  ST_ASSIGN_OR_RETURN(policy::LoadedPolicy policy,
+                      policy::LoadedPolicy::Load(text, "policy in force"));
+  if (schema == nullptr && !dataset.empty()) {
+    ST_ASSIGN_OR_RETURN(custody::DatasetInfo info, custodian->GetDataset(dataset));
+    schema = std::move(info.schema);
+  }
+  return Found{
+      .custodian = std::move(custodian), .policy = std::move(policy), .schema = std::move(schema)};
+}
+
+absl::StatusOr<policy::Action> ParseAction(Context& context, const std::string& name) {
+  policy::Action action;
+  if (!policy::Action_Parse(name, &action) || action == policy::ACTION_UNSPECIFIED) {
+    return context.UsageError(absl::StrCat("no such action: ", Printable(name)));
+  }
+  return action;
+}
+
+absl::StatusOr<policy::Trust> ParseTrust(Context& context, const std::string& name) {
+  policy::Trust trust;
+  if (!policy::Trust_Parse(name, &trust) || trust == policy::TRUST_UNSPECIFIED) {
+    return context.UsageError(absl::StrCat("no such trust: ", Printable(name)));
+  }
+  return trust;
+}
+
+bool TakesColumns(policy::Action action) {
+  return action == policy::INGEST || action == policy::SEAL || action == policy::TRAIN ||
+         action == policy::EVALUATE || action == policy::INSPECT;
+}
+
+json RuleRefsJson(const std::vector<policy::RuleRef>& rules) {
+  json list = json::array();
+  for (const policy::RuleRef& rule : rules) list.push_back({{"id", rule.id}, {"line", rule.line}});
+  return list;
+}
+
+std::string RuleRefsText(const std::vector<policy::RuleRef>& rules) {
+  return absl::StrJoin(rules, ", ", [](std::string* out, const policy::RuleRef& rule) {
+    absl::StrAppend(out, Printable(rule.id), " (line ", rule.line, ")");
+  });
+}
+
+json PrivacyJson(const policy::DifferentialPrivacy& dp) {
+  return {{"epsilon_max", dp.epsilon_max()},
+          {"delta_max", dp.delta_max()},
+          {"unit", policy::PrivacyUnit_Name(dp.unit())},
+          {"ledger_epsilon", dp.ledger_epsilon()}};
+}
+
+json DecisionJson(const policy::Decision& decision) {
+  json columns = json::array();
+  for (const policy::ColumnPlan& column : decision.columns) {
+    columns.push_back({{"name", column.name},
+                       {"transform", policy::DescribeTransform(column.transform)},
+                       {"from_rules", column.from_rules}});
+  }
+  json object = {{"allow", decision.allow},
+                 {"reason_code", decision.reason_code},
+                 {"reason", decision.reason},
+                 {"determining_rules", RuleRefsJson(decision.determining_rules)},
+                 {"columns", columns},
+                 {"fix_hint", decision.fix_hint},
+                 {"policy_id", decision.policy_id},
+                 {"policy_version", decision.policy_version},
+                 {"policy_sha256", HexEncode(decision.policy_sha256)}};
+  if (decision.nearest_miss) {
+    object["nearest_miss"] = {{"id", decision.nearest_miss->id},
+                              {"line", decision.nearest_miss->line},
+                              {"lacks", decision.nearest_miss_lacks}};
+  }
+  if (decision.dp) object["dp"] = PrivacyJson(*decision.dp);
+  if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
+  if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
+  return object;
+}
+
+std::vector<std::string> ClassNames(const std::vector<DataClass>& classes) {
+  std::vector<std::string> names;
+  names.reserve(classes.size());
+  for (const DataClass c : classes) names.push_back(policy::DataClassName(c));
+  return names;
+}
+
+}  // namespace sealtrain::cli

@@ -1,0 +1,72 @@
+// Policies and schemas as the policy commands are given them, and how they
+// print what policies say.
+#ifndef SEALTRAIN_CLI_POLICY_FILES_H_
+#define SEALTRAIN_CLI_POLICY_FILES_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "sealtrain/cli/context.h"
+#include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/policy/schema.h"
+
+namespace sealtrain::cli {
+
+// Of the policy room, in files of their own.
+void AddPolicyDraftCommands(CLI::App& policy, Context& context);   // init, fmt, check-schema
+void AddPolicyQueryCommands(CLI::App& policy, Context& context);   // can, who-can, plan
+void AddPolicyChangeCommands(CLI::App& policy, Context& context);  // diff, replay, rollback
+
+// InvalidArgument: larger than a policy may be, or not there.
+absl::StatusOr<std::string> ReadPolicy(const std::string& path);
+absl::StatusOr<policy::LoadedPolicy> LoadPolicyFile(const std::string& path);
+// AlreadyExists: there is a file of that name.
+absl::Status WriteNewFile(const std::string& path, const std::string& text);
+
+// --schema and --message.
+struct SchemaArgs {
+  std::string file;
+  std::string message;
+
+  void AddOptions(CLI::App* command);
+  // Null: none was named. Usage error: one of the two is missing.
+  absl::StatusOr<std::shared_ptr<const policy::Schema>> Load(Context& context) const;
+};
+
+// Where a command finds policy and columns: in files, or in the home, which is
+// opened only if one of the two is not in a file.
+struct PolicySource {
+  std::string file;
+  SchemaArgs schema_args;
+
+  void AddOptions(CLI::App* command);
+
+  struct Found {
+    std::unique_ptr<custody::Custodian> custodian;  // null: the home is not open
+    policy::LoadedPolicy policy;
+    std::shared_ptr<const policy::Schema> schema;  // null: columns by class
+  };
+  // The schema of `dataset` in the home where no file is named; with a policy
+  // file and no schema file: null, the home is left alone.
+  absl::StatusOr<Found> Open(Context& context, const std::string& dataset) const;
+};
+
+// Usage error: no such action, trust.
+absl::StatusOr<policy::Action> ParseAction(Context& context, const std::string& name);
+absl::StatusOr<policy::Trust> ParseTrust(Context& context, const std::string& name);
+// INGEST, SEAL, TRAIN, EVALUATE and INSPECT.
+bool TakesColumns(policy::Action action);
+
+nlohmann::json RuleRefsJson(const std::vector<policy::RuleRef>& rules);
+std::string RuleRefsText(const std::vector<policy::RuleRef>& rules);
+nlohmann::json DecisionJson(const policy::Decision& decision);
+nlohmann::json PrivacyJson(const policy::DifferentialPrivacy& dp);
+std::vector<std::string> ClassNames(const std::vector<DataClass>& classes);
+
+}  // namespace sealtrain::cli
+
+#endif  // SEALTRAIN_CLI_POLICY_FILES_H_

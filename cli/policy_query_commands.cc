@@ -1,0 +1,288 @@
+// sealtrain policy: can, who-can, plan.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/context.h"
+#include "sealtrain/cli/policy_files.h"
+#include "sealtrain/cli/table.h"
+#include "sealtrain/policy/access.h"
+#include "sealtrain/policy/explain.h"
+
+namespace sealtrain::cli {
+namespace {
+
+using nlohmann::json;
+
+// --- can ---------------------------------------------------------------------
+
+struct CanArgs {
+  PolicySource source;
+  std::string dataset;
+  std::string action;
+  std::string purpose;
+  std::vector<std::string> columns;
+  std::string trust;
+  std::optional<std::uint64_t> rows;
+  std::optional<std::int64_t> age_seconds;
+  std::string at;
+};
+
+// Only the columns that were asked for, in that order; none named: all.
+absl::Status PickColumns(Context& context, const std::vector<std::string>& names,
+                         std::vector<policy::RequestedColumn>& columns) {
+  if (names.empty()) return absl::OkStatus();
+  std::vector<policy::RequestedColumn> picked;
+  for (const std::string& name : names) {
+    const auto found =
+        std::find_if(columns.begin(), columns.end(),
+                     [&](const policy::RequestedColumn& column) { return column.name == name; });
+    if (found == columns.end()) {
+      return context.UsageError(absl::StrCat("no such column: ", Printable(name)));
+    }
+    picked.push_back(*found);
+  }
+  columns = std::move(picked);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& args,
+                                             const PolicySource::Found& found) {
+  ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, args.action));
+  policy::Request request;
+  if (found.custodian != nullptr && args.source.schema_args.file.empty()) {
+    ST_ASSIGN_OR_RETURN(request,
+                        found.custodian->RequestFor(context.principal(), action, args.dataset,
+                                                    args.purpose, args.columns));
+  } else {
+    request.principal = context.principal();
+    request.action = action;
+    request.dataset = args.dataset;
+    request.purpose = args.purpose;
+    request.now = absl::Now();
+    if (found.schema != nullptr) {
+      ST_ASSIGN_OR_RETURN(request.columns,
+                          policy::ColumnsAsSealed(found.policy, *found.schema, args.dataset));
+      ST_RETURN_IF_ERROR(PickColumns(context, args.columns, request.columns));
+    } else if (TakesColumns(action)) {
+      return context.UsageError("--schema and --message are needed with --file");
+    }
+  }
+  if (!TakesColumns(action)) request.columns.clear();
+  if (!args.trust.empty()) {
+    ST_ASSIGN_OR_RETURN(request.trust, ParseTrust(context, args.trust));
+  }
+  if (args.rows) request.rows = args.rows;
+  if (args.age_seconds) request.dataset_age = absl::Seconds(*args.age_seconds);
+  if (!args.at.empty()) {
+    std::string error;
+    if (!absl::ParseTime(absl::RFC3339_full, args.at, &request.now, &error)) {
+      return context.UsageError(absl::StrCat("--at is no RFC 3339 time: ", Printable(error)));
+    }
+  }
+  return request;
+}
+
+absl::Status RunCan(Context& context, const CanArgs& args) {
+  ST_ASSIGN_OR_RETURN(const PolicySource::Found found, args.source.Open(context, args.dataset));
+  ST_ASSIGN_OR_RETURN(const policy::Request request, BuildRequest(context, args, found));
+  const policy::Decision decision = found.policy.Decide(request);
+
+  std::string page = decision.allow ? "yes\n" : absl::StrCat("no: ", decision.reason, "\n");
+  json columns = json::array();
+  Rows rows = {{"Column", "Classes", "Alone", ""}};
+  for (const policy::RequestedColumn& column : request.columns) {
+    policy::Request alone = request;
+    alone.columns = {column};
+    const policy::Decision single = found.policy.Decide(alone);
+    const std::string plan =
+        single.allow ? policy::DescribeTransform(single.columns.front().transform) : single.reason;
+    rows.push_back({Printable(column.name), absl::StrJoin(ClassNames(column.classes), " "),
+                    single.allow ? "yes" : "no", plan});
+    json entry = {{"name", column.name},
+                  {"classes", ClassNames(column.classes)},
+                  {"allow", single.allow},
+                  {single.allow ? "transform" : "reason", plan}};
+    if (column.applied) entry["applied"] = policy::DescribeTransform(*column.applied);
+    columns.push_back(std::move(entry));
+  }
+  if (rows.size() > 1) absl::StrAppend(&page, Table(rows));
+  json object = DecisionJson(decision);
+  object["columns_alone"] = std::move(columns);
+  context.Print(object, page);
+  if (!decision.allow) context.exit_code = kDenied;
+  return absl::OkStatus();
+}
+
+// --- who-can and plan --------------------------------------------------------
+
+json AccessJson(const policy::Access& access) {
+  json object = {{"principals", access.principals},
+                 {"action", policy::Action_Name(access.action)},
+                 {"dataset", access.dataset},
+                 {"purpose", access.purpose},
+                 {"rules", RuleRefsJson(access.rules)},
+                 {"situation", access.situation},
+                 {"allowed_situations", access.allowed_situations},
+                 {"situations", access.situations}};
+  if (!access.column.empty()) {
+    object["column"] = access.column;
+    object["classes"] = ClassNames(access.classes);
+    object["transform"] = policy::DescribeTransform(access.transform);
+  }
+  if (access.dp) object["dp"] = PrivacyJson(*access.dp);
+  return object;
+}
+
+std::string WhatOneGets(const policy::Access& access) {
+  if (access.column.empty()) return "yes";
+  const bool opens = access.action != policy::INGEST && access.action != policy::SEAL;
+  if (access.transform.kind() == policy::DROP) return opens ? "withheld" : "dropped";
+  const std::string transform = policy::DescribeTransform(access.transform);
+  return opens && access.transform.kind() != policy::KEEP
+             ? absl::StrCat("if sealed under ", transform)
+             : transform;
+}
+
+std::string When(const policy::Access& access) {
+  if (access.allowed_situations == access.situations) return "always";
+  return absl::StrCat("e.g. ", access.situation);
+}
+
+json AccessListJson(const std::vector<policy::Access>& list) {
+  json objects = json::array();
+  for (const policy::Access& access : list) objects.push_back(AccessJson(access));
+  return objects;
+}
+
+struct WhoCanArgs {
+  PolicySource source;
+  std::string dataset;
+  std::string action;
+  std::string purpose;
+};
+
+absl::Status RunWhoCan(Context& context, const WhoCanArgs& args) {
+  ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, args.action));
+  ST_ASSIGN_OR_RETURN(const PolicySource::Found found,
+                      args.source.Open(context, TakesColumns(action) ? args.dataset : ""));
+  policy::AccessQuery query;
+  query.actions = {action};
+  query.dataset = args.dataset;
+  query.purpose = args.purpose;
+  ST_ASSIGN_OR_RETURN(const std::vector<policy::Access> list,
+                      policy::ListAccess(found.policy, found.schema.get(), query));
+  Rows rows = {{"Principals", "Column", "Gets", "When", "By"}};
+  for (const policy::Access& access : list) {
+    rows.push_back({Printable(absl::StrJoin(access.principals, ", ")), Printable(access.column),
+                    Printable(WhatOneGets(access)), When(access), RuleRefsText(access.rules)});
+  }
+  context.Print({{"access", AccessListJson(list)}},
+                list.empty() ? absl::StrCat("Nobody could ", args.action, " ", args.dataset,
+                                            " for ", args.purpose, ".\n")
+                             : Table(rows));
+  return absl::OkStatus();
+}
+
+struct PlanArgs {
+  PolicySource source;
+  std::string dataset;
+  std::string purpose;
+};
+
+absl::Status RunPlan(Context& context, const PlanArgs& args) {
+  ST_ASSIGN_OR_RETURN(const PolicySource::Found found, args.source.Open(context, args.dataset));
+  policy::AccessQuery query;
+  query.dataset = args.dataset;
+  if (!args.purpose.empty()) query.purpose = args.purpose;
+  ST_ASSIGN_OR_RETURN(const std::vector<policy::Access> list,
+                      policy::ListAccess(found.policy, found.schema.get(), query));
+  std::string page;
+  std::string chapter;
+  Rows rows;
+  const auto end_chapter = [&] {
+    if (!rows.empty()) absl::StrAppend(&page, chapter, "\n", Table(rows), "\n");
+    rows.clear();
+  };
+  for (const policy::Access& access : list) {
+    const std::string next =
+        absl::StrCat(policy::Action_Name(access.action), " for ", Printable(access.purpose), " by ",
+                     Printable(absl::StrJoin(access.principals, ", ")));
+    if (next != chapter) end_chapter();
+    chapter = next;
+    std::string privacy;
+    if (access.dp) privacy = absl::StrCat("epsilon ", access.dp->epsilon_max());
+    rows.push_back({absl::StrCat("  ", Printable(access.column)),
+                    absl::StrJoin(ClassNames(access.classes), " "), Printable(WhatOneGets(access)),
+                    privacy, When(access)});
+  }
+  end_chapter();
+  context.Print({{"dataset", args.dataset}, {"access", AccessListJson(list)}},
+                list.empty() ? "Nobody gets anything.\n" : page);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
+  auto can = std::make_shared<CanArgs>();
+  CLI::App* command = policy.add_subcommand(
+      "can",
+      "Whether one request is allowed, and each of its columns alone: exit code 0 yes, 3 no\n\n"
+      "Example:\n"
+      "  sealtrain --principal workload:train policy can --action TRAIN --dataset mails/train \\\n"
+      "      --purpose safety/abuse-detection --column body --trust LOCKED --rows 5000 \\\n"
+      "      --file mail.textproto --schema mail.proto --message Mail\n\n"
+      "Without --file the policy in force is asked, without --schema the data set's own\n"
+      "columns, and the facts are those of custody. With --schema the columns count as\n"
+      "sealed under the same policy. Facts that are not given are unknown.");
+  can->source.AddOptions(command);
+  command->add_option("--action", can->action, "INGEST, SEAL, TRAIN, EVALUATE, ...")->required();
+  command->add_option("--dataset", can->dataset, "Data set")->required();
+  command->add_option("--purpose", can->purpose, "A purpose the policy declares")->required();
+  command->add_option("--column", can->columns, "Column asked for; may be repeated (default: all)");
+  command->add_option("--trust", can->trust, "PLAIN, LOCKED or SANDBOXED");
+  command->add_option("--rows", can->rows, "Rows of the data set");
+  command->add_option("--age", can->age_seconds, "Seconds since the data set's last commit");
+  command->add_option("--at", can->at, "When, as RFC 3339 (default: now)");
+  command->callback(
+      [&context, can] { context.run = [&context, can] { return RunCan(context, *can); }; });
+
+  auto who = std::make_shared<WhoCanArgs>();
+  command = policy.add_subcommand(
+      "who-can",
+      "Every principal that could do something with a data set for a purpose, and under what "
+      "facts\n\n"
+      "Example:\n"
+      "  sealtrain policy who-can --action TRAIN --dataset mails/train \\\n"
+      "      --purpose safety/abuse-detection --file mail.textproto");
+  who->source.AddOptions(command);
+  command->add_option("--action", who->action, "INGEST, SEAL, TRAIN, EVALUATE, ...")->required();
+  command->add_option("--dataset", who->dataset, "Data set")->required();
+  command->add_option("--purpose", who->purpose, "A purpose the policy declares")->required();
+  command->callback(
+      [&context, who] { context.run = [&context, who] { return RunWhoCan(context, *who); }; });
+
+  auto plan = std::make_shared<PlanArgs>();
+  command = policy.add_subcommand(
+      "plan",
+      "What each principal gets of each column, action by action\n\n"
+      "Example:\n"
+      "  sealtrain policy plan --dataset mails/train --file mail.textproto \\\n"
+      "      --schema mail.proto --message Mail");
+  plan->source.AddOptions(command);
+  command->add_option("--dataset", plan->dataset, "Data set")->required();
+  command->add_option("--purpose", plan->purpose, "Only this purpose (default: all)");
+  command->callback(
+      [&context, plan] { context.run = [&context, plan] { return RunPlan(context, *plan); }; });
+}
+
+}  // namespace sealtrain::cli
