@@ -133,7 +133,7 @@ class Linter {
       if (!CouldBeDataset(name)) {
         Warn(place,
              absl::StrCat("no data set can have a name like ", Quoted(scope.dataset(i)),
-                          ": parts of a-z, 0-9, '_' and '-' joined by '/'"),
+                          ": parts of a-z, 0-9, '_' and, not in front, '-', joined by '/'"),
              "dataset", i);
       }
     }
@@ -152,10 +152,12 @@ class Linter {
     const std::vector<absl::string_view> segments = absl::StrSplit(name, '/');
     return segments.size() <= 8 &&
            std::all_of(segments.begin(), segments.end(), [](absl::string_view segment) {
-             return !segment.empty() && std::all_of(segment.begin(), segment.end(), [](char c) {
-               return absl::ascii_islower(static_cast<unsigned char>(c)) ||
-                      absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' || c == '-';
-             });
+             return !segment.empty() && segment.front() != '-' &&
+                    std::all_of(segment.begin(), segment.end(), [](char c) {
+                      return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+                             absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' ||
+                             c == '-';
+                    });
            });
   }
 

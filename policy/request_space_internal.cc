@@ -309,7 +309,7 @@ std::vector<std::optional<Transform>> RequestSpace::AppliedFor(Action action,
 absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& visit) const {
   const std::uint64_t cells =
       std::uint64_t{actions_.size()} * principals_.size() * datasets_.size() * purposes_.size();
-  const absl::Status too_many = absl::OutOfRangeError(
+  absl::Status too_many = absl::OutOfRangeError(
       absl::StrCat("too many requests to try each: ", principals_.size(),
                    " principals that differ, ", datasets_.size(), " data sets, ", purposes_.size(),
                    " purposes, and what conditions and windows can tell apart"));

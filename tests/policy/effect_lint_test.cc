@@ -155,7 +155,7 @@ TEST(PolicyLint, ComparesDeltaWithHowManyThereAre) {
 
 TEST(PolicyLint, KnowsWhichNamesCustodyTakes) {
   for (const char* name :
-       {"Mails/*", "mails /x", "mails.x", "/mails", "mails//x", "m\xc3\xa4ils"}) {
+       {"Mails/*", "mails /x", "mails.x", "/mails", "mails//x", "-mails", "m\xc3\xa4ils"}) {
     EXPECT_THAT(Findings(TrainWith("\"mails/*\"", absl::StrCat("\"", name, "\""))),
                 Contains(HasSubstr("no data set can have a name like")))
         << name;
