@@ -354,6 +354,8 @@ constexpr char kExamples[] =
 Examples:
   sealtrain policy check mail.textproto --schema mail.proto --message Mail
   sealtrain policy test mail.textproto
+  sealtrain policy plan --dataset mails/train --file mail.textproto
+  sealtrain policy diff mail-6.textproto mail-7.textproto
   sealtrain policy keygen --out ada.key
   sealtrain policy approve mail.textproto --name ada --key ada.key
   sealtrain policy apply mail.textproto

@@ -62,9 +62,13 @@ absl::StatusOr<PolicySource::Found> PolicySource::Open(Context& context,
     return Found{.custodian = nullptr, .policy = std::move(policy), .schema = std::move(schema)};
   }
   ST_ASSIGN_OR_RETURN(std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
-  ST_ASSIGN_OR_RETURN(const std::string text, custodian->PolicyText(0));
+  const absl::StatusOr<std::string> text = custodian->PolicyText(0);
+  if (absl::IsNotFound(text.status())) {
+    return absl::PermissionDeniedError("no policy is in force, and none allows nothing");
+  }
+  ST_RETURN_IF_ERROR(text.status());
   ST_ASSIGN_OR_RETURN(policy::LoadedPolicy policy,
-                      policy::LoadedPolicy::Load(text, "policy in force"));
+                      policy::LoadedPolicy::Load(*text, "policy in force"));
   if (schema == nullptr && !dataset.empty()) {
     ST_ASSIGN_OR_RETURN(custody::DatasetInfo info, custodian->GetDataset(dataset));
     schema = std::move(info.schema);

@@ -51,7 +51,8 @@ struct PolicySource {
     std::shared_ptr<const policy::Schema> schema;  // null: columns by class
   };
   // The schema of `dataset` in the home where no file is named; with a policy
-  // file and no schema file: null, the home is left alone.
+  // file and no schema file: null, the home is left alone. PermissionDenied: no
+  // policy is in force.
   absl::StatusOr<Found> Open(Context& context, const std::string& dataset) const;
 };
 

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/cli/table.h"
@@ -250,8 +251,9 @@ void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
   command->add_option("--purpose", can->purpose, "A purpose the policy declares")->required();
   command->add_option("--column", can->columns, "Column asked for; may be repeated (default: all)");
   command->add_option("--trust", can->trust, "PLAIN, LOCKED or SANDBOXED");
-  command->add_option("--rows", can->rows, "Rows of the data set");
-  command->add_option("--age", can->age_seconds, "Seconds since the data set's last commit");
+  command->add_option("--rows", can->rows, "Rows of the data set")->check(kIndex);
+  command->add_option("--age", can->age_seconds, "Seconds since the data set's last commit")
+      ->check(kIndex);
   command->add_option("--at", can->at, "When, as RFC 3339 (default: now)");
   command->callback(
       [&context, can] { context.run = [&context, can] { return RunCan(context, *can); }; });
