@@ -37,7 +37,7 @@ class PolicyInForce : public CustodyTest {
 };
 
 TEST_F(PolicyInForce, TakesEffectWithEnoughApprovals) {
-  EXPECT_THAT(custodian_->Explain({}), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(custodian_->Explain({}).value().reason_code, "no_policy");
   ASSERT_OK(Apply(text(), {"bob", "ada"}));
   ASSERT_OK_AND_ASSIGN(const auto history, custodian_->PolicyHistory());
   ASSERT_THAT(history, SizeIs(1));
@@ -153,9 +153,9 @@ TEST_F(PolicyInForce, CanBeReadAgainByteForByte) {
 TEST_F(PolicyInForce, DoesNotTakeEffectWhenItCannotBeWritten) {
   env_.FailOn(FaultEnv::Op::kSync, 0, absl::UnavailableError("disk"));
   EXPECT_THAT(Apply(text(), {"ada", "bob"}), StatusIs(absl::StatusCode::kUnavailable));
-  EXPECT_THAT(custodian_->Explain({}), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(custodian_->Explain({}).value().reason_code, "no_policy");
   Reopen();
-  EXPECT_THAT(custodian_->Explain({}), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(custodian_->Explain({}).value().reason_code, "no_policy");
   EXPECT_OK(Apply(text(), {"ada", "bob"}));
 }
 
