@@ -32,8 +32,8 @@ struct EpsilonBounds {
 
 // The noise multiplier of a phase is the standard deviation of the noise divided
 // by the clipping norm, whatever the neighbours. The upper bound is at most that of
-// the same steps without sampling, and for kAddRemove at most RdpEpsilon(). The grid is refined until the bounds are
-// within 0.1 % of each other or the time is used up.
+// the same steps without sampling, and for kAddRemove at most RdpEpsilon(). The grid is refined
+// until the bounds are within 0.1 % of each other or the time is used up.
 //
 // InvalidArgument: a parameter out of range or not finite.
 absl::StatusOr<EpsilonBounds> PldEpsilon(absl::Span<const PrivacyPhase> phases, double delta,
