@@ -1,6 +1,7 @@
 #include "sealtrain/audit/audit_log.h"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -8,8 +9,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/log_files.h"
@@ -30,7 +29,7 @@ namespace {
 constexpr std::uint64_t kWalRotationBytes = 4 << 20;
 
 // While others wait to commit, publishing takes its share of the time, not most of it.
-constexpr absl::Duration kPublishInterval = absl::Milliseconds(20);
+constexpr std::chrono::milliseconds kPublishInterval(20);
 
 // The writer behind AuditLog. Appending threads queue up; the one at the front
 // leads: it commits what is queued, for all, while the others wait. Then it publishes,
@@ -103,9 +102,9 @@ class LogWriter final : public AuditLog {
       }
       queue_.pop_front();
     }
-    const absl::Time now = absl::Now();
-    if (failure_.ok() && (queue_.empty() || now - published_ >= kPublishInterval)) {
-      published_ = now;
+    const auto now = std::chrono::steady_clock::now();
+    if (failure_.ok() && (queue_.empty() || now >= publication_due_)) {
+      publication_due_ = now + kPublishInterval;
       const std::string note = checkpoint_note_;
       mutex_.Unlock();
       const absl::Status status = tree_.Publish(note);
@@ -150,7 +149,7 @@ class LogWriter final : public AuditLog {
   mutable Mutex mutex_;
   std::deque<Request*> queue_ ABSL_GUARDED_BY(mutex_);
   bool leading_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Time published_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  std::chrono::steady_clock::time_point publication_due_ ABSL_GUARDED_BY(mutex_);
   std::string checkpoint_note_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t size_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);  // the first one, repeated for good

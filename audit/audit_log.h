@@ -47,8 +47,9 @@ class AuditLog {
   virtual ~AuditLog() = default;
 
   // Makes the event durable and returns its index. Readers see it by then, or where
-  // others append at the same time once these are done, or 20 ms later. Fills in format,
-  // uid and times where unset. InvalidArgument: too long or type/phase unset (does not
+  // others append at the same time once these are done, or some 20 ms later; if the log
+  // cannot be written in between, when it is opened again. Fills in format, uid and
+  // times where unset. InvalidArgument: too long or type/phase unset (does not
   // poison). Unavailable: the log cannot be written.
   virtual absl::StatusOr<std::uint64_t> Append(Event event) = 0;
 

@@ -102,7 +102,12 @@ absl::Status TreeWriter::Sync() {
     ST_ASSIGN_OR_RETURN(auto file, env_.OpenForWrite(target, Env::OpenMode::kAppend));
     ST_RETURN_IF_ERROR(file->Sync());
     ST_RETURN_IF_ERROR(file->Close());
-    folders.insert(DirName(target));
+    // Each may have been made since the last time, and not been synced by who made it.
+    for (std::string folder = DirName(target); folder.size() > directory_.size();
+         folder = DirName(folder)) {
+      folders.insert(folder);
+    }
+    folders.insert(directory_);
   }
   for (const std::string& folder : folders) ST_RETURN_IF_ERROR(env_.SyncDir(folder));
   unsynced_.clear();

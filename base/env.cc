@@ -192,8 +192,8 @@ class PosixEnv final : public Env {
       if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) {
         return PosixError(ENOTDIR, "cannot create folder", path);
       }
-      // Somebody else may have made it just now. A parent that we may not open is
-      // none that we make folders in.
+      // Somebody else may have made it just now, if not those above. A parent that we
+      // may not open is one that we cannot sync.
       const absl::Status synced = SyncDir(DirName(path));
       return absl::IsInvalidArgument(synced) ? absl::OkStatus() : synced;
     }

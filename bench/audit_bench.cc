@@ -95,7 +95,7 @@ constexpr int kCallers = 64;
 constexpr int kEntriesOfEach = 3200;
 
 // A log of kCallers * kEntriesOfEach entries, made once, and the same without its kept
-// checkpoints, of which there is one for each group commit.
+// checkpoints, one for each time it was published.
 const BenchDir& LargeLog() {
   static const auto& dir = *[] {
     auto* made = new BenchDir();

@@ -23,8 +23,11 @@ absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
   }
   const std::string directory = log_.empty() ? JoinPath(home_, "audit") : log_;
   auto log = audit::LogReader::Open(Env::Posix(), directory, vkey_);
-  if (absl::IsNotFound(log.status()) && log_.empty() &&
-      Env::Posix().Exists(JoinPath(home_, "config.textproto"))) {
+  if (!absl::IsNotFound(log.status()) || !log_.empty()) return log;
+  // What may not be looked into is not there for all that Open() can tell.
+  const absl::Status listed = Env::Posix().List(directory).status();
+  if (!listed.ok() && !absl::IsNotFound(listed)) return listed;
+  if (Env::Posix().Exists(JoinPath(home_, "config.textproto"))) {
     return absl::DataLossError(absl::StrCat("the audit log of ", home_, " is missing"));
   }
   return log;

@@ -54,7 +54,8 @@ void PrintError(const std::string& program, const absl::Status& status, bool jso
                                   {{"code", absl::StatusCodeToString(status.code())},
                                    {"message", std::string(status.message())}}}};
   // Invalid UTF-8 in names becomes U+FFFD instead of an exception.
-  std::cout << object.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) << "\n";
+  // On one line, as what came before may be lines of JSON.
+  std::cout << object.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) << "\n";
 }
 
 }  // namespace sealtrain::cli

@@ -36,7 +36,9 @@ std::string DefaultPrincipal() {
 // Reads the first line of `fd` into secret memory, byte by byte so that no
 // buffer of the C library ever holds it.
 absl::StatusOr<crypto::SecretBytes> ReadSecretLine(int fd) {
-  ST_ASSIGN_OR_RETURN(crypto::SecretBytes line, crypto::SecretBytes::Allocate(kMaxPassphraseBytes));
+  // With room for a CR.
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes line,
+                      crypto::SecretBytes::Allocate(kMaxPassphraseBytes + 1));
   std::size_t size = 0;
   while (true) {
     std::uint8_t byte = 0;
@@ -48,10 +50,11 @@ absl::StatusOr<crypto::SecretBytes> ReadSecretLine(int fd) {
       if (n != 0 && size > 0 && line.span()[size - 1] == '\r') --size;
       break;
     }
-    if (size == kMaxPassphraseBytes) {
-      return absl::InvalidArgumentError("the passphrase is longer than 1024 bytes");
-    }
+    if (size == line.size()) break;
     line.mutable_span()[size++] = byte;
+  }
+  if (size > kMaxPassphraseBytes) {
+    return absl::InvalidArgumentError("the passphrase is longer than 1024 bytes");
   }
   if (size == 0) return absl::InvalidArgumentError("the passphrase is empty");
   return crypto::SecretBytes::CopyFrom(line.span().first(size));

@@ -69,7 +69,7 @@ class Floe {
   SecretBytes message_key_;
   // One call to the kernel for each nonce would be a tenth of what sealing costs.
   // Drawn are the first drawn_nonces_, used from the back. They lie where no child
-  // has them, however it was made: two processes never seal with the same one.
+  // has them, which UseKeyOf() refuses before.
   SecretBytes nonces_;
   std::size_t drawn_nonces_ = 0;
   std::size_t next_draw_ = 1;

@@ -47,7 +47,7 @@ class HpkeContext {
   absl::Status Finish(absl::Status status, MutableByteSpan out);
 
   Aes256Gcm aead_;
-  // Lies where no child has it: that one has the same sequence ahead of it.
+  // Lies where no child has it, which has the same sequence ahead of it.
   SecretBytes base_nonce_;
   std::uint64_t sequence_ = 0;
   std::uint64_t max_messages_;

@@ -10,8 +10,7 @@
 // wrong key and wrong AAD; InvalidArgument for options out of range, an AAD
 // above kMaxAadBytes and buffers of a wrong size; OutOfRange for a segment that
 // would be one more than `max_segments`; FailedPrecondition for use after the
-// final segment, and in a forked child of an object that its parent made (a child
-// of the bare system call, which nobody is told of, ends with SIGSEGV instead);
+// final segment, and in a forked child of an object that its parent made;
 // ResourceExhausted for a key that has sealed kMaxSealsPerKey streams; Unavailable
 // where the kernel gives no random bytes or no memory. After an error other than
 // FailedPrecondition the same segment may be tried again.

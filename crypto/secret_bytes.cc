@@ -46,7 +46,9 @@ absl::StatusOr<SecretBytes> SecretBytes::Random(std::size_t size) {
 }
 
 bool SecretBytes::left_behind() const {
-  return size_ != 0 && block_.generation != SecretHeap::Get().generation();
+  if (size_ == 0) return false;
+  const SecretHeap& heap = SecretHeap::Get();
+  return !heap.is_here() || block_.generation != heap.generation();
 }
 
 void SecretBytes::Clear() {

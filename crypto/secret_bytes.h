@@ -73,8 +73,8 @@ class SecretBytes {
   SecretMemory memory() const { return block_.memory; }
   // Whether the contents are never swapped.
   bool locked() const { return block_.memory != SecretMemory::kUnlocked; }
-  // Whether this process is a child, forked since the contents were made, and so
-  // does not have them.
+  // Whether this process is a child, forked in whatever way since the contents were
+  // made, and so does not have them.
   bool left_behind() const;
 
   // Wipes the contents now and becomes empty. Ends the process if somebody wrote

@@ -13,7 +13,8 @@
 //    changed, or a free byte that is not zero, ends the process: somebody has
 //    written to what was not theirs.
 // 3. After a fork the child's heap is empty, and every block of its parent
-//    belongs to an earlier generation.
+//    belongs to an earlier generation, or, where nobody told the child, is_here()
+//    is false.
 #ifndef SEALTRAIN_CRYPTO_SECRET_HEAP_INTERNAL_H_
 #define SEALTRAIN_CRYPTO_SECRET_HEAP_INTERNAL_H_
 
@@ -49,8 +50,12 @@ class SecretHeap {
   // Wipes the block; does nothing with one of an earlier generation.
   void Free(const SecretBlock& block, std::size_t size);
 
-  // How many forks lie between this process and the first one.
+  // How many forks lie between this process and the first one, as far as the handlers of
+  // pthread_atfork() were called.
   std::uint32_t generation() const { return generation_.load(std::memory_order_relaxed); }
+  // False in a child in which they were not, such as one of the bare system call: what
+  // its parent's blocks were is not there.
+  bool is_here() const { return *mark_ != 0; }
 
  private:
   static constexpr std::size_t kCanaryBytes = 32;
@@ -83,6 +88,8 @@ class SecretHeap {
   std::vector<Region> regions_;
   std::map<std::uint8_t*, SecretPages> large_;  // by where their pages start
   std::atomic<std::uint32_t> generation_ = 0;
+  // 1, on a page that the kernel fills with zeros for every child.
+  volatile std::uint8_t* const mark_;
 };
 
 }  // namespace sealtrain::crypto

@@ -117,6 +117,7 @@ class IngestionImpl final : public Ingestion {
       }
       const absl::Status status =
           bad ? CountUnreadable(more.status()) : AppendOne(*record, &source);
+      ST_RETURN_IF_ERROR(failed_);  // not of the record but of the job
       if (absl::IsInvalidArgument(status) && skipped_ <= options_.max_skipped) {
         if (on_skip) on_skip(status);
         continue;

@@ -60,21 +60,27 @@ std::vector<Repeated> Merge(absl::Span<const PrivacyPhase> phases) {
   return merged;
 }
 
+// How much a sum of one positive term for each phase can be off, as a part of it.
+Real RoundingOfSum(const std::vector<Repeated>& phases) {
+  return (16 + static_cast<Real>(phases.size())) * std::numeric_limits<Real>::epsilon();
+}
+
 // Whether `delta` covers that any step draws the unit at all. Two data sets that
 // differ in what nobody draws give the same: epsilon is 0.
 bool CoversBeingDrawn(const std::vector<Repeated>& phases, Real delta) {
   Real log_never = 0;
   for (const Repeated& phase : phases) log_never += phase.times * std::log1p(-phase.rate);
-  const Real rounding = 16 * std::numeric_limits<Real>::epsilon();
-  return -std::expm1(log_never) * (1 + rounding) <= delta;
+  return -std::expm1(log_never) * (1 + RoundingOfSum(phases)) <= delta;
 }
 
-// What all steps are together without sampling, as one step of that multiplier.
+// What all steps are together without sampling, as one step of that multiplier or a
+// slightly smaller one.
 Real WithoutSampling(const std::vector<Repeated>& phases) {
   Real precision = 0;
   for (const Repeated& phase : phases) {
     precision += phase.times / phase.noise_multiplier / phase.noise_multiplier;
   }
+  if (phases.size() > 1) precision *= 1 + RoundingOfSum(phases);
   return 1 / std::sqrt(precision);
 }
 

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <set>
 #include <thread>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/log_files.h"
 #include "sealtrain/crypto/hash.h"
@@ -162,6 +165,32 @@ TEST_F(AuditLogTest, StartsAFreshWriteAheadLogBesideOthersThatWait) {
   log.reset();
   ASSERT_OK_AND_ASSIGN(log, OpenTestLog(env, log_dir_));
   EXPECT_EQ(log->size(), kThreads * kEach);
+}
+
+TEST_F(AuditLogTest, PublishesAlsoWhileThereIsAlwaysSomebodyWaiting) {
+  ASSERT_OK(AuditLog::Create(env, TestOptions(log_dir_), TestKey()));
+  ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(env, log_dir_));
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 16; ++t) {
+    threads.emplace_back([&] {
+      while (!stop) EXPECT_OK(log->Append(TestEvent(0)));
+    });
+  }
+  // Seen by a reader, several times.
+  std::uint64_t seen = 0;
+  int growths = 0;
+  const absl::Time patience = absl::Now() + absl::Seconds(60);
+  while (growths < 5 && absl::Now() < patience) {
+    const auto reader = LogReader::Open(env, log_dir_);
+    EXPECT_OK(reader.status());
+    if (!reader.ok()) break;
+    if ((*reader)->checkpoint().size > seen) ++growths;
+    seen = (*reader)->checkpoint().size;
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(growths, 5);
 }
 
 TEST_F(AuditLogTest, GivesEveryThreadItsOwnIndex) {

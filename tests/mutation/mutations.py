@@ -160,6 +160,8 @@ MUTATIONS = [
         r"if \(block\.generation != generation\(\)\) return;", ""),
     one("memory: a child seals with what it has not", "crypto/floe.cc",
         r"message_key_\.left_behind\(\)", "false"),
+    one("memory: a child that nobody told goes on", "crypto/secret_bytes.cc",
+        r"!heap\.is_here\(\) \|\| ", ""),
     one("memory: keys not wiped", "crypto/secret_heap.cc", r"  Wipe\(bytes\);\n", ""),
     one("memory: canary not checked", "crypto/secret_heap.cc",
         r"    if \(place\[i\] != canary_\[i % kCanaryBytes\]\) DieOfCorruption\(\);\n", ""),
