@@ -218,7 +218,9 @@ TEST_F(BadRecordTest, FailsTheJobUnlessItMayBeSkipped) {
   IngestionOptions options = Options();
   options.max_skipped = 1;
   EXPECT_THAT(IngestCsv(rows, options),
-              StatusIs(absl::StatusCode::kInvalidArgument, "in:5: user: the subject key is empty"));
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "in:5: user: the subject key is empty; no more than 1 bad records may be "
+                       "skipped"));
   EXPECT_THAT(StoreFiles(), IsEmpty());
   skipped_.clear();
   options.max_skipped = 2;
