@@ -14,12 +14,6 @@
 namespace sealtrain::policy::internal {
 namespace {
 
-ClassMask MaskOfColumn(const RequestedColumn& column) {
-  ClassMask mask = 0;
-  for (const DataClass c : column.classes) mask |= MaskOf(c);
-  return mask;
-}
-
 Transform Keep() {
   Transform keep;
   keep.set_kind(KEEP);
@@ -63,7 +57,7 @@ DecisionEngine::DecisionEngine(const PolicyDocument& document, const Digest& sha
     CompiledRule compiled;
     compiled.rule = &rule;
     compiled.ref = {.id = rule.id(), .line = document.RuleLine(i)};
-    for (const int c : rule.scope().data_class()) compiled.classes |= MaskOf(c);
+    compiled.classes = MaskOfAll(rule.scope().data_class());
     for (const Obligation& obligation : rule.permit().obligation()) {
       if (!obligation.has_transform()) continue;
       ClassMask on_classes = 0;
@@ -184,7 +178,7 @@ bool DecisionEngine::ForbidApplies(const CompiledRule& rule, const Request& requ
   if (!IsInWindow(rule, request)) return false;
   if (rule.classes != 0 && std::none_of(request.columns.begin(), request.columns.end(),
                                         [&](const RequestedColumn& column) {
-                                          return (MaskOfColumn(column) & rule.classes) != 0;
+                                          return (MaskOfAll(column.classes) & rule.classes) != 0;
                                         })) {
     return false;
   }
@@ -331,7 +325,7 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
                                                                  const Request& request,
                                                                  const RequestedColumn& column,
                                                                  ColumnPlan& plan) const {
-  const ClassMask classes = MaskOfColumn(column);
+  const ClassMask classes = MaskOfAll(column.classes);
   ClassMask covered = 0;
   ClassMask transformed = 0;
   absl::InlinedVector<const Transform*, 8> transforms;

@@ -35,6 +35,13 @@ namespace sealtrain::policy::internal {
 using ClassMask = std::uint32_t;
 static_assert(DataClass_MAX < 32);
 inline ClassMask MaskOf(int data_class) { return ClassMask{1} << data_class; }
+// Of a column's classes, or of a scope's.
+template <class Classes>
+ClassMask MaskOfAll(const Classes& data_classes) {
+  ClassMask mask = 0;
+  for (const int c : data_classes) mask |= MaskOf(c);
+  return mask;
+}
 
 // Immutable, so thread-safe.
 class DecisionEngine {

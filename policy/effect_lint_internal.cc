@@ -200,8 +200,8 @@ class ForbidCover {
       return std::count(wide.action().begin(), wide.action().end(), action) > 0;
     };
     if (!std::all_of(narrow.action().begin(), narrow.action().end(), has_action)) return false;
-    const ClassMask wide_classes = ClassesIn(wide);
-    const ClassMask narrow_classes = ClassesIn(narrow);
+    const ClassMask wide_classes = MaskOfAll(wide.data_class());
+    const ClassMask narrow_classes = MaskOfAll(narrow.data_class());
     if (wide_classes != 0 && (narrow_classes == 0 || (narrow_classes & ~wide_classes) != 0)) {
       return false;
     }
@@ -214,12 +214,6 @@ class ForbidCover {
     const std::set<std::string> some = Principals(narrow);
     return all.count(std::string(kAnyPrincipal)) > 0 ||
            std::includes(all.begin(), all.end(), some.begin(), some.end());
-  }
-
-  static ClassMask ClassesIn(const Scope& scope) {
-    ClassMask classes = 0;
-    for (const int c : scope.data_class()) classes |= MaskOf(c);
-    return classes;
   }
 
   static bool CoversDataset(const std::string& wide, const std::string& narrow) {

@@ -18,12 +18,6 @@ constexpr double kLargeEpsilon = 10;
 constexpr double kLargeDelta = 1e-3;
 constexpr absl::Duration kLongInspection = absl::Hours(7 * 24);
 
-ClassMask ClassesOf(const Scope& scope) {
-  ClassMask mask = 0;
-  for (const int c : scope.data_class()) mask |= MaskOf(c);
-  return mask;
-}
-
 bool HasAction(const Rule& rule, Action action) {
   return std::count(rule.scope().action().begin(), rule.scope().action().end(), action) > 0;
 }
@@ -179,7 +173,7 @@ class Linter {
         Warn(place.Child("scope"), "the permit is for anybody", "principal", i);
       }
     }
-    const ClassMask classes = ClassesOf(scope);
+    const ClassMask classes = MaskOfAll(scope.data_class());
     for (int i = 0; i < scope.action_size(); ++i) {
       const auto action = static_cast<Action>(scope.action(i));
       if (classes == 0 && (ActionSeals(action) || ActionOpens(action))) {
@@ -245,7 +239,7 @@ class Linter {
     if (obligation.has_transform()) {
       for (int i = 0; i < obligation.transform().on_class_size(); ++i) {
         const auto c = static_cast<DataClass>(obligation.transform().on_class(i));
-        if ((ClassesOf(rule.scope()) & MaskOf(c)) == 0) {
+        if ((MaskOfAll(rule.scope().data_class()) & MaskOf(c)) == 0) {
           Warn(place.Child("transform"),
                absl::StrCat("the rule's scope does not cover ", DataClassName(c)), "on_class", i);
         }
@@ -317,7 +311,7 @@ class Linter {
   }
 
   static bool Covers(const Rule& rule, DataClass c) {
-    return (ClassesOf(rule.scope()) & MaskOf(c)) != 0;
+    return (MaskOfAll(rule.scope().data_class()) & MaskOf(c)) != 0;
   }
 
   // Whether a transform of `rule` on class `c` has a kind that `is_kind` takes.

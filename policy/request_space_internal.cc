@@ -25,12 +25,6 @@ std::string FreshName(const std::set<std::string>& taken, const std::string& pre
 
 bool TakesColumns(Action action) { return ActionSeals(action) || ActionOpens(action); }
 
-ClassMask MaskOfClasses(const std::vector<DataClass>& classes) {
-  ClassMask mask = 0;
-  for (const DataClass c : classes) mask |= MaskOf(c);
-  return mask;
-}
-
 std::string ColumnName(const std::vector<DataClass>& classes) {
   return absl::StrJoin(
       classes, "+", [](std::string* out, DataClass c) { absl::StrAppend(out, DataClassName(c)); });
@@ -198,7 +192,7 @@ RequestSpace::RulesInScope RequestSpace::FindRules(const Request& request) const
       const Rule& rule = sets_[set]->rule(static_cast<int>(number));
       found.rules.push_back(&rule);
       found.any_permit = true;
-      for (const int c : rule.scope().data_class()) classes |= MaskOf(c);
+      classes |= MaskOfAll(rule.scope().data_class());
     });
     found.permitted_classes.push_back(classes);
     indexes_[set].ForEachInScope(RuleIndex::Kind::kForbid, request, [&](std::size_t number) {
@@ -342,7 +336,7 @@ absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& v
             continue;
           }
           for (const RequestedColumn& column : columns_) {
-            const ClassMask classes = MaskOfClasses(column.classes);
+            const ClassMask classes = MaskOfAll(column.classes);
             if (std::none_of(in_scope.permitted_classes.begin(), in_scope.permitted_classes.end(),
                              [&](ClassMask permitted) { return (classes & ~permitted) == 0; })) {
               continue;
