@@ -232,7 +232,7 @@ absl::Status RunRollback(Context& context, const RollbackArgs& args) {
   ST_ASSIGN_OR_RETURN(
       const std::string page,
       policy::AsVersion(old, absl::StrCat("version ", args.version), next, history.back().sha256));
-  ST_RETURN_IF_ERROR(WriteNewFile(args.out, page));
+  ST_RETURN_IF_ERROR(WriteNewFile(args.out, AsBytes(page)));
   context.Print(
       {{"file", args.out}, {"version", next}, {"of_version", args.version}},
       absl::StrCat("Written: ", args.out, ", version ", next, " with the rules of version ",

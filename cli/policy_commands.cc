@@ -239,16 +239,10 @@ absl::StatusOr<crypto::SigningKey> ReadKeyFile(const std::string& path) {
 }
 
 absl::Status RunKeygen(Context& context, const std::string& out) {
-  Env& env = Env::Posix();
   ST_ASSIGN_OR_RETURN(const crypto::SecretBytes seed, crypto::SecretBytes::Random(kSeedBytes));
   ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, crypto::SigningKey::FromSeed(seed));
   ST_ASSIGN_OR_RETURN(const crypto::SecretBytes line, KeyFileBytes(seed));
-  ST_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file,
-                      env.OpenForWrite(out, Env::OpenMode::kCreateNew));
-  ST_RETURN_IF_ERROR(file->Append(line.span()));
-  ST_RETURN_IF_ERROR(file->Sync());
-  ST_RETURN_IF_ERROR(file->Close());
-  ST_RETURN_IF_ERROR(env.SyncDir(DirName(out)));
+  ST_RETURN_IF_ERROR(WriteNewFile(out, line.span()));
   const std::string public_key = HexEncode(key.public_key());
   context.Print({{"key_file", out}, {"public_key", public_key}}, public_key);
   return absl::OkStatus();

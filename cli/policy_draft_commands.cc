@@ -36,7 +36,7 @@ absl::Status RunPolicyInit(Context& context, const DraftArgs& args) {
     options.approvers.push_back({.name = parts.first, .public_key = parts.second});
   }
   ST_ASSIGN_OR_RETURN(const std::string page, policy::DraftPolicy(*schema, options));
-  if (!args.out.empty()) ST_RETURN_IF_ERROR(WriteNewFile(args.out, page));
+  if (!args.out.empty()) ST_RETURN_IF_ERROR(WriteNewFile(args.out, AsBytes(page)));
   context.Print({{"file", args.out}, {"text", page}},
                 args.out.empty() ? page : absl::StrCat("Written: ", args.out));
   return absl::OkStatus();

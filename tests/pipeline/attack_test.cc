@@ -23,6 +23,7 @@
 #include "sealtrain/pipeline/seal/shard_layout.h"
 #include "sealtrain/tests/pipeline/ingestion_fixture.h"
 #include "sealtrain/tests/pipeline/shard_fixture.h"
+#include "sealtrain/tests/util/child_process.h"
 
 namespace sealtrain::pipeline {
 namespace {
@@ -143,18 +144,13 @@ TEST_F(AttackTest, WithAPathForANameIsRefused) {
 // `attack` must be refused as damage within a second by a process that cannot
 // have more than 256 MiB of addresses; an allocation beyond that ends it.
 void ExpectRefusedInLittleMemory(const char* what, const std::function<absl::Status()>& attack) {
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
+  const int status = ::sealtrain::testing::StatusOfChild([&] {
     const rlimit limit{256 << 20, 256 << 20};
     if (::setrlimit(RLIMIT_AS, &limit) != 0) ::_exit(3);
     const absl::Time start = absl::Now();
-    const absl::Status status = attack();
-    if (!absl::IsDataLoss(status)) ::_exit(1);
+    if (!absl::IsDataLoss(attack())) ::_exit(1);
     ::_exit(absl::Now() - start < absl::Seconds(1) ? 0 : 2);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  });
   EXPECT_TRUE(WIFEXITED(status)) << what << ": out of memory, signal " << WTERMSIG(status);
   if (WIFEXITED(status)) {
     EXPECT_EQ(WEXITSTATUS(status), 0) << what << " (1: not refused, 2: too slow)";
