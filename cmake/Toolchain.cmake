@@ -4,6 +4,8 @@ target_compile_options(sealtrain_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor
   # GCC 12 sees overflows in inlined vector and StatusOr code that are not there.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-restrict;-Wno-maybe-uninitialized>
+  # As GCC: what it calls -Wconversion leaves changes of sign out.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>
   -fstack-protector-strong -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.
   $<$<BOOL:${SEALTRAIN_WERROR}>:-Werror>)
 target_compile_definitions(sealtrain_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
@@ -11,7 +13,7 @@ target_link_options(sealtrain_flags INTERFACE -Wl,-z,relro,-z,now)
 
 if(SEALTRAIN_SANITIZE)
   add_compile_options(-fsanitize=${SEALTRAIN_SANITIZE} -fno-omit-frame-pointer
-                      -fno-sanitize-recover=all -O1)
+                      -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${SEALTRAIN_SANITIZE})
 endif()
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds Sealtrain and passes all its tests, on a fresh Debian 12 machine: format,
-# the fuzzers, what is concurrent under ThreadSanitizer, everything under
+# what is concurrent under ThreadSanitizer, everything and the fuzzers under
 # AddressSanitizer and UndefinedBehaviorSanitizer, then the normal build, whose
 # summary comes last.
 #
@@ -37,10 +37,6 @@ say "Format"
 git ls-files '*.cc' '*.h' | xargs clang-format-14 --dry-run -Werror
 
 if [ "$quick" != --quick ]; then
-  say "Fuzzers"
-  build fuzz all
-  tests/fuzz/run.sh build/fuzz "$fuzz_seconds"
-
   say "ThreadSanitizer"
   build tsan "${concurrent[@]%%=*}"
   for entry in "${concurrent[@]}"; do
@@ -60,6 +56,9 @@ if [ "$quick" != --quick ]; then
     {} >"build/$name-asan.log" 2>&1 && echo "$name" && exit
     tail -n 80 "build/$name-asan.log"
     exit 255'
+
+  say "Fuzzers"
+  tests/fuzz/run.sh build/asan "$fuzz_seconds"
 fi
 
 say "Normal build"

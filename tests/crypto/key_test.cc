@@ -17,9 +17,9 @@
 namespace sealtrain::crypto {
 namespace {
 
-template <class T>
+template <class T, class Access = KeyAccess>
 concept GivesBytesToAnyone = requires(const T& key) {
-  key.bytes(KeyAccess());
+  key.bytes(Access());
 };
 template <class T>
 concept GivesBytesForBraces = requires(const T& key) {

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "sealtrain/tests/crypto/crypto_test_util.h"
 #include "sealtrain/tests/util/child_process.h"
 #include "sealtrain/tests/util/status_matchers.h"
@@ -36,13 +37,13 @@ using ::testing::Not;
 using testing::StatusOfChild;
 
 // Sanitizers replace mlock by a function that does nothing and says it did.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
 constexpr bool kRealMlock = false;
 #else
 constexpr bool kRealMlock = true;
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER)
 constexpr bool kAddressSanitizer = true;
 #else
 constexpr bool kAddressSanitizer = false;

@@ -6,14 +6,16 @@
 set -euo pipefail
 build=$(cd "$1" && pwd)
 corpora=$(cd "$(dirname "${BASH_SOURCE[0]}")/corpus" && pwd)
-for fuzzer in "$build"/bin/*_fuzzer; do
-  name=$(basename "$fuzzer")
-  scratch=$build/corpus/$name
+# One NAME
+one() {
+  local scratch=$build/corpus/$1 seeds=()
   mkdir -p "$scratch"
-  seeds=()
-  [ ! -d "$corpora/$name" ] || seeds=("$corpora/$name")
-  echo "$name: $2 s"
-  (cd "$build" && "$fuzzer" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 -print_final_stats=0 \
-    -verbosity=0 "$scratch" "${seeds[@]}") >"$build/$name.log" 2>&1 ||
-    { tail -n 40 "$build/$name.log"; exit 1; }
-done
+  [ ! -d "$corpora/$1" ] || seeds=("$corpora/$1")
+  (cd "$build" && "bin/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=0 \
+    -verbosity=0 "$scratch" "${seeds[@]}") >"$build/$1.log" 2>&1 ||
+    { tail -n 40 "$build/$1.log"; exit 255; }  # 255: xargs starts no more
+  echo "$1: $seconds s"
+}
+export -f one
+export build corpora seconds=$2
+(cd "$build/bin" && printf '%s\n' *_fuzzer) | xargs -P "$(nproc)" -I{} bash -euc 'one {}'

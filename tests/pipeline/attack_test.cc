@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "absl/time/clock.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/pipeline/dataset/manifest_file.h"
@@ -139,7 +140,7 @@ TEST_F(AttackTest, WithAPathForANameIsRefused) {
 
 // --- attacks on memory -------------------------------------------------------------
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(ABSL_HAVE_ADDRESS_SANITIZER) && !defined(ABSL_HAVE_THREAD_SANITIZER)
 
 // `attack` must be refused as damage within a second by a process that cannot
 // have more than 256 MiB of addresses; an allocation beyond that ends it.

@@ -319,7 +319,7 @@ TEST_F(DatasetReaderTest, RefusesAPositionOfAnotherReading) {
   other.columns = {"score", "age", "text"};
   refused(other, position);
   other = options;
-  other.shuffle.emplace();
+  other.shuffle = DatasetReader::Shuffle{};
   refused(other, position);
   other.shuffle->rows = false;
   refused(other, position);
@@ -330,7 +330,7 @@ TEST_F(DatasetReaderTest, RefusesAPositionOfAnotherReading) {
   other.block_bytes = 401;
   refused(other, position);
   other = options;
-  other.shuffle.emplace();
+  other.shuffle = DatasetReader::Shuffle{};
   ASSERT_OK_AND_ASSIGN(const auto shuffled, Open(other));
   other.shuffle->rows = false;
   refused(other, shuffled->PositionAfter(0));
