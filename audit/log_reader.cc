@@ -45,12 +45,14 @@ class PublishedLog final : public LogReader {
         checkpoint_(std::move(checkpoint)) {}
 
   const Checkpoint& checkpoint() const override { return checkpoint_; }
+  const std::string& checkpoint_note() const override { return note_; }
   const std::string& vkey() const override { return vkey_; }
 
   absl::StatusOr<VerifyReport> Verify(const std::vector<KeptCheckpoint>& old_checkpoints) override;
   absl::Status ForEach(std::uint64_t begin, std::uint64_t end,
                        const std::function<bool(const Entry&)>& visit) override;
   absl::StatusOr<std::string> Prove(std::uint64_t index) override;
+  absl::StatusOr<ProofHashes> ProveConsistency(std::uint64_t old_size) override;
 
  private:
   // A signed state of the past that the tree must have passed through.
@@ -251,6 +253,13 @@ absl::StatusOr<std::string> PublishedLog::Prove(std::uint64_t index) {
         return tree.SubtreeHash(height, subtree);
       }));
   return FormatTlogProof(proof);
+}
+
+absl::StatusOr<ProofHashes> PublishedLog::ProveConsistency(std::uint64_t old_size) {
+  ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
+  return audit::ProveConsistency(
+      old_size, checkpoint_.size,
+      [&](int height, std::uint64_t subtree) { return tree.SubtreeHash(height, subtree); });
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/event.pb.h"
+#include "sealtrain/audit/proof.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/base/env.h"
 
@@ -48,6 +49,7 @@ class LogReader {
   virtual ~LogReader() = default;
 
   virtual const Checkpoint& checkpoint() const = 0;
+  virtual const std::string& checkpoint_note() const = 0;  // as it was read
   virtual const std::string& vkey() const = 0;
 
   // Rehashes every entry, compares every tile and every kept checkpoint with
@@ -64,6 +66,10 @@ class LogReader {
 
   // A C2SP tlog-proof of entry `index`, checkpoint included. OutOfRange.
   virtual absl::StatusOr<std::string> Prove(std::uint64_t index) = 0;
+
+  // That the first `old_size` entries are the beginning of the log: the hashes of
+  // RFC 6962 section 2.1.2. OutOfRange unless 0 < old_size <= size.
+  virtual absl::StatusOr<ProofHashes> ProveConsistency(std::uint64_t old_size) = 0;
 };
 
 }  // namespace sealtrain::audit
