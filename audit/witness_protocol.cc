@@ -53,7 +53,7 @@ absl::StatusOr<AddCheckpointRequest> ParseAddCheckpoint(absl::string_view body) 
   return request;
 }
 
-WitnessAnswer Refusal(WitnessAnswer::Status status, absl::string_view why) {
+WitnessAnswer Refusal(int status, absl::string_view why) {
   return {.status = status, .content_type = kPlainText, .body = absl::StrCat(why, "\n")};
 }
 

@@ -47,7 +47,7 @@ struct WitnessAnswer {
 };
 
 // The answers, with the content type that belongs to them.
-WitnessAnswer Refusal(WitnessAnswer::Status status, absl::string_view why);  // one line
+WitnessAnswer Refusal(int status, absl::string_view why);  // one line
 WitnessAnswer CosignedAnswer(std::string signature_lines);
 WitnessAnswer OtherSizeAnswer(std::uint64_t size);
 // The size in the body of an OtherSizeAnswer(). DataLoss: there is none.

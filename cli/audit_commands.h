@@ -11,6 +11,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sealtrain/audit/log_reader.h"
+#include "sealtrain/audit/trust_policy.h"
+#include "sealtrain/base/bytes.h"
 
 namespace sealtrain::cli {
 
@@ -27,8 +29,16 @@ class AuditContext {
   bool json() const { return json_; }
   const std::string& vkey() const { return vkey_; }
   bool names_log() const { return !log_.empty() || !home_.empty(); }
+  std::string log_directory() const;
   // InvalidArgument, with the exit code kUsage: no log was named, bad --vkey.
   absl::StatusOr<std::unique_ptr<audit::LogReader>> OpenLog();
+
+  // InvalidArgument, with the exit code kUsage: not a trust policy.
+  absl::StatusOr<audit::TrustPolicy> ReadTrustPolicy(const std::string& path);
+
+  // Writes `path`, which the user named: anew or in a file's place, but never in
+  // that of a device, a pipe or a link.
+  absl::Status WriteOutput(const std::string& path, ByteSpan bytes);
 
   // An InvalidArgument that exits with kUsage.
   absl::Status UsageError(const absl::string_view message);
@@ -45,6 +55,7 @@ class AuditContext {
 
 void AddQueryCommands(CLI::App& app, AuditContext& context);  // log, search, show, dangling, export
 void AddVerifyCommands(CLI::App& app, AuditContext& context);  // verify, prove, check
+void AddWitnessCommands(CLI::App& app, AuditContext& context);  // witness, cosign
 
 }  // namespace sealtrain::cli
 

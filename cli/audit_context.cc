@@ -1,7 +1,11 @@
+#include <filesystem>
+
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/note.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/exit_code.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
 
 namespace sealtrain::cli {
@@ -21,7 +25,7 @@ absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
     const auto key = audit::ParseVkey(vkey_);
     if (!key.ok()) return UsageError(key.status().message());
   }
-  const std::string directory = log_.empty() ? JoinPath(home_, "audit") : log_;
+  const std::string directory = log_directory();
   auto log = audit::LogReader::Open(Env::Posix(), directory, vkey_);
   if (!absl::IsNotFound(log.status()) || !log_.empty()) return log;
   // What may not be looked into is not there for all that Open() can tell.
@@ -31,6 +35,28 @@ absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
     return absl::DataLossError(absl::StrCat("the audit log of ", home_, " is missing"));
   }
   return log;
+}
+
+std::string AuditContext::log_directory() const {
+  return log_.empty() ? JoinPath(home_, "audit") : log_;
+}
+
+absl::StatusOr<audit::TrustPolicy> AuditContext::ReadTrustPolicy(const std::string& path) {
+  ST_ASSIGN_OR_RETURN(const std::string text,
+                      Env::Posix().ReadFile(path, audit::kMaxTrustPolicyBytes));
+  absl::StatusOr<audit::TrustPolicy> policy = audit::TrustPolicy::Parse(text);
+  if (!policy.ok()) {
+    return UsageError(absl::StrCat(Printable(path), ": ", policy.status().message()));
+  }
+  return policy;
+}
+
+absl::Status AuditContext::WriteOutput(const std::string& path, ByteSpan bytes) {
+  const std::filesystem::file_status there = std::filesystem::symlink_status(path);
+  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
+    return UsageError(absl::StrCat(path, " is there and no regular file"));
+  }
+  return WriteFileDurably(Env::Posix(), path, bytes);
 }
 
 absl::Status AuditContext::UsageError(const absl::string_view message) {
