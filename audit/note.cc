@@ -85,6 +85,14 @@ absl::StatusOr<VerifierKey> ParseVkey(absl::string_view vkey) {
 absl::StatusOr<WitnessKey> ParseWitnessVkey(absl::string_view vkey) {
   return ParseNamedKey<SignatureType::kCosignature>(vkey);
 }
+absl::StatusOr<std::vector<VerifierKey>> ParseVkeys(absl::Span<const std::string> vkeys) {
+  std::vector<VerifierKey> keys;
+  for (const std::string& vkey : vkeys) {
+    ST_ASSIGN_OR_RETURN(VerifierKey key, ParseVkey(vkey));
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
 std::string FormatVkey(const VerifierKey& key) { return FormatNamedKey(key); }
 std::string FormatVkey(const WitnessKey& key) { return FormatNamedKey(key); }
 
@@ -116,17 +124,23 @@ absl::StatusOr<Note> ParseNote(absl::string_view note) {
 
 absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
                                      const crypto::SigningKey& key) {
+  return SignNote(text, name, absl::MakeConstSpan(&key, 1));
+}
+
+absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
+                                     absl::Span<const crypto::SigningKey> keys) {
   if (!IsKeyName(name)) return absl::InvalidArgumentError("not a key name for a signed note");
   if (!IsNoteText(text) || !absl::EndsWith(text, "\n")) {
     return absl::InvalidArgumentError("not a text for a signed note");
   }
-  const VerifierKey verifier{.name = std::string(name), .public_key = key.public_key()};
-  const crypto::Signature signature = key.Sign(AsBytes(text));
-  std::string note =
-      absl::StrCat(text, "\n",
-                   FormatSignature({.name = verifier.name,
-                                    .key_id = verifier.id(),
-                                    .signature = Bytes(signature.begin(), signature.end())}));
+  std::string note = absl::StrCat(text, "\n");
+  for (const crypto::SigningKey& key : keys) {
+    const VerifierKey verifier{.name = std::string(name), .public_key = key.public_key()};
+    const crypto::Signature signature = key.Sign(AsBytes(text));
+    note += FormatSignature({.name = verifier.name,
+                             .key_id = verifier.id(),
+                             .signature = Bytes(signature.begin(), signature.end())});
+  }
   if (note.size() > kMaxNoteBytes) return absl::InvalidArgumentError("text too long for a note");
   return note;
 }

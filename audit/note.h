@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/crypto/signing.h"
 
@@ -51,6 +52,7 @@ using WitnessKey = NamedKey<SignatureType::kCosignature>;  // a witness's
 // not that of name and key.
 absl::StatusOr<VerifierKey> ParseVkey(absl::string_view vkey);
 absl::StatusOr<WitnessKey> ParseWitnessVkey(absl::string_view vkey);
+absl::StatusOr<std::vector<VerifierKey>> ParseVkeys(absl::Span<const std::string> vkeys);
 std::string FormatVkey(const VerifierKey& key);
 std::string FormatVkey(const WitnessKey& key);
 
@@ -71,11 +73,13 @@ std::string FormatSignature(const NoteSignature& signature);
 // believed. DataLoss: malformed.
 absl::StatusOr<Note> ParseNote(absl::string_view note);
 
-// `text` with the signature of `key` under `name`.
+// `text` with the signature of `key`, or of each of `keys`, under `name`.
 // InvalidArgument: no key name, or text that a note cannot hold (not UTF-8,
 // control characters, no newline at its end, too long).
 absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
                                      const crypto::SigningKey& key);
+absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
+                                     absl::Span<const crypto::SigningKey> keys);
 
 // Whether `key` signed the note. DataLoss: a wrong signature of that key, even
 // beside a good one.

@@ -197,10 +197,11 @@ bool TrustPolicy::IsQuorum(const std::vector<bool>& cosigned) const {
 }
 
 absl::StatusOr<WitnessedCheckpoint> TrustPolicy::Judge(absl::string_view note,
-                                                       const VerifierKey& log_key,
+                                                       absl::Span<const VerifierKey> log_keys,
                                                        const Times& times) const {
   WitnessedCheckpoint judged;
-  ST_ASSIGN_OR_RETURN(judged.checkpoint, VerifyCheckpoint(note, log_key));
+  ST_ASSIGN_OR_RETURN(SignedCheckpoint verified, VerifyCheckpoint(note, log_keys));
+  judged.checkpoint = std::move(verified.checkpoint);
   ST_ASSIGN_OR_RETURN(const Note parsed, ParseNote(note));
   std::vector<bool> counted;
   for (const Witness& witness : witnesses_) {
@@ -217,7 +218,7 @@ absl::StatusOr<WitnessedCheckpoint> TrustPolicy::Judge(absl::string_view note,
 }
 
 absl::StatusOr<WitnessedCheckpoint> TrustPolicy::JudgeBest(
-    absl::Span<const KeptCheckpoint> checkpoints, const VerifierKey& log_key,
+    absl::Span<const KeptCheckpoint> checkpoints, absl::Span<const VerifierKey> log_keys,
     const Times& times) const {
   const auto rank = [](const WitnessedCheckpoint& judged) {
     return std::make_tuple(judged.quorum, judged.quorum ? 0 : judged.counted(),
@@ -225,7 +226,7 @@ absl::StatusOr<WitnessedCheckpoint> TrustPolicy::JudgeBest(
   };
   std::optional<WitnessedCheckpoint> best;
   for (const KeptCheckpoint& kept : checkpoints) {
-    absl::StatusOr<WitnessedCheckpoint> judged = Judge(kept.note, log_key, times);
+    absl::StatusOr<WitnessedCheckpoint> judged = Judge(kept.note, log_keys, times);
     if (!judged.ok()) {
       return absl::Status(judged.status().code(),
                           absl::StrCat(kept.name, ": ", judged.status().message()));

@@ -70,17 +70,19 @@ class TrustPolicy {
   // of witnesses(), in order.
   bool IsQuorum(const std::vector<bool>& cosigned) const;
 
-  // Judges a checkpoint of the log `log_key`, which need not be one of logs().
+  // Judges a checkpoint of the log that has the keys `log_keys`, any of which may have
+  // signed it, and which need not be in logs().
   // Too few cosignatures are no error: ask `quorum`.
   // DataLoss: not a checkpoint that the log signed, or a wrong signature of the log
   // or of a witness.
-  absl::StatusOr<WitnessedCheckpoint> Judge(absl::string_view note, const VerifierKey& log_key,
+  absl::StatusOr<WitnessedCheckpoint> Judge(absl::string_view note,
+                                            absl::Span<const VerifierKey> log_keys,
                                             const Times& times) const;
   // The largest of these checkpoints that has a quorum; if none has, the largest of
   // those that most witnesses count for. Requires that there are any. Errors as
   // above, with the name of the checkpoint.
   absl::StatusOr<WitnessedCheckpoint> JudgeBest(absl::Span<const KeptCheckpoint> checkpoints,
-                                                const VerifierKey& log_key,
+                                                absl::Span<const VerifierKey> log_keys,
                                                 const Times& times) const;
 
  private:

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,7 +28,7 @@ class AuditContext {
   int exit_code = -1;
 
   bool json() const { return json_; }
-  const std::string& vkey() const { return vkey_; }
+  const std::vector<std::string>& vkey() const { return vkey_; }  // any of these
   bool names_log() const { return !log_.empty() || !home_.empty(); }
   std::string log_directory() const;
   // InvalidArgument, with the exit code kUsage: no log was named, bad --vkey.
@@ -49,12 +50,12 @@ class AuditContext {
  private:
   std::string home_;
   std::string log_;
-  std::string vkey_;
+  std::vector<std::string> vkey_;
   bool json_ = false;
 };
 
 void AddQueryCommands(CLI::App& app, AuditContext& context);  // log, search, show, dangling, export
-void AddVerifyCommands(CLI::App& app, AuditContext& context);  // verify, prove, check
+void AddVerifyCommands(CLI::App& app, AuditContext& context);   // verify, prove, check
 void AddWitnessCommands(CLI::App& app, AuditContext& context);  // witness, cosign
 
 }  // namespace sealtrain::cli

@@ -14,17 +14,18 @@ void AuditContext::AddGlobalOptions(CLI::App& app) {
   app.add_option("--home", home_, "Custody's state; the log is HOME/audit")
       ->envname("SEALTRAIN_HOME");
   app.add_option("--log", log_, "The log's own folder, or a copy of it; instead of --home");
+  // Or a command's name would be taken for another key.
   app.add_option("--vkey", vkey_,
-                 "The verifier key that the log must have (default: what the log itself names)");
+                 "The verifier key that the log must have (default: what the log itself names);\n"
+                 "given again, while keys change: any of them")
+      ->allow_extra_args(false);
   app.add_flag("--json", json_, "Print results as JSON");
 }
 
 absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
   if (!names_log()) return UsageError("no log: give --home or --log, or set SEALTRAIN_HOME");
-  if (!vkey_.empty()) {
-    const auto key = audit::ParseVkey(vkey_);
-    if (!key.ok()) return UsageError(key.status().message());
-  }
+  const auto keys = audit::ParseVkeys(vkey_);
+  if (!keys.ok()) return UsageError(keys.status().message());
   const std::string directory = log_directory();
   auto log = audit::LogReader::Open(Env::Posix(), directory, vkey_);
   if (!absl::IsNotFound(log.status()) || !log_.empty()) return log;
@@ -65,7 +66,8 @@ absl::Status AuditContext::UsageError(const absl::string_view message) {
 }
 
 std::string AuditContext::WhoseKey() const {
-  return vkey_.empty() ? "the key that the log itself names" : "the key given with --vkey";
+  if (vkey_.empty()) return "the key that the log itself names";
+  return vkey_.size() == 1 ? "the key given with --vkey" : "one of the keys given with --vkey";
 }
 
 }  // namespace sealtrain::cli

@@ -132,8 +132,8 @@ absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) 
   verdict.key_trusted = !context.vkey().empty();
   verdict.whose_key = context.WhoseKey();
   if (verdict.policy) {
-    ST_ASSIGN_OR_RETURN(const audit::VerifierKey key, audit::ParseVkey(verdict.vkey));
     if (!verdict.policy->logs().empty()) {
+      ST_ASSIGN_OR_RETURN(const audit::VerifierKey key, audit::ParseVkey(verdict.vkey));
       if (!verdict.policy->HasLog(key)) {
         return absl::DataLossError("the log's key is none of the logs of the policy");
       }
@@ -142,7 +142,8 @@ absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) 
     }
     std::vector<audit::KeptCheckpoint> candidates = older;
     candidates.push_back({.name = "checkpoint", .note = reader->checkpoint_note()});
-    ST_ASSIGN_OR_RETURN(verdict.witnessed, verdict.policy->JudgeBest(candidates, key, times));
+    ST_ASSIGN_OR_RETURN(verdict.witnessed,
+                        verdict.policy->JudgeBest(candidates, reader->keys(), times));
   }
   ST_ASSIGN_OR_RETURN(verdict.report, reader->Verify(older));
   return verdict;
@@ -251,23 +252,23 @@ struct CheckFlags {
 };
 
 absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
-  std::string vkey = context.vkey();
-  if (vkey.empty()) {
+  std::vector<std::string> vkeys = context.vkey();
+  if (vkeys.empty()) {
     if (!context.names_log()) {
       return context.UsageError("no key: give --vkey, or the log whose key it is");
     }
     ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
-    vkey = reader->vkey();
+    for (const audit::VerifierKey& key : reader->keys()) vkeys.push_back(audit::FormatVkey(key));
   }
-  if (const auto key = audit::ParseVkey(vkey); !key.ok()) {
-    return context.UsageError(key.status().message());
+  if (const auto keys = audit::ParseVkeys(vkeys); !keys.ok()) {
+    return context.UsageError(keys.status().message());
   }
   ST_ASSIGN_OR_RETURN(const std::string proof,
                       Env::Posix().ReadFile(flags.proof, audit::kMaxNoteBytes));
   ST_ASSIGN_OR_RETURN(const std::string entry,
                       Env::Posix().ReadFile(flags.entry, kMaxEntryFileBytes));
   ST_ASSIGN_OR_RETURN(const audit::ProvenEntry proven,
-                      audit::CheckProof(proof, AsBytes(entry), vkey));
+                      audit::CheckProof(proof, AsBytes(entry), vkeys));
   const audit::Checkpoint& checkpoint = proven.checkpoint;
   const std::string root = audit::EncodeBase64(checkpoint.root);
   if (context.json()) {
@@ -276,7 +277,7 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
                                         {"origin", checkpoint.origin},
                                         {"size", checkpoint.size},
                                         {"root", root},
-                                        {"key", vkey},
+                                        {"key", audit::FormatVkey(proven.key)},
                                         {"key_trusted", !context.vkey().empty()}}
                      .dump(2)
               << "\n";

@@ -96,9 +96,9 @@ absl::StatusOr<std::vector<audit::VerifierKey>> KnownLogs(AuditContext& context,
                                                           const WitnessFlags& flags) {
   std::vector<audit::VerifierKey> logs;
   if (!context.vkey().empty()) {
-    auto key = audit::ParseVkey(context.vkey());
-    if (!key.ok()) return context.UsageError(key.status().message());
-    logs.push_back(*std::move(key));
+    auto keys = audit::ParseVkeys(context.vkey());
+    if (!keys.ok()) return context.UsageError(keys.status().message());
+    logs = *std::move(keys);
   }
   if (!flags.policy.empty()) {
     ST_ASSIGN_OR_RETURN(const audit::TrustPolicy policy, context.ReadTrustPolicy(flags.policy));
@@ -180,25 +180,28 @@ struct CosignFlags {
 // The checkpoint that is to get cosignatures, and what it has of them.
 class CosignedFile {
  public:
-  // `note` is of the log with that key; `path` may have an older state of it.
+  // `note` is of the log with those keys; `path` may have an older state of it.
   // InvalidArgument: it has something else. DataLoss: another root of this size.
   static absl::StatusOr<CosignedFile> Open(std::string path, std::string note,
-                                           const audit::VerifierKey& key) {
-    ST_ASSIGN_OR_RETURN(const audit::Checkpoint checkpoint, audit::VerifyCheckpoint(note, key));
+                                           absl::Span<const audit::VerifierKey> keys) {
+    ST_ASSIGN_OR_RETURN(const audit::SignedCheckpoint verified,
+                        audit::VerifyCheckpoint(note, keys));
+    const audit::Checkpoint& checkpoint = verified.checkpoint;
     auto there = Env::Posix().ReadFile(path, audit::kMaxNoteBytes);
     if (!absl::IsNotFound(there.status())) {
-      const auto before = there.ok() ? audit::VerifyCheckpoint(*there, key)
-                                     : absl::StatusOr<audit::Checkpoint>(there.status());
+      const auto before = there.ok() ? audit::VerifyCheckpoint(*there, keys)
+                                     : absl::StatusOr<audit::SignedCheckpoint>(there.status());
       if (!before.ok()) {
         return absl::InvalidArgumentError(
             absl::StrCat(Printable(path),
                          ": is there, and no checkpoint of this log: ", before.status().message()));
       }
-      if (before->size == checkpoint.size && before->root != checkpoint.root) {
+      if (before->checkpoint.size == checkpoint.size &&
+          before->checkpoint.root != checkpoint.root) {
         return absl::DataLossError(
             absl::StrCat(Printable(path), ": signs another history of this log"));
       }
-      if (*before == checkpoint) note = *std::move(there);
+      if (before->checkpoint == checkpoint) note = *std::move(there);
     }
     return CosignedFile(std::move(path), std::move(note));
   }
@@ -259,7 +262,7 @@ absl::StatusOr<std::vector<Asked>> WhomToAsk(AuditContext& context, const Cosign
 // All are asked about one checkpoint: a quorum is of that.
 struct Round {
   CosignedFile file;
-  audit::VerifierKey log_key;
+  std::vector<audit::VerifierKey> log_keys;
   std::vector<absl::Status> statuses;  // one for each who was asked
 
   // The worst: what somebody found is worse than that somebody could not be reached.
@@ -275,11 +278,10 @@ struct Round {
 absl::StatusOr<Round> AskAll(AuditContext& context, const CosignFlags& flags,
                              const std::vector<Asked>& asked) {
   ST_ASSIGN_OR_RETURN(const auto log, context.OpenLog());
-  ST_ASSIGN_OR_RETURN(audit::VerifierKey key, audit::ParseVkey(log->vkey()));
   ST_ASSIGN_OR_RETURN(CosignedFile file,
                       CosignedFile::Open(CosignOut(context, flags, log->checkpoint().size),
-                                         log->checkpoint_note(), key));
-  Round round{.file = std::move(file), .log_key = std::move(key), .statuses = {}};
+                                         log->checkpoint_note(), log->keys()));
+  Round round{.file = std::move(file), .log_keys = log->keys(), .statuses = {}};
   for (const Asked& witness : asked) {
     absl::StatusOr<std::string> note = audit::AskForCosignature(
         *log, round.file.note(), witness.key,
@@ -332,7 +334,7 @@ absl::Status AskWitnesses(AuditContext& context, const CosignFlags& flags) {
   const absl::Status worst = round->Worst();
   bool enough = worst.ok();
   if (policy) {
-    ST_ASSIGN_OR_RETURN(const auto judged, policy->Judge(round->file.note(), round->log_key, {}));
+    ST_ASSIGN_OR_RETURN(const auto judged, policy->Judge(round->file.note(), round->log_keys, {}));
     enough = judged.quorum;
   }
   PrintRound(context, asked, *round, policy, enough);
@@ -361,12 +363,11 @@ absl::Status TakeAnswerFile(AuditContext& context, const CosignFlags& flags) {
                       Env::Posix().ReadFile(flags.answer, audit::kMaxWitnessBytes));
   ST_ASSIGN_OR_RETURN(const audit::WitnessAnswer answer, audit::ParseAnswer(answer_text));
   ST_ASSIGN_OR_RETURN(const auto log, context.OpenLog());
-  ST_ASSIGN_OR_RETURN(const audit::VerifierKey key, audit::ParseVkey(log->vkey()));
-  ST_ASSIGN_OR_RETURN(const audit::Checkpoint checkpoint,
-                      audit::VerifyCheckpoint(request.checkpoint_note, key));
-  ST_ASSIGN_OR_RETURN(
-      CosignedFile file,
-      CosignedFile::Open(CosignOut(context, flags, checkpoint.size), request.checkpoint_note, key));
+  ST_ASSIGN_OR_RETURN(const audit::SignedCheckpoint verified,
+                      audit::VerifyCheckpoint(request.checkpoint_note, log->keys()));
+  ST_ASSIGN_OR_RETURN(CosignedFile file,
+                      CosignedFile::Open(CosignOut(context, flags, verified.checkpoint.size),
+                                         request.checkpoint_note, log->keys()));
   ST_ASSIGN_OR_RETURN(std::string note, audit::TakeAnswer(file.note(), answer, witness));
   return file.Replace(context, std::move(note));
 }

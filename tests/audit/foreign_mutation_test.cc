@@ -351,7 +351,7 @@ const LogMutator::Mutator LogMutator::kMutators[25] = {
 };
 
 absl::Status OurVerdict(const MutatedLog& log) {
-  auto reader = LogReader::Open(env, log.directory, FormatVkey(log.key));
+  auto reader = LogReader::Open(env, log.directory, {FormatVkey(log.key)});
   if (!reader.ok()) return reader.status();
   std::vector<KeptCheckpoint> old;
   for (const std::string& file : log.old_files) {

@@ -179,7 +179,7 @@ class JudgeTest : public ::testing::Test {
   }
   absl::StatusOr<WitnessedCheckpoint> Judge(const std::string& note,
                                             const TrustPolicy::Times& times = {}) {
-    return policy_.Judge(note, TestVerifier(), times);
+    return policy_.Judge(note, {TestVerifier()}, times);
   }
 };
 
@@ -226,7 +226,7 @@ TEST_F(JudgeTest, RefusesWrongSignaturesOfKnownKeys) {
   // Not by the log, whatever the witnesses say.
   const std::string unsigned_note = text_ + "\n" + By(0) + By(1) + By(3);
   EXPECT_THAT(Judge(unsigned_note), StatusIs(kDataLoss));
-  EXPECT_THAT(policy_.Judge(note_ + By(0) + By(1) + By(3), TestVerifier(8), {}),
+  EXPECT_THAT(policy_.Judge(note_ + By(0) + By(1) + By(3), {TestVerifier(8)}, {}),
               StatusIs(kDataLoss));
   EXPECT_THAT(Judge("nonsense"), StatusIs(kDataLoss));
 }

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/escaping.h"
@@ -450,6 +451,40 @@ TEST_F(WitnessCliTest, FindsForksRollbacksAndResignedTails) {
   // The true one is none the worse for it.
   Append(log_dir_, 9, 10);
   EXPECT_EQ(RunOn(log_dir_, "cosign" + policy).code, 0);
+}
+
+TEST_F(WitnessCliTest, TakesAnyOfSeveralKeysOfALog) {
+  const std::string other = audit::FormatVkey(audit::TestVerifier(8));
+  const std::string stranger = audit::FormatVkey(audit::TestVerifier(9));
+  EXPECT_EQ(
+      Run(absl::StrCat("--vkey ", other, " --log ", log_dir_, " --vkey ", vkey_, " verify")).code,
+      0);
+  EXPECT_EQ(RunOn(log_dir_, absl::StrCat("verify --vkey ", other, " --vkey ", stranger)).code, 4);
+  const Result verified = RunOn(log_dir_, absl::StrCat("verify --vkey ", other, " --vkey ", vkey_));
+  EXPECT_THAT(verified.out, HasSubstr("one of the keys given with --vkey"));
+
+  // The key is replaced; cosignatures from before count on.
+  Serve("one");
+  Serve("two");
+  const std::string policy = Policy();
+  ASSERT_EQ(RunOn(log_dir_, "cosign" + policy).code, 0);
+  const auto append = [&](std::uint8_t key, std::optional<crypto::SigningKey> next) {
+    ASSERT_OK_AND_ASSIGN(auto log, audit::AuditLog::Open(Env::Posix(), audit::TestOptions(log_dir_),
+                                                         audit::TestKey(key), std::move(next)));
+    ASSERT_OK(log->Append(audit::TestEvent(log->size())));
+  };
+  append(7, audit::TestKey(8));
+  EXPECT_EQ(RunOn(log_dir_, "verify" + policy).code, 0);
+  EXPECT_EQ(RunOn(log_dir_, "cosign" + policy).code, 0);
+  append(8, std::nullopt);
+  // The policy does not know the new key yet, nor do the witnesses.
+  EXPECT_EQ(RunOn(log_dir_, "verify" + policy).code, 4);
+  EXPECT_EQ(RunOn(log_dir_, "cosign" + policy).code, 1);
+  audit::WriteText(dir_.Join("policy"),
+                   absl::StrCat("log ", other, "\n", audit::ReadText(dir_.Join("policy"))));
+  const Result after = RunOn(log_dir_, "verify" + policy);
+  EXPECT_EQ(after.code, 0) << after.err;
+  EXPECT_THAT(after.out, HasSubstr("2 of 3 for size 6, reaching"));
 }
 
 TEST_F(WitnessCliTest, RefusesCosignedFilesThatWereChanged) {
