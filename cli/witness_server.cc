@@ -21,7 +21,7 @@ using audit::WitnessAnswer;
 
 constexpr unsigned kIdleSeconds = 10;
 constexpr unsigned kMaxConnections = 32;
-constexpr std::size_t kConnectionBytes = 32 * 1024;  // half of it for headers
+constexpr std::size_t kConnectionBytes = 32 * 1024;  // for headers, both ways
 constexpr int kTooLong = 413;
 constexpr int kWrongMethod = 405;
 

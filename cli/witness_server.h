@@ -16,9 +16,9 @@ struct MHD_Daemon;
 namespace sealtrain::cli {
 
 // Answers POST /add-checkpoint and GET /<origin hash>/checkpoint, in a thread of
-// its own, until it is destroyed. Requests have at most kMaxWitnessBytes, headers
-// 16 KiB; a connection that says nothing for 10 seconds is closed, and there are at
-// most 32.
+// its own, until it is destroyed. Bodies have at most kMaxWitnessBytes, headers less
+// than 32 KiB; a connection that says nothing for 10 seconds is closed, and there are
+// at most 32.
 class WitnessServer {
  public:
   // `address`: 127.0.0.1:PORT or [::1]:PORT; port 0 takes any that is free.
