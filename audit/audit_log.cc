@@ -16,6 +16,7 @@
 #include "sealtrain/audit/recovery.h"
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/audit/tree_writer.h"
+#include "sealtrain/audit/vkey_file.h"
 #include "sealtrain/audit/wal.h"
 #include "sealtrain/base/mutex.h"
 #include "sealtrain/base/status_macros.h"
@@ -36,14 +37,16 @@ constexpr std::chrono::milliseconds kPublishInterval(20);
 // unless others wait again and it was done a moment ago: the last of them does.
 class LogWriter final : public AuditLog {
  public:
-  LogWriter(Env& env, const LogOptions& options, crypto::SigningKey key,
-            std::unique_ptr<FileLock> lock, WriterState state)
+  // `base_is_signed`: by all of `keys`, what the write-ahead log goes on from.
+  LogWriter(Env& env, const LogOptions& options, std::vector<crypto::SigningKey> keys,
+            std::unique_ptr<FileLock> lock, WriterState state, bool base_is_signed)
       : env_(env),
         options_(options),
-        key_(std::move(key)),
+        keys_(std::move(keys)),
         lock_(std::move(lock)),
         tree_(std::move(state.tree)),
         wal_(std::move(state.wal)),
+        base_is_signed_(base_is_signed),
         checkpoint_note_(std::move(state.checkpoint_note)),
         size_(tree_.size()) {}
 
@@ -107,7 +110,9 @@ class LogWriter final : public AuditLog {
       publication_due_ = now + kPublishInterval;
       const std::string note = checkpoint_note_;
       mutex_.Unlock();
-      const absl::Status status = tree_.Publish(note);
+      absl::Status status = tree_.Publish(note);
+      // From here on a key of `keys_` alone is enough to open the log.
+      if (status.ok() && !base_is_signed_) status = RestartWal(note);
       mutex_.Lock();
       // Who was told of an entry was told the truth; nobody is told of another one.
       if (!status.ok()) Fail(status);
@@ -125,26 +130,34 @@ class LogWriter final : public AuditLog {
     if (wal_.bytes() >= kWalRotationBytes) {
       const std::string note = checkpoint();
       ST_RETURN_IF_ERROR(tree_.Publish(note));
-      ST_ASSIGN_OR_RETURN(wal_, StartWal(env_, options_.directory, tree_, note));
+      ST_RETURN_IF_ERROR(RestartWal(note));
     }
     for (const std::string& entry : record.entries) tree_.Add(entry);
     ST_ASSIGN_OR_RETURN(
         record.checkpoint_note,
         SignCheckpoint({.origin = options_.origin, .size = tree_.size(), .root = tree_.Root()},
-                       key_));
+                       keys_));
     // Durable before anyone sees it: else a crash would make us sign another
     // tree of the same size.
     return wal_.Append(record);
   }
 
+  // Goes on from `note`, which is published.
+  absl::Status RestartWal(const std::string& note) {
+    ST_ASSIGN_OR_RETURN(wal_, StartWal(env_, options_.directory, tree_, note));
+    base_is_signed_ = true;
+    return absl::OkStatus();
+  }
+
   Env& env_;
   const LogOptions options_;
-  const crypto::SigningKey key_;
+  const std::vector<crypto::SigningKey> keys_;
   const std::unique_ptr<FileLock> lock_;
 
   // Only the leader touches these, without the mutex.
   TreeWriter tree_;
   WalWriter wal_;
+  bool base_is_signed_;
 
   mutable Mutex mutex_;
   std::deque<Request*> queue_ ABSL_GUARDED_BY(mutex_);
@@ -154,6 +167,24 @@ class LogWriter final : public AuditLog {
   std::uint64_t size_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);  // the first one, repeated for good
 };
+
+// Puts the keys that sign now at the head of log.vkey; none is ever taken out.
+absl::Status NameKeys(Env& env, const std::string& directory,
+                      const std::vector<VerifierKey>& verifiers) {
+  const std::string path = JoinPath(directory, kVkeyFile);
+  ST_ASSIGN_OR_RETURN(const std::string before, env.ReadFile(path, kMaxNoteBytes));
+  ST_ASSIGN_OR_RETURN(const std::vector<VerifierKey> named, ParseVkeyFile(before));
+  std::vector<VerifierKey> keys = verifiers;
+  for (const VerifierKey& key : named) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+  }
+  const std::string after = FormatVkeyFile(keys);
+  if (after == before) return absl::OkStatus();
+  if (keys.size() > kMaxLogKeys) {
+    return absl::InvalidArgumentError("an audit log of more keys than log.vkey can name");
+  }
+  return WriteFileDurably(env, path, AsBytes(after));
+}
 
 }  // namespace
 
@@ -174,8 +205,7 @@ absl::Status AuditLog::Create(Env& env, const LogOptions& options, const crypto:
     return absl::AlreadyExistsError(absl::StrCat("an audit log is in ", options.directory));
   }
   const VerifierKey verifier{.name = options.origin, .public_key = key.public_key()};
-  ST_RETURN_IF_ERROR(
-      WriteFileDurably(env, path(kVkeyFile), AsBytes(absl::StrCat(FormatVkey(verifier), "\n"))));
+  ST_RETURN_IF_ERROR(WriteFileDurably(env, path(kVkeyFile), AsBytes(FormatVkeyFile({verifier}))));
 
   const Checkpoint empty{.origin = options.origin, .size = 0, .root = crypto::Sha256({})};
   ST_ASSIGN_OR_RETURN(const std::string note, SignCheckpoint(empty, key));
@@ -185,13 +215,29 @@ absl::Status AuditLog::Create(Env& env, const LogOptions& options, const crypto:
   return tree.Sync();
 }
 
-absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(Env& env, const LogOptions& options,
-                                                         crypto::SigningKey key) {
+absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(
+    Env& env, const LogOptions& options, crypto::SigningKey key,
+    std::optional<crypto::SigningKey> next_key) {
+  std::vector<crypto::SigningKey> keys;
+  keys.push_back(std::move(key));
+  if (next_key) keys.push_back(*std::move(next_key));
+  std::vector<VerifierKey> verifiers;
+  for (const crypto::SigningKey& each : keys) {
+    verifiers.push_back({.name = options.origin, .public_key = each.public_key()});
+  }
+  if (verifiers.front() == verifiers.back() && verifiers.size() > 1) {
+    return absl::InvalidArgumentError("the next key of an audit log is the one it has");
+  }
   ST_ASSIGN_OR_RETURN(auto lock, env.Lock(JoinPath(options.directory, kLockFile)));
-  const VerifierKey verifier{.name = options.origin, .public_key = key.public_key()};
-  ST_ASSIGN_OR_RETURN(WriterState state, RecoverWriter(env, options.directory, verifier));
-  return std::make_unique<LogWriter>(env, options, std::move(key), std::move(lock),
-                                     std::move(state));
+  ST_ASSIGN_OR_RETURN(WriterState state, RecoverWriter(env, options.directory, verifiers[0]));
+  // Whoever reads what a key signs finds the key.
+  ST_RETURN_IF_ERROR(NameKeys(env, options.directory, verifiers));
+  bool base_is_signed = true;
+  for (const VerifierKey& verifier : verifiers) {
+    base_is_signed = base_is_signed && VerifyCheckpoint(state.checkpoint_note, verifier).ok();
+  }
+  return std::make_unique<LogWriter>(env, options, std::move(keys), std::move(lock),
+                                     std::move(state), base_is_signed);
 }
 
 }  // namespace sealtrain::audit

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -42,8 +43,12 @@ class AuditLog {
   // last record, refuses everything else that is wrong.
   // DataLoss: the log was changed, truncated or rolled back (says which file
   // and byte). Unavailable: another writer holds it. NotFound: no log.
-  static absl::StatusOr<std::unique_ptr<AuditLog>> Open(Env& env, const LogOptions& options,
-                                                        crypto::SigningKey key);
+  // `next_key`, where the log's key is being replaced, signs beside `key`; log.vkey
+  // names both before it does. Once an entry was appended so, `next_key` may be opened
+  // with as `key`, at first with that one as `next_key` or at once alone.
+  static absl::StatusOr<std::unique_ptr<AuditLog>> Open(
+      Env& env, const LogOptions& options, crypto::SigningKey key,
+      std::optional<crypto::SigningKey> next_key = std::nullopt);
   virtual ~AuditLog() = default;
 
   // Makes the event durable and returns its index. Readers see it by then, or where

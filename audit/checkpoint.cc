@@ -1,6 +1,7 @@
 #include "sealtrain/audit/checkpoint.h"
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -34,13 +35,33 @@ absl::StatusOr<std::string> SignCheckpoint(const Checkpoint& checkpoint,
   return SignNote(FormatCheckpoint(checkpoint), checkpoint.origin, key);
 }
 
+absl::StatusOr<std::string> SignCheckpoint(const Checkpoint& checkpoint,
+                                           absl::Span<const crypto::SigningKey> keys) {
+  return SignNote(FormatCheckpoint(checkpoint), checkpoint.origin, keys);
+}
+
 absl::StatusOr<Checkpoint> VerifyCheckpoint(absl::string_view note, const VerifierKey& key) {
-  ST_ASSIGN_OR_RETURN(const std::string text, VerifyNote(note, key));
-  ST_ASSIGN_OR_RETURN(Checkpoint checkpoint, ParseCheckpoint(text));
-  if (checkpoint.origin != key.name) {
+  ST_ASSIGN_OR_RETURN(SignedCheckpoint verified,
+                      VerifyCheckpoint(note, absl::MakeConstSpan(&key, 1)));
+  return std::move(verified.checkpoint);
+}
+
+absl::StatusOr<SignedCheckpoint> VerifyCheckpoint(absl::string_view note,
+                                                  absl::Span<const VerifierKey> keys) {
+  ST_ASSIGN_OR_RETURN(const Note parsed, ParseNote(note));
+  const VerifierKey* signer = nullptr;
+  for (const VerifierKey& key : keys) {
+    ST_ASSIGN_OR_RETURN(const bool is_signed, IsSignedBy(parsed, key));
+    if (is_signed && signer == nullptr) signer = &key;
+  }
+  if (signer == nullptr) {
+    return absl::DataLossError("note without a signature of the verifier key");
+  }
+  ST_ASSIGN_OR_RETURN(Checkpoint checkpoint, ParseCheckpoint(parsed.text));
+  if (checkpoint.origin != signer->name) {
     return absl::DataLossError("checkpoint of another log, signed with this log's key");
   }
-  return checkpoint;
+  return SignedCheckpoint{std::move(checkpoint), *signer};
 }
 
 }  // namespace sealtrain::audit

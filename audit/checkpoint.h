@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "sealtrain/audit/note.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/crypto/signing.h"
@@ -27,12 +28,23 @@ struct Checkpoint {
 std::string FormatCheckpoint(const Checkpoint& checkpoint);
 absl::StatusOr<Checkpoint> ParseCheckpoint(absl::string_view text);
 
-// A checkpoint as a note signed under its origin.
+// A checkpoint as a note signed under its origin, by `key` or by each of `keys`.
 // InvalidArgument: the origin cannot be a key name.
 absl::StatusOr<std::string> SignCheckpoint(const Checkpoint& checkpoint,
                                            const crypto::SigningKey& key);
+absl::StatusOr<std::string> SignCheckpoint(const Checkpoint& checkpoint,
+                                           absl::Span<const crypto::SigningKey> keys);
 // DataLoss: not a note that `key` signed, malformed, or of another origin.
 absl::StatusOr<Checkpoint> VerifyCheckpoint(absl::string_view note, const VerifierKey& key);
+
+// The same where a log has several keys and any of them may have signed.
+struct SignedCheckpoint {
+  Checkpoint checkpoint;
+  VerifierKey key;  // the first of them that did
+};
+// DataLoss: also if one of them signed wrongly, even beside a good one.
+absl::StatusOr<SignedCheckpoint> VerifyCheckpoint(absl::string_view note,
+                                                  absl::Span<const VerifierKey> keys);
 
 }  // namespace sealtrain::audit
 

@@ -18,6 +18,7 @@ namespace sealtrain::audit {
 // Below the log's root.
 inline constexpr char kCheckpointFile[] = "checkpoint";
 inline constexpr char kCheckpointsFolder[] = "checkpoints";
+inline constexpr char kCosignedSuffix[] = ".cosigned";  // of a kept checkpoint's file
 inline constexpr char kVkeyFile[] = "log.vkey";
 inline constexpr char kTileFolder[] = "tile";
 inline constexpr char kStateFolder[] = ".state";  // private to the writer

@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/log_files.h"
 #include "sealtrain/audit/note.h"
 #include "sealtrain/audit/proof.h"
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/audit/tile_tree.h"
+#include "sealtrain/audit/vkey_file.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
 
@@ -35,22 +35,26 @@ absl::StatusOr<std::string> ReadRequired(Env& env, const std::string& directory,
 
 class PublishedLog final : public LogReader {
  public:
-  PublishedLog(Env& env, std::string directory, VerifierKey key, std::string note,
-               Checkpoint checkpoint)
+  // `keys`: all that older checkpoints may be signed by.
+  PublishedLog(Env& env, std::string directory, std::vector<VerifierKey> keys, std::string note,
+               SignedCheckpoint verified)
       : env_(env),
         directory_(std::move(directory)),
-        key_(std::move(key)),
-        vkey_(FormatVkey(key_)),
+        keys_(std::move(keys)),
+        vkey_(FormatVkey(verified.key)),
         note_(std::move(note)),
-        checkpoint_(std::move(checkpoint)) {}
+        checkpoint_(std::move(verified.checkpoint)) {}
 
   const Checkpoint& checkpoint() const override { return checkpoint_; }
+  const std::string& checkpoint_note() const override { return note_; }
   const std::string& vkey() const override { return vkey_; }
+  const std::vector<VerifierKey>& keys() const override { return keys_; }
 
   absl::StatusOr<VerifyReport> Verify(const std::vector<KeptCheckpoint>& old_checkpoints) override;
   absl::Status ForEach(std::uint64_t begin, std::uint64_t end,
                        const std::function<bool(const Entry&)>& visit) override;
   absl::StatusOr<std::string> Prove(std::uint64_t index) override;
+  absl::StatusOr<ProofHashes> ProveConsistency(std::uint64_t old_size) override;
 
  private:
   // A signed state of the past that the tree must have passed through.
@@ -74,7 +78,7 @@ class PublishedLog final : public LogReader {
 
   Env& env_;
   const std::string directory_;
-  const VerifierKey key_;
+  const std::vector<VerifierKey> keys_;
   const std::string vkey_;
   const std::string note_;
   const Checkpoint checkpoint_;
@@ -137,14 +141,15 @@ absl::StatusOr<std::vector<PublishedLog::OldCheckpoint>> PublishedLog::CollectOl
     const std::vector<KeptCheckpoint>& given) {
   std::vector<OldCheckpoint> old;
   for (const auto& [name, note] : given) {
-    absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(note, key_);
-    if (!checkpoint.ok()) return Annotate(name, checkpoint.status());
+    absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(note, keys_);
+    if (!verified.ok()) return Annotate(name, verified.status());
+    Checkpoint* const checkpoint = &verified->checkpoint;
     if (checkpoint->size > checkpoint_.size) {
       return absl::DataLossError(absl::StrCat(name, ": signs size ", checkpoint->size,
                                               ", but the log has size ", checkpoint_.size,
                                               ": rolled back or truncated"));
     }
-    old.push_back({*std::move(checkpoint), name});
+    old.push_back({std::move(*checkpoint), name});
   }
   ST_RETURN_IF_ERROR(CollectKept(old));
   std::stable_sort(old.begin(), old.end(), [](const OldCheckpoint& a, const OldCheckpoint& b) {
@@ -162,26 +167,28 @@ absl::Status PublishedLog::CollectKept(std::vector<OldCheckpoint>& old) {
   // A running writer may be ahead of us. But it moves `checkpoint` before it
   // keeps a copy, so no copy is ahead of what is there by now.
   ST_ASSIGN_OR_RETURN(const std::string now_note, ReadRequired(env_, directory_, kCheckpointFile));
-  const absl::StatusOr<Checkpoint> now = VerifyCheckpoint(now_note, key_);
+  const absl::StatusOr<SignedCheckpoint> now = VerifyCheckpoint(now_note, keys_);
   if (!now.ok()) return Annotate(kCheckpointFile, now.status());
+  const std::uint64_t now_size = now->checkpoint.size;
 
   for (const std::string& file : *names) {
     const std::optional<std::uint64_t> size = DecodeDecimal(file);
     if (!size) continue;
     const std::string name = absl::StrCat(kCheckpointsFolder, "/", file);
-    if (*size > now->size) {
-      return absl::DataLossError(absl::StrCat(kCheckpointFile, ": signs size ", now->size,
+    if (*size > now_size) {
+      return absl::DataLossError(absl::StrCat(kCheckpointFile, ": signs size ", now_size,
                                               ", but there is ", name,
                                               ": rolled back or truncated"));
     }
     if (*size > checkpoint_.size) continue;
     ST_ASSIGN_OR_RETURN(const std::string note, ReadRequired(env_, directory_, name));
-    absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(note, key_);
-    if (!checkpoint.ok()) return Annotate(name, checkpoint.status());
+    absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(note, keys_);
+    if (!verified.ok()) return Annotate(name, verified.status());
+    Checkpoint* const checkpoint = &verified->checkpoint;
     if (checkpoint->size != *size) {
       return absl::DataLossError(absl::StrCat(name, ": signs size ", checkpoint->size));
     }
-    old.push_back({*std::move(checkpoint), name});
+    old.push_back({std::move(*checkpoint), name});
   }
   return absl::OkStatus();
 }
@@ -253,33 +260,39 @@ absl::StatusOr<std::string> PublishedLog::Prove(std::uint64_t index) {
   return FormatTlogProof(proof);
 }
 
+absl::StatusOr<ProofHashes> PublishedLog::ProveConsistency(std::uint64_t old_size) {
+  ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
+  return audit::ProveConsistency(
+      old_size, checkpoint_.size,
+      [&](int height, std::uint64_t subtree) { return tree.SubtreeHash(height, subtree); });
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(Env& env, const std::string& directory,
-                                                           const std::string& trusted_vkey) {
+absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(
+    Env& env, const std::string& directory, const std::vector<std::string>& trusted_vkeys) {
   if (!env.Exists(JoinPath(directory, kVkeyFile)) &&
       !env.Exists(JoinPath(directory, kCheckpointFile))) {
     return absl::NotFoundError(absl::StrCat("no audit log in ", directory));
   }
+  ST_ASSIGN_OR_RETURN(std::vector<VerifierKey> trusted, ParseVkeys(trusted_vkeys));
   ST_ASSIGN_OR_RETURN(const std::string vkey_text, ReadRequired(env, directory, kVkeyFile));
-  absl::string_view vkey = vkey_text;
-  absl::StatusOr<VerifierKey> key = absl::ConsumeSuffix(&vkey, "\n")
-                                        ? ParseVkey(vkey)
-                                        : absl::InvalidArgumentError("no newline at its end");
-  if (!key.ok()) {
-    return absl::DataLossError(absl::StrCat(kVkeyFile, ": ", key.status().message()));
-  }
-  if (!trusted_vkey.empty()) {
-    ST_ASSIGN_OR_RETURN(const VerifierKey trusted, ParseVkey(trusted_vkey));
-    if (!(*key == trusted)) {
-      return absl::DataLossError(absl::StrCat(kVkeyFile, ": not the trusted verifier key"));
-    }
+  absl::StatusOr<std::vector<VerifierKey>> keys = ParseVkeyFile(vkey_text);
+  if (!keys.ok()) return Annotate(kVkeyFile, keys.status());
+  if (trusted.empty()) {
+    trusted = *keys;
+  } else if (std::find_first_of(keys->begin(), keys->end(), trusted.begin(), trusted.end()) ==
+             keys->end()) {
+    return absl::DataLossError(absl::StrCat(kVkeyFile, ": not the trusted verifier key"));
   }
   ST_ASSIGN_OR_RETURN(std::string note, ReadRequired(env, directory, kCheckpointFile));
-  absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(note, *key);
-  if (!checkpoint.ok()) return Annotate(kCheckpointFile, checkpoint.status());
-  return std::make_unique<PublishedLog>(env, directory, *std::move(key), std::move(note),
-                                        *std::move(checkpoint));
+  absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(note, trusted);
+  if (!verified.ok()) return Annotate(kCheckpointFile, verified.status());
+  for (VerifierKey& key : trusted) {
+    if (std::find(keys->begin(), keys->end(), key) == keys->end()) keys->push_back(std::move(key));
+  }
+  return std::make_unique<PublishedLog>(env, directory, *std::move(keys), std::move(note),
+                                        *std::move(verified));
 }
 
 }  // namespace sealtrain::audit

@@ -13,6 +13,8 @@
 #include "absl/status/statusor.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/event.pb.h"
+#include "sealtrain/audit/note.h"
+#include "sealtrain/audit/proof.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/base/env.h"
 
@@ -40,15 +42,20 @@ struct VerifyReport {
 // Not thread-safe.
 class LogReader {
  public:
-  // Reads `log.vkey` and `checkpoint` and checks the signature. If `trusted_vkey`
-  // is not empty it must equal log.vkey's. DataLoss: bad signature, another
-  // key, malformed note. NotFound: no log there.
-  static absl::StatusOr<std::unique_ptr<LogReader>> Open(Env& env, const std::string& directory,
-                                                         const std::string& trusted_vkey = "");
+  // Reads `log.vkey` and `checkpoint` and checks the signature. If there are
+  // `trusted_vkeys` one of them must be in log.vkey, and one have signed; else one of
+  // log.vkey's must have. InvalidArgument: malformed trusted key. DataLoss: bad
+  // signature, another key, malformed note. NotFound: no log there.
+  static absl::StatusOr<std::unique_ptr<LogReader>> Open(
+      Env& env, const std::string& directory, const std::vector<std::string>& trusted_vkeys = {});
   virtual ~LogReader() = default;
 
   virtual const Checkpoint& checkpoint() const = 0;
+  virtual const std::string& checkpoint_note() const = 0;  // as it was read
+  // The key that signed it; of several, the first.
   virtual const std::string& vkey() const = 0;
+  // Those that may have signed older checkpoints: the trusted ones and log.vkey's.
+  virtual const std::vector<VerifierKey>& keys() const = 0;
 
   // Rehashes every entry, compares every tile and every kept checkpoint with
   // the signed root, and against each of `old_checkpoints`. DataLoss names the first bad entry,
@@ -64,6 +71,10 @@ class LogReader {
 
   // A C2SP tlog-proof of entry `index`, checkpoint included. OutOfRange.
   virtual absl::StatusOr<std::string> Prove(std::uint64_t index) = 0;
+
+  // That the first `old_size` entries are the beginning of the log: the hashes of
+  // RFC 6962 section 2.1.2. OutOfRange unless 0 < old_size <= size.
+  virtual absl::StatusOr<ProofHashes> ProveConsistency(std::uint64_t old_size) = 0;
 };
 
 }  // namespace sealtrain::audit

@@ -15,7 +15,6 @@
 namespace sealtrain::audit {
 namespace {
 
-constexpr std::uint8_t kEd25519Type = 0x01;
 constexpr std::size_t kKeyIdBytes = 4;
 constexpr char kSignaturePrefix[] = "\xE2\x80\x94 ";  // em dash, space
 
@@ -41,27 +40,19 @@ absl::StatusOr<NoteSignature> ParseSignatureLine(absl::string_view line) {
                        .signature = Bytes(span.begin() + kKeyIdBytes, span.end())};
 }
 
-}  // namespace
-
-std::uint32_t VerifierKey::id() const {
-  Bytes preimage(name.begin(), name.end());
-  preimage.push_back('\n');
-  preimage.push_back(kEd25519Type);
-  preimage.insert(preimage.end(), public_key.begin(), public_key.end());
-  const Digest digest = crypto::Sha256(preimage);
-  return static_cast<std::uint32_t>(GetBigEndian(ByteSpan(digest).first(kKeyIdBytes)));
-}
-
-absl::StatusOr<VerifierKey> ParseVkey(absl::string_view vkey) {
+template <SignatureType kType>
+absl::StatusOr<NamedKey<kType>> ParseNamedKey(absl::string_view vkey) {
   const absl::Status malformed = absl::InvalidArgumentError("malformed verifier key");
   // Base64 may contain '+' too: only the first two separate.
   const std::vector<absl::string_view> fields = absl::StrSplit(vkey, absl::MaxSplits('+', 2));
   if (fields.size() != 3 || !IsKeyName(fields[0])) return malformed;
   const std::optional<Bytes> encoded = DecodeBase64(fields[2]);
-  VerifierKey key{.name = std::string(fields[0])};
+  NamedKey<kType> key{.name = std::string(fields[0])};
   if (!encoded || encoded->size() != 1 + key.public_key.size()) return malformed;
-  if ((*encoded)[0] != kEd25519Type) {
-    return absl::InvalidArgumentError("verifier key of a type other than Ed25519");
+  if ((*encoded)[0] != static_cast<std::uint8_t>(kType)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "verifier key of type ", (*encoded)[0], ", not the type ", static_cast<int>(kType),
+        " that ", kType == SignatureType::kNote ? "logs" : "witnesses", " sign with here"));
   }
   std::copy(encoded->begin() + 1, encoded->end(), key.public_key.begin());
   if (fields[1] != KeyIdHex(key.id())) {
@@ -70,10 +61,46 @@ absl::StatusOr<VerifierKey> ParseVkey(absl::string_view vkey) {
   return key;
 }
 
-std::string FormatVkey(const VerifierKey& key) {
-  Bytes encoded{kEd25519Type};
+template <SignatureType kType>
+std::string FormatNamedKey(const NamedKey<kType>& key) {
+  Bytes encoded{static_cast<std::uint8_t>(kType)};
   encoded.insert(encoded.end(), key.public_key.begin(), key.public_key.end());
   return absl::StrCat(key.name, "+", KeyIdHex(key.id()), "+", EncodeBase64(encoded));
+}
+
+}  // namespace
+
+std::uint32_t KeyId(absl::string_view name, SignatureType type, const crypto::PublicKey& key) {
+  Bytes preimage(name.begin(), name.end());
+  preimage.push_back('\n');
+  preimage.push_back(static_cast<std::uint8_t>(type));
+  preimage.insert(preimage.end(), key.begin(), key.end());
+  const Digest digest = crypto::Sha256(preimage);
+  return static_cast<std::uint32_t>(GetBigEndian(ByteSpan(digest).first(kKeyIdBytes)));
+}
+
+absl::StatusOr<VerifierKey> ParseVkey(absl::string_view vkey) {
+  return ParseNamedKey<SignatureType::kNote>(vkey);
+}
+absl::StatusOr<WitnessKey> ParseWitnessVkey(absl::string_view vkey) {
+  return ParseNamedKey<SignatureType::kCosignature>(vkey);
+}
+absl::StatusOr<std::vector<VerifierKey>> ParseVkeys(absl::Span<const std::string> vkeys) {
+  std::vector<VerifierKey> keys;
+  for (const std::string& vkey : vkeys) {
+    ST_ASSIGN_OR_RETURN(VerifierKey key, ParseVkey(vkey));
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+std::string FormatVkey(const VerifierKey& key) { return FormatNamedKey(key); }
+std::string FormatVkey(const WitnessKey& key) { return FormatNamedKey(key); }
+
+std::string FormatSignature(const NoteSignature& signature) {
+  Bytes encoded;
+  AppendBigEndian(signature.key_id, kKeyIdBytes, encoded);
+  encoded.insert(encoded.end(), signature.signature.begin(), signature.signature.end());
+  return absl::StrCat(kSignaturePrefix, signature.name, " ", EncodeBase64(encoded), "\n");
 }
 
 absl::StatusOr<Note> ParseNote(absl::string_view note) {
@@ -97,33 +124,44 @@ absl::StatusOr<Note> ParseNote(absl::string_view note) {
 
 absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
                                      const crypto::SigningKey& key) {
+  return SignNote(text, name, absl::MakeConstSpan(&key, 1));
+}
+
+absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
+                                     absl::Span<const crypto::SigningKey> keys) {
   if (!IsKeyName(name)) return absl::InvalidArgumentError("not a key name for a signed note");
   if (!IsNoteText(text) || !absl::EndsWith(text, "\n")) {
     return absl::InvalidArgumentError("not a text for a signed note");
   }
-  const VerifierKey verifier{.name = std::string(name), .public_key = key.public_key()};
-  const crypto::Signature signature = key.Sign(AsBytes(text));
-  Bytes encoded;
-  AppendBigEndian(verifier.id(), kKeyIdBytes, encoded);
-  encoded.insert(encoded.end(), signature.begin(), signature.end());
-  std::string note =
-      absl::StrCat(text, "\n", kSignaturePrefix, name, " ", EncodeBase64(encoded), "\n");
+  std::string note = absl::StrCat(text, "\n");
+  for (const crypto::SigningKey& key : keys) {
+    const VerifierKey verifier{.name = std::string(name), .public_key = key.public_key()};
+    const crypto::Signature signature = key.Sign(AsBytes(text));
+    note += FormatSignature({.name = verifier.name,
+                             .key_id = verifier.id(),
+                             .signature = Bytes(signature.begin(), signature.end())});
+  }
   if (note.size() > kMaxNoteBytes) return absl::InvalidArgumentError("text too long for a note");
   return note;
 }
 
-absl::StatusOr<std::string> VerifyNote(absl::string_view note, const VerifierKey& key) {
-  ST_ASSIGN_OR_RETURN(Note parsed, ParseNote(note));
+absl::StatusOr<bool> IsSignedBy(const Note& note, const VerifierKey& key) {
   const std::uint32_t key_id = key.id();
   bool verified = false;
-  for (const NoteSignature& signature : parsed.signatures) {
+  for (const NoteSignature& signature : note.signatures) {
     if (signature.name != key.name || signature.key_id != key_id) continue;
     // One wrong signature of a known key condemns the note, even beside a good one.
-    if (!crypto::VerifySignature(key.public_key, AsBytes(parsed.text), signature.signature).ok()) {
+    if (!crypto::VerifySignature(key.public_key, AsBytes(note.text), signature.signature).ok()) {
       return absl::DataLossError("note with a wrong signature of the verifier key");
     }
     verified = true;
   }
+  return verified;
+}
+
+absl::StatusOr<std::string> VerifyNote(absl::string_view note, const VerifierKey& key) {
+  ST_ASSIGN_OR_RETURN(Note parsed, ParseNote(note));
+  ST_ASSIGN_OR_RETURN(const bool verified, IsSignedBy(parsed, key));
   if (!verified) return absl::DataLossError("note without a signature of the verifier key");
   return std::move(parsed.text);
 }

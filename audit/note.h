@@ -1,5 +1,6 @@
 // Signed notes (C2SP signed-note) with Ed25519 signatures, type 0x01: text that
 // one or more named keys have signed. docs/formats/audit-log.md, "Signed notes".
+// Signatures of type 0x04 are cosignature.h's.
 //
 // All functions are thread-safe.
 #ifndef SEALTRAIN_AUDIT_NOTE_H_
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/crypto/signing.h"
 
@@ -21,22 +23,38 @@ namespace sealtrain::audit {
 inline constexpr std::size_t kMaxNoteBytes = 1 << 20;
 inline constexpr std::size_t kMaxNoteSignatures = 100;
 
-// Who may have signed: a named public key.
-struct VerifierKey {
+// What a key's signatures are over: the types of C2SP signed-note that we know.
+// 0x06 is kept for cosignatures with ML-DSA-44; every other one is refused.
+enum class SignatureType : std::uint8_t {
+  kNote = 0x01,         // Ed25519, over the text
+  kCosignature = 0x04,  // Ed25519, over a time and the text of a checkpoint
+};
+
+// The first four bytes of SHA-256(name ‖ 0A ‖ type ‖ public key).
+std::uint32_t KeyId(absl::string_view name, SignatureType type, const crypto::PublicKey& key);
+
+// Who may have signed: a named public key for one type of signatures. One for
+// another type does not convert, even with the same bytes.
+template <SignatureType kType>
+struct NamedKey {
   std::string name;
   crypto::PublicKey public_key{};
 
-  // The first four bytes of SHA-256(name ‖ 0A ‖ 01 ‖ public key).
-  std::uint32_t id() const;
+  std::uint32_t id() const { return KeyId(name, kType, public_key); }
 
-  bool operator==(const VerifierKey&) const = default;
+  bool operator==(const NamedKey&) const = default;
 };
+using VerifierKey = NamedKey<SignatureType::kNote>;        // a log's
+using WitnessKey = NamedKey<SignatureType::kCosignature>;  // a witness's
 
-// The text form, "vkey": <name>+<key id, 8 hex digits>+<base64(01 ‖ public key)>.
+// The text form, "vkey": <name>+<key id, 8 hex digits>+<base64(type ‖ public key)>.
 // InvalidArgument: not exactly that, another signature type, or the key id is
 // not that of name and key.
 absl::StatusOr<VerifierKey> ParseVkey(absl::string_view vkey);
+absl::StatusOr<WitnessKey> ParseWitnessVkey(absl::string_view vkey);
+absl::StatusOr<std::vector<VerifierKey>> ParseVkeys(absl::Span<const std::string> vkeys);
 std::string FormatVkey(const VerifierKey& key);
+std::string FormatVkey(const WitnessKey& key);
 
 struct NoteSignature {
   std::string name;
@@ -48,15 +66,24 @@ struct Note {
   std::vector<NoteSignature> signatures;
 };
 
+// The line of a signature, with its newline.
+std::string FormatSignature(const NoteSignature& signature);
+
 // Takes a note apart without checking any signature: its text must not be
 // believed. DataLoss: malformed.
 absl::StatusOr<Note> ParseNote(absl::string_view note);
 
-// `text` with the signature of `key` under `name`.
+// `text` with the signature of `key`, or of each of `keys`, under `name`.
 // InvalidArgument: no key name, or text that a note cannot hold (not UTF-8,
 // control characters, no newline at its end, too long).
 absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
                                      const crypto::SigningKey& key);
+absl::StatusOr<std::string> SignNote(absl::string_view text, absl::string_view name,
+                                     absl::Span<const crypto::SigningKey> keys);
+
+// Whether `key` signed the note. DataLoss: a wrong signature of that key, even
+// beside a good one.
+absl::StatusOr<bool> IsSignedBy(const Note& note, const VerifierKey& key);
 
 // The text of `note`, if `key` signed it. Signatures of other keys are ignored.
 // DataLoss: malformed, no signature of `key`, or a wrong one.

@@ -221,13 +221,16 @@ absl::StatusOr<TlogProof> ParseTlogProof(absl::string_view text) {
 }
 
 absl::StatusOr<ProvenEntry> CheckProof(absl::string_view proof, ByteSpan entry,
-                                       absl::string_view vkey) {
-  ST_ASSIGN_OR_RETURN(const VerifierKey key, ParseVkey(vkey));
+                                       const std::vector<std::string>& vkeys) {
+  ST_ASSIGN_OR_RETURN(const std::vector<VerifierKey> keys, ParseVkeys(vkeys));
   ST_ASSIGN_OR_RETURN(const TlogProof parsed, ParseTlogProof(proof));
-  ST_ASSIGN_OR_RETURN(Checkpoint checkpoint, VerifyCheckpoint(parsed.checkpoint_note, key));
+  ST_ASSIGN_OR_RETURN(SignedCheckpoint verified, VerifyCheckpoint(parsed.checkpoint_note, keys));
+  const Checkpoint& checkpoint = verified.checkpoint;
   ST_RETURN_IF_ERROR(VerifyInclusion(parsed.index, checkpoint.size, crypto::MerkleLeafHash(entry),
                                      parsed.hashes, checkpoint.root));
-  return ProvenEntry{.index = parsed.index, .checkpoint = std::move(checkpoint)};
+  return ProvenEntry{.index = parsed.index,
+                     .checkpoint = std::move(verified.checkpoint),
+                     .key = std::move(verified.key)};
 }
 
 }  // namespace sealtrain::audit

@@ -58,12 +58,13 @@ absl::StatusOr<TlogProof> ParseTlogProof(absl::string_view text);
 struct ProvenEntry {
   std::uint64_t index = 0;
   Checkpoint checkpoint;
+  VerifierKey key;  // that signed it; of several, the first
 };
-// Checks offline that `entry` is in the log of `vkey`: needs nothing else.
-// InvalidArgument: malformed vkey. DataLoss: malformed proof, checkpoint not
-// signed by that key, or another entry.
+// Checks offline that `entry` is in the log that has one of the keys `vkeys`: needs
+// nothing else. InvalidArgument: malformed vkey. DataLoss: malformed proof, checkpoint
+// not signed by such a key, or another entry.
 absl::StatusOr<ProvenEntry> CheckProof(absl::string_view proof, ByteSpan entry,
-                                       absl::string_view vkey);
+                                       const std::vector<std::string>& vkeys);
 
 }  // namespace sealtrain::audit
 

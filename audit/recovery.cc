@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/log_files.h"
+#include "sealtrain/audit/vkey_file.h"
 #include "sealtrain/base/status_macros.h"
 
 namespace sealtrain::audit {
@@ -57,8 +58,9 @@ absl::Status CheckReached(const WalContents& wal, const char* name, const std::s
 }
 
 absl::Status CheckVkey(Env& env, const std::string& directory, const VerifierKey& key) {
-  ST_ASSIGN_OR_RETURN(const std::string vkey, ReadNoteFile(env, directory, kVkeyFile));
-  if (vkey != absl::StrCat(FormatVkey(key), "\n")) {
+  ST_ASSIGN_OR_RETURN(const std::string text, ReadNoteFile(env, directory, kVkeyFile));
+  const absl::StatusOr<std::vector<VerifierKey>> keys = ParseVkeyFile(text);
+  if (!keys.ok() || std::find(keys->begin(), keys->end(), key) == keys->end()) {
     return absl::DataLossError(
         absl::StrCat(kVkeyFile, ": not the key that this log is opened with"));
   }

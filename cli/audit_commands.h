@@ -7,10 +7,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sealtrain/audit/log_reader.h"
+#include "sealtrain/audit/trust_policy.h"
+#include "sealtrain/base/bytes.h"
 
 namespace sealtrain::cli {
 
@@ -25,10 +28,18 @@ class AuditContext {
   int exit_code = -1;
 
   bool json() const { return json_; }
-  const std::string& vkey() const { return vkey_; }
+  const std::vector<std::string>& vkey() const { return vkey_; }  // any of these
   bool names_log() const { return !log_.empty() || !home_.empty(); }
+  std::string log_directory() const;
   // InvalidArgument, with the exit code kUsage: no log was named, bad --vkey.
   absl::StatusOr<std::unique_ptr<audit::LogReader>> OpenLog();
+
+  // InvalidArgument, with the exit code kUsage: not a trust policy.
+  absl::StatusOr<audit::TrustPolicy> ReadTrustPolicy(const std::string& path);
+
+  // Writes `path`, which the user named: anew or in a file's place, but never in
+  // that of a device, a pipe or a link.
+  absl::Status WriteOutput(const std::string& path, ByteSpan bytes);
 
   // An InvalidArgument that exits with kUsage.
   absl::Status UsageError(const absl::string_view message);
@@ -39,12 +50,13 @@ class AuditContext {
  private:
   std::string home_;
   std::string log_;
-  std::string vkey_;
+  std::vector<std::string> vkey_;
   bool json_ = false;
 };
 
 void AddQueryCommands(CLI::App& app, AuditContext& context);  // log, search, show, dangling, export
-void AddVerifyCommands(CLI::App& app, AuditContext& context);  // verify, prove, check
+void AddVerifyCommands(CLI::App& app, AuditContext& context);   // verify, prove, check
+void AddWitnessCommands(CLI::App& app, AuditContext& context);  // witness, cosign
 
 }  // namespace sealtrain::cli
 

@@ -1,19 +1,28 @@
 // verify, prove, check: what can be believed.
-#include <filesystem>
+#include <algorithm>
 #include <iostream>
+#include <iterator>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "sealtrain/audit/note.h"
 #include "sealtrain/audit/proof.h"
 #include "sealtrain/audit/text_encoding.h"
+#include "sealtrain/audit/trust_policy.h"
+#include "sealtrain/audit/witness_client.h"
 #include "sealtrain/base/env.h"
+#include "sealtrain/base/exit_code.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/audit_format.h"
+#include "sealtrain/cli/audit_time.h"
 #include "sealtrain/cli/command_line.h"
 
 namespace sealtrain::cli {
@@ -21,50 +30,188 @@ namespace {
 
 constexpr std::uint64_t kMaxEntryFileBytes = 0xFFFF;
 
-absl::Status RunVerify(AuditContext& context, const std::vector<std::string>& old_files) {
+// Witnesses may be so far ahead of our clock.
+constexpr absl::Duration kMaxClockSkew = absl::Minutes(5);
+
+struct VerifyFlags {
+  std::vector<std::string> old;
+  std::string policy;
+  std::string max_age;
+};
+
+absl::StatusOr<std::vector<audit::KeptCheckpoint>> ReadOld(AuditContext& context,
+                                                           const std::vector<std::string>& files) {
   std::vector<audit::KeptCheckpoint> old;
-  for (const std::string& file : old_files) {
+  for (const std::string& file : files) {
     ST_ASSIGN_OR_RETURN(std::string note, Env::Posix().ReadFile(file, audit::kMaxNoteBytes));
     if (note.empty()) return context.UsageError(absl::StrCat("--old: ", file, " is empty"));
     old.push_back({.name = file, .note = std::move(note)});
   }
-  ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
-  ST_ASSIGN_OR_RETURN(const audit::VerifyReport report, reader->Verify(old));
-  const audit::Checkpoint& checkpoint = report.checkpoint;
-  const std::string root = audit::EncodeBase64(checkpoint.root);
-  const std::uint64_t kept = report.older_checkpoints - old.size();
-  if (context.json()) {
-    std::cout << nlohmann::ordered_json{{"verified", true},
-                                        {"origin", checkpoint.origin},
-                                        {"size", checkpoint.size},
-                                        {"root", root},
-                                        {"entries", report.entries},
-                                        {"tiles", report.tiles},
-                                        {"kept_checkpoints", kept},
-                                        {"old_checkpoints", old.size()},
-                                        {"key", reader->vkey()},
-                                        {"key_trusted", !context.vkey().empty()}}
-                     .dump(2)
-              << "\n";
-    return absl::OkStatus();
+  return old;
+}
+
+// Which cosignatures count.
+absl::StatusOr<audit::TrustPolicy::Times> AllowedTimes(AuditContext& context,
+                                                       const VerifyFlags& flags) {
+  const absl::Time now = absl::Now();
+  audit::TrustPolicy::Times times{.not_after = now + kMaxClockSkew};
+  if (flags.max_age.empty()) return times;
+  if (flags.policy.empty()) return context.UsageError("--max-age goes with --policy");
+  const absl::StatusOr<absl::Time> since = ParseTime(flags.max_age, now);
+  if (!since.ok()) return context.UsageError(since.status().message());
+  times.not_before = *since;
+  return times;
+}
+
+std::string TimeText(std::uint64_t time_s) {
+  constexpr std::uint64_t kNanos = 1'000'000'000;
+  return FormatSeconds(std::min(time_s, std::numeric_limits<std::uint64_t>::max() / kNanos) *
+                       kNanos);
+}
+
+nlohmann::ordered_json WitnessedJson(const audit::TrustPolicy& policy,
+                                     const audit::WitnessedCheckpoint& witnessed) {
+  nlohmann::ordered_json witnesses = nlohmann::ordered_json::array();
+  for (const auto& witness : witnessed.witnesses) {
+    nlohmann::ordered_json object = {{"name", Printable(witness.name)},
+                                     {"counted", witness.counted}};
+    if (witness.time_s) object["time"] = TimeText(*witness.time_s);
+    witnesses.push_back(std::move(object));
   }
-  std::cout << "OK\n"
+  return {{"quorum", Printable(policy.quorum())}, {"reached", witnessed.quorum},
+          {"size", witnessed.checkpoint.size},    {"counted", witnessed.counted()},
+          {"of", witnessed.witnesses.size()},     {"witnesses", std::move(witnesses)}};
+}
+
+std::string WitnessedText(const audit::TrustPolicy& policy,
+                          const audit::WitnessedCheckpoint& witnessed) {
+  std::string text = absl::StrCat(
+      "witnesses           ", witnessed.counted(), " of ", witnessed.witnesses.size(), " for size ",
+      witnessed.checkpoint.size, witnessed.quorum ? ", reaching" : ", short of", " the quorum ",
+      Printable(policy.quorum()), "\n");
+  for (const auto& witness : witnessed.witnesses) {
+    absl::StrAppend(&text, "  ", Printable(witness.name), "  ",
+                    witness.time_s ? TimeText(*witness.time_s) : "no cosignature",
+                    witness.time_s && !witness.counted ? " (too old, or in the future)" : "", "\n");
+  }
+  return text;
+}
+
+// What `verify` knows in the end.
+struct Verdict {
+  audit::VerifyReport report;
+  std::string vkey;
+  bool key_trusted = false;
+  std::string whose_key;
+  std::size_t old = 0;
+  std::size_t cosigned = 0;
+  std::optional<audit::TrustPolicy> policy;
+  std::optional<audit::WitnessedCheckpoint> witnessed;  // if there is a policy
+
+  bool good() const { return !witnessed || witnessed->quorum; }
+  std::uint64_t kept() const { return report.older_checkpoints - old - cosigned; }
+};
+
+absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) {
+  Verdict verdict;
+  ST_ASSIGN_OR_RETURN(const audit::TrustPolicy::Times times, AllowedTimes(context, flags));
+  ST_ASSIGN_OR_RETURN(std::vector<audit::KeptCheckpoint> older, ReadOld(context, flags.old));
+  verdict.old = older.size();
+  if (!flags.policy.empty()) {
+    ST_ASSIGN_OR_RETURN(verdict.policy, context.ReadTrustPolicy(flags.policy));
+  }
+  // Before the log: what somebody adds meanwhile may be of a newer checkpoint.
+  if (context.names_log()) {
+    ST_ASSIGN_OR_RETURN(std::vector<audit::KeptCheckpoint> cosigned,
+                        audit::ReadCosigned(Env::Posix(), context.log_directory()));
+    verdict.cosigned = cosigned.size();
+    std::move(cosigned.begin(), cosigned.end(), std::back_inserter(older));
+  }
+  ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
+  verdict.vkey = reader->vkey();
+  verdict.key_trusted = !context.vkey().empty();
+  verdict.whose_key = context.WhoseKey();
+  if (verdict.policy) {
+    if (!verdict.policy->logs().empty()) {
+      ST_ASSIGN_OR_RETURN(const audit::VerifierKey key, audit::ParseVkey(verdict.vkey));
+      if (!verdict.policy->HasLog(key)) {
+        return absl::DataLossError("the log's key is none of the logs of the policy");
+      }
+      verdict.key_trusted = true;
+      verdict.whose_key = "the key of the policy";
+    }
+    std::vector<audit::KeptCheckpoint> candidates = older;
+    candidates.push_back({.name = "checkpoint", .note = reader->checkpoint_note()});
+    ST_ASSIGN_OR_RETURN(verdict.witnessed,
+                        verdict.policy->JudgeBest(candidates, reader->keys(), times));
+  }
+  ST_ASSIGN_OR_RETURN(verdict.report, reader->Verify(older));
+  return verdict;
+}
+
+void PrintJson(const Verdict& verdict) {
+  const audit::Checkpoint& checkpoint = verdict.report.checkpoint;
+  nlohmann::ordered_json object = {{"verified", verdict.good()},
+                                   {"origin", checkpoint.origin},
+                                   {"size", checkpoint.size},
+                                   {"root", audit::EncodeBase64(checkpoint.root)},
+                                   {"entries", verdict.report.entries},
+                                   {"tiles", verdict.report.tiles},
+                                   {"kept_checkpoints", verdict.kept()},
+                                   {"old_checkpoints", verdict.old},
+                                   {"cosigned_checkpoints", verdict.cosigned},
+                                   {"key", verdict.vkey},
+                                   {"key_trusted", verdict.key_trusted}};
+  if (verdict.witnessed) object["witnessed"] = WitnessedJson(*verdict.policy, *verdict.witnessed);
+  std::cout << object.dump(2) << "\n";
+}
+
+void PrintText(const Verdict& verdict) {
+  const audit::Checkpoint& checkpoint = verdict.report.checkpoint;
+  std::cout << (verdict.good() ? "OK" : "NO QUORUM") << "\n"
             << "origin              " << Printable(checkpoint.origin) << "\n"
             << "size                " << checkpoint.size << "\n"
-            << "root                " << root << "\n"
-            << "entries rehashed    " << report.entries << "\n"
-            << "tiles compared      " << report.tiles << "\n"
-            << "kept checkpoints    " << kept << "\n"
-            << "old checkpoints     " << old.size() << "\n"
-            << "against             " << context.WhoseKey() << "\n";
-  if (context.vkey().empty()) {
+            << "root                " << audit::EncodeBase64(checkpoint.root) << "\n"
+            << "entries rehashed    " << verdict.report.entries << "\n"
+            << "tiles compared      " << verdict.report.tiles << "\n"
+            << "kept checkpoints    " << verdict.kept() << "\n"
+            << "old checkpoints     " << verdict.old << "\n"
+            << "against             " << verdict.whose_key << "\n";
+  if (verdict.witnessed) std::cout << WitnessedText(*verdict.policy, *verdict.witnessed);
+}
+
+// Says what the verdict does not say.
+void PrintNotes(const Verdict& verdict) {
+  if (!verdict.key_trusted) {
     std::cerr << "note: who can replace the whole folder can replace its key too; give --vkey.\n";
   }
-  if (old.empty()) {
+  if (!verdict.good()) {
+    std::cerr << "note: the log is what its key signed, but too few witnesses have seen it so.\n";
+    return;
+  }
+  const bool witnessed = verdict.witnessed && verdict.witnessed->counted() > 0;
+  if (witnessed && verdict.witnessed->checkpoint.size < verdict.report.checkpoint.size) {
+    std::cerr << "note: no quorum has seen entries " << verdict.witnessed->checkpoint.size << " to "
+              << verdict.report.checkpoint.size - 1
+              << "; for these there is the log's key alone.\n";
+  }
+  if (!witnessed && verdict.old == 0) {
     std::cerr
         << "note: who holds the log's key can rewrite it, and a backup can bring an old state\n"
-           "back. Only a checkpoint kept elsewhere shows that: give it with --old.\n";
+           "back. Only a checkpoint kept elsewhere shows that: give it with --old, or have\n"
+           "witnesses cosign (sealtrain-audit cosign) and give --policy.\n";
   }
+}
+
+absl::Status RunVerify(AuditContext& context, const VerifyFlags& flags) {
+  ST_ASSIGN_OR_RETURN(const Verdict verdict, Verify(context, flags));
+  if (!verdict.good()) context.exit_code = kCheckFailed;
+  if (context.json()) {
+    PrintJson(verdict);
+    return absl::OkStatus();
+  }
+  PrintText(verdict);
+  PrintNotes(verdict);
   return absl::OkStatus();
 }
 
@@ -73,16 +220,6 @@ struct ProveFlags {
   std::string out;
   std::string entry;
 };
-
-// Writes `path`, which the user named: anew or in a file's place, but never in
-// that of a device, a pipe or a link.
-absl::Status WriteOutput(AuditContext& context, const std::string& path, ByteSpan bytes) {
-  const std::filesystem::file_status there = std::filesystem::symlink_status(path);
-  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
-    return context.UsageError(absl::StrCat(path, " is there and no regular file"));
-  }
-  return WriteFileDurably(Env::Posix(), path, bytes);
-}
 
 absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
@@ -94,9 +231,9 @@ absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
           bytes = entry.bytes;
           return true;
         }));
-    ST_RETURN_IF_ERROR(WriteOutput(context, flags.entry, AsBytes(bytes)));
+    ST_RETURN_IF_ERROR(context.WriteOutput(flags.entry, AsBytes(bytes)));
   }
-  if (!flags.out.empty()) ST_RETURN_IF_ERROR(WriteOutput(context, flags.out, AsBytes(proof)));
+  if (!flags.out.empty()) ST_RETURN_IF_ERROR(context.WriteOutput(flags.out, AsBytes(proof)));
   if (context.json()) {
     nlohmann::ordered_json object = {{"index", flags.index}, {"proof", proof}};
     if (!flags.out.empty()) object["proof_file"] = flags.out;
@@ -115,23 +252,23 @@ struct CheckFlags {
 };
 
 absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
-  std::string vkey = context.vkey();
-  if (vkey.empty()) {
+  std::vector<std::string> vkeys = context.vkey();
+  if (vkeys.empty()) {
     if (!context.names_log()) {
       return context.UsageError("no key: give --vkey, or the log whose key it is");
     }
     ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
-    vkey = reader->vkey();
+    for (const audit::VerifierKey& key : reader->keys()) vkeys.push_back(audit::FormatVkey(key));
   }
-  if (const auto key = audit::ParseVkey(vkey); !key.ok()) {
-    return context.UsageError(key.status().message());
+  if (const auto keys = audit::ParseVkeys(vkeys); !keys.ok()) {
+    return context.UsageError(keys.status().message());
   }
   ST_ASSIGN_OR_RETURN(const std::string proof,
                       Env::Posix().ReadFile(flags.proof, audit::kMaxNoteBytes));
   ST_ASSIGN_OR_RETURN(const std::string entry,
                       Env::Posix().ReadFile(flags.entry, kMaxEntryFileBytes));
   ST_ASSIGN_OR_RETURN(const audit::ProvenEntry proven,
-                      audit::CheckProof(proof, AsBytes(entry), vkey));
+                      audit::CheckProof(proof, AsBytes(entry), vkeys));
   const audit::Checkpoint& checkpoint = proven.checkpoint;
   const std::string root = audit::EncodeBase64(checkpoint.root);
   if (context.json()) {
@@ -140,7 +277,7 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
                                         {"origin", checkpoint.origin},
                                         {"size", checkpoint.size},
                                         {"root", root},
-                                        {"key", vkey},
+                                        {"key", audit::FormatVkey(proven.key)},
                                         {"key_trusted", !context.vkey().empty()}}
                      .dump(2)
               << "\n";
@@ -164,13 +301,22 @@ void AddVerifyCommands(CLI::App& app, AuditContext& context) {
       "Exits with 4 and names the first bad entry or file if anything was changed.\n\n"
       "Examples:\n"
       "  sealtrain-audit verify --vkey \"$(cat log.vkey)\"\n"
-      "  sealtrain-audit verify --old checkpoint-of-last-week --old checkpoint-of-yesterday");
-  const auto old_files = std::make_shared<std::vector<std::string>>();
+      "  sealtrain-audit verify --old checkpoint-of-last-week --old checkpoint-of-yesterday\n"
+      "  sealtrain-audit verify --policy trust.policy --max-age 2d");
+  const auto verify_flags = std::make_shared<VerifyFlags>();
   verify
-      .add_option("--old", *old_files, "A checkpoint seen earlier and kept elsewhere; repeatable")
+      .add_option("--old", verify_flags->old,
+                  "A checkpoint seen earlier and kept elsewhere; repeatable")
       ->check(CLI::ExistingFile);
-  verify.callback([&context, old_files] {
-    context.run = [&context, old_files] { return RunVerify(context, *old_files); };
+  verify
+      .add_option("--policy", verify_flags->policy,
+                  "A trust policy (C2SP tlog-policy): exits with 1 unless a quorum of its\n"
+                  "witnesses has cosigned the log")
+      ->check(CLI::ExistingFile);
+  verify.add_option("--max-age", verify_flags->max_age,
+                    "Older cosignatures do not count: an age (2d) or a time");
+  verify.callback([&context, verify_flags] {
+    context.run = [&context, verify_flags] { return RunVerify(context, *verify_flags); };
   });
 
   CLI::App& prove = *app.add_subcommand(

@@ -14,6 +14,7 @@
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/cli/table.h"
 #include "sealtrain/policy/policy_diff.h"

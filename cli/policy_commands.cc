@@ -21,7 +21,9 @@
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
+#include "sealtrain/cli/seed_line.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/custody/policy_approval.h"
 #include "sealtrain/policy/explain.h"
@@ -34,8 +36,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kMaxApprovalBytes = std::uint64_t{1} << 20;
-constexpr std::size_t kSeedBytes = 32;
-constexpr std::size_t kKeyFileBytes = 2 * kSeedBytes + 1;  // hex and a newline
 
 std::string ApprovalsPath(const std::string& policy_path) { return policy_path + ".approvals"; }
 
@@ -202,46 +202,22 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
 
 // --- keys and approvals ------------------------------------------------------
 
-// Hex without a std::string, so that the seed stays in secret memory.
-absl::StatusOr<crypto::SecretBytes> KeyFileBytes(const crypto::SecretBytes& seed) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  ST_ASSIGN_OR_RETURN(crypto::SecretBytes line, crypto::SecretBytes::Allocate(kKeyFileBytes));
-  const MutableByteSpan out = line.mutable_span();
-  for (std::size_t i = 0; i < kSeedBytes; ++i) {
-    out[2 * i] = static_cast<std::uint8_t>(kDigits[seed.span()[i] >> 4]);
-    out[2 * i + 1] = static_cast<std::uint8_t>(kDigits[seed.span()[i] & 15]);
-  }
-  out[kKeyFileBytes - 1] = '\n';
-  return line;
-}
-
-int HexValue(std::uint8_t digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  return -1;
+absl::Status NoKeyFile(const std::string& path) {
+  return absl::InvalidArgumentError(absl::StrCat("not a key made by `policy keygen`: ", path));
 }
 
 absl::StatusOr<crypto::SigningKey> ReadKeyFile(const std::string& path) {
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file, Env::Posix().OpenForRead(path));
-  const absl::Status no_key =
-      absl::InvalidArgumentError(absl::StrCat("not a key made by `policy keygen`: ", path));
-  if (file->size() != kKeyFileBytes) return no_key;
-  ST_ASSIGN_OR_RETURN(crypto::SecretBytes line, crypto::SecretBytes::Allocate(kKeyFileBytes));
+  if (file->size() != kSeedLineBytes) return NoKeyFile(path);
+  ST_ASSIGN_OR_RETURN(crypto::SecretBytes line, crypto::SecretBytes::Allocate(kSeedLineBytes));
   ST_RETURN_IF_ERROR(file->ReadAt(0, line.mutable_span()));
-  ST_ASSIGN_OR_RETURN(crypto::SecretBytes seed, crypto::SecretBytes::Allocate(kSeedBytes));
-  for (std::size_t i = 0; i < kSeedBytes; ++i) {
-    const int high = HexValue(line.span()[2 * i]);
-    const int low = HexValue(line.span()[2 * i + 1]);
-    if (high < 0 || low < 0) return no_key;
-    seed.mutable_span()[i] = static_cast<std::uint8_t>(high * 16 + low);
-  }
-  return crypto::SigningKey::FromSeed(seed);
+  absl::StatusOr<crypto::SigningKey> key = ParseSeedLine(line.span());
+  return absl::IsInvalidArgument(key.status()) ? NoKeyFile(path) : std::move(key);
 }
 
 absl::Status RunKeygen(Context& context, const std::string& out) {
-  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes seed, crypto::SecretBytes::Random(kSeedBytes));
-  ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, crypto::SigningKey::FromSeed(seed));
-  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes line, KeyFileBytes(seed));
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes line, NewSeedLine());
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, ParseSeedLine(line.span()));
   ST_RETURN_IF_ERROR(WriteNewFile(out, line.span()));
   const std::string public_key = HexEncode(key.public_key());
   context.Print({{"key_file", out}, {"public_key", public_key}}, public_key);

@@ -10,6 +10,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/policy/draft.h"
 #include "sealtrain/policy/policy_format.h"

@@ -27,16 +27,6 @@ absl::StatusOr<policy::LoadedPolicy> LoadPolicyFile(const std::string& path) {
   return policy::LoadedPolicy::Load(text, path);
 }
 
-absl::Status WriteNewFile(const std::string& path, ByteSpan bytes) {
-  Env& env = Env::Posix();
-  ST_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file,
-                      env.OpenForWrite(path, Env::OpenMode::kCreateNew));
-  ST_RETURN_IF_ERROR(file->Append(bytes));
-  ST_RETURN_IF_ERROR(file->Sync());
-  ST_RETURN_IF_ERROR(file->Close());
-  return env.SyncDir(DirName(path));
-}
-
 void SchemaArgs::AddOptions(CLI::App* command) {
   command->add_option("--schema", file, "A .proto file with the columns");
   command->add_option("--message", message, "The record's message in that file");

@@ -24,8 +24,6 @@ void AddPolicyChangeCommands(CLI::App& policy, Context& context);  // diff, repl
 // InvalidArgument: larger than a policy may be, or not there.
 absl::StatusOr<std::string> ReadPolicy(const std::string& path);
 absl::StatusOr<policy::LoadedPolicy> LoadPolicyFile(const std::string& path);
-// Durably. AlreadyExists: there is a file of that name.
-absl::Status WriteNewFile(const std::string& path, ByteSpan bytes);
 
 // --schema and --message.
 struct SchemaArgs {

@@ -1,5 +1,5 @@
-// sealtrain-audit: reads and verifies audit logs from their published files. It
-// links the audit room alone, so it can hold no data key.
+// sealtrain-audit: reads, verifies and witnesses audit logs from their published
+// files. It links the audit room alone, so it can hold no data key.
 #include <google/protobuf/stubs/logging.h>
 
 #include <iostream>
@@ -34,6 +34,7 @@ int Run(int argc, char** argv) {
   context.AddGlobalOptions(app);
   AddQueryCommands(app, context);
   AddVerifyCommands(app, context);
+  AddWitnessCommands(app, context);
   if (const std::optional<int> end = ParseCommandLine(app, argc, argv)) return *end;
   // What is wrong with a message we say ourselves.
   google::protobuf::SetLogHandler(nullptr);

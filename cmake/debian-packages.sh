@@ -10,7 +10,7 @@ packages=(
   libssl-dev libsodium-dev protobuf-compiler libprotobuf-dev libprotoc-dev libabsl-dev libsqlite3-dev
   libzstd-dev libsimdjson-dev libcsv-dev libeigen3-dev libkissfft-dev
   # programs
-  libcli11-dev nlohmann-json3-dev
+  libcli11-dev nlohmann-json3-dev libmicrohttpd-dev libcurl4-openssl-dev
   # the example job reads mails with it
   libgmime-3.0-dev
   # tests

@@ -1,8 +1,6 @@
 // sealtrain-audit from outside: what it prints and how it exits.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -11,6 +9,7 @@
 #include "sealtrain/cli/audit_format.h"
 #include "sealtrain/cli/audit_time.h"
 #include "sealtrain/tests/audit/audit_test_util.h"
+#include "sealtrain/tests/audit/run_audit_cli.h"
 #include "sealtrain/tests/util/status_matchers.h"
 #include "sealtrain/tests/util/temp_dir.h"
 
@@ -115,12 +114,6 @@ TEST(Filter, RefusesWhatIsNone) {
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
-struct Result {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
 class AuditCliTest : public ::testing::Test {
  protected:
   // Three requests: one that ended, one denied, one dangling.
@@ -144,21 +137,7 @@ class AuditCliTest : public ::testing::Test {
     append("job:c", audit::INTENT, std::string(16, 'C'));
   }
 
-  Result Run(const std::string& arguments) {
-    const std::string err = dir_.Join("stderr");
-    const std::string command =
-        "env -u SEALTRAIN_HOME " SEALTRAIN_BIN_DIR "/sealtrain-audit " + arguments + " 2>" + err;
-    Result result;
-    std::FILE* pipe = ::popen(command.c_str(), "r");
-    std::array<char, 4096> buffer;
-    for (std::size_t n; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-      result.out.append(buffer.data(), n);
-    }
-    const int status = ::pclose(pipe);
-    result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    result.err = audit::ReadText(err);
-    return result;
-  }
+  Result Run(const std::string& arguments) { return RunAuditCli(arguments, dir_.Join("stderr")); }
   Result RunOnLog(const std::string& arguments) {
     return Run("--log " + log_dir_ + " " + arguments);
   }

@@ -85,7 +85,7 @@ inline void MakeLogAtOnce(const std::string& directory, std::uint64_t size) {
 
 inline absl::StatusOr<VerifyReport> VerifyLog(const std::string& directory,
                                               const std::vector<std::string>& old_notes = {}) {
-  auto reader = LogReader::Open(Env::Posix(), directory, FormatVkey(TestVerifier()));
+  auto reader = LogReader::Open(Env::Posix(), directory, {FormatVkey(TestVerifier())});
   if (!reader.ok()) return reader.status();
   std::vector<KeptCheckpoint> old;
   for (const std::string& note : old_notes) {

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/checkpoint.h"
+#include "sealtrain/audit/cosignature.h"
 #include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/tiles.h"
 #include "sealtrain/crypto/hash.h"
@@ -73,6 +74,14 @@ TEST(FormatDocument, HasAWorkedExample) {
   ASSERT_OK_AND_ASSIGN(auto reader, LogReader::Open(Env::Posix(), log_dir));
   ASSERT_OK_AND_ASSIGN(const std::string proof, reader->Prove(0));
   EXPECT_EQ(proof, Example("proof"));
+
+  const crypto::SigningKey witness = TestKey(0x15);
+  const WitnessKey witness_key{.name = "witness.example.org/one",
+                               .public_key = witness.public_key()};
+  EXPECT_EQ(absl::StrCat(FormatVkey(witness_key), "\n"), Example("witness vkey"));
+  ASSERT_OK_AND_ASSIGN(const std::string line, Cosign(FormatCheckpoint(reader->checkpoint()),
+                                                      witness_key.name, witness, 1'700'000'000));
+  EXPECT_EQ(absl::StrCat(reader->checkpoint_note(), line), Example("cosigned checkpoint"));
 }
 
 }  // namespace

@@ -43,10 +43,10 @@ class LogReaderTest : public ::testing::Test {
     ASSERT_OK_AND_ASSIGN(const std::string proof, reader.Prove(index));
     const std::string entry = TestEvent(index).SerializeAsString();
     ASSERT_OK_AND_ASSIGN(const ProvenEntry proven,
-                         CheckProof(proof, AsBytes(entry), reader.vkey()));
+                         CheckProof(proof, AsBytes(entry), {reader.vkey()}));
     ASSERT_EQ(proven.index, index);
     ASSERT_EQ(proven.checkpoint, reader.checkpoint());
-    ASSERT_FALSE(CheckProof(proof, AsBytes(entry + "x"), reader.vkey()).ok());
+    ASSERT_FALSE(CheckProof(proof, AsBytes(entry + "x"), {reader.vkey()}).ok());
   }
 
   TempDir dir_;

@@ -125,7 +125,7 @@ class TlogProofTest : public ::testing::Test {
                             .checkpoint_note = *SignCheckpoint(checkpoint, TestKey())});
   }
   absl::StatusOr<ProvenEntry> Check(const std::string& proof, std::uint64_t n) {
-    return CheckProof(proof, AsBytes(EntryText(n)), FormatVkey(TestVerifier()));
+    return CheckProof(proof, AsBytes(EntryText(n)), {FormatVkey(TestVerifier())});
   }
 };
 
@@ -155,9 +155,9 @@ TEST_F(TlogProofTest, RejectsAnotherEntryOrKey) {
   const std::string text = Text(4, 7);
   EXPECT_OK(Check(text, 4));
   EXPECT_THAT(Check(text, 5), StatusIs(kDataLoss));
-  EXPECT_THAT(CheckProof(text, AsBytes(EntryText(4)), FormatVkey(TestVerifier(8))),
+  EXPECT_THAT(CheckProof(text, AsBytes(EntryText(4)), {FormatVkey(TestVerifier(8))}),
               StatusIs(kDataLoss));
-  EXPECT_THAT(CheckProof(text, AsBytes(EntryText(4)), "no vkey"),
+  EXPECT_THAT(CheckProof(text, AsBytes(EntryText(4)), {"no vkey"}),
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 

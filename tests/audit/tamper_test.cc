@@ -180,9 +180,9 @@ TEST_F(TamperTest, RefusesOldCheckpointsThatAreNone) {
 
 TEST_F(TamperTest, RefusesALogOfAnotherKey) {
   MakeLog(log_dir_, 1);
-  EXPECT_THAT(LogReader::Open(Env::Posix(), log_dir_, FormatVkey(TestVerifier(8))),
+  EXPECT_THAT(LogReader::Open(Env::Posix(), log_dir_, {FormatVkey(TestVerifier(8))}),
               StatusIs(kDataLoss, HasSubstr("not the trusted")));
-  EXPECT_THAT(LogReader::Open(Env::Posix(), log_dir_, "nonsense"),
+  EXPECT_THAT(LogReader::Open(Env::Posix(), log_dir_, {"nonsense"}),
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
