@@ -94,11 +94,6 @@ absl::StatusOr<policy::Trust> ParseTrust(Context& context, const std::string& na
   return trust;
 }
 
-bool TakesColumns(policy::Action action) {
-  return action == policy::INGEST || action == policy::SEAL || action == policy::TRAIN ||
-         action == policy::EVALUATE || action == policy::INSPECT;
-}
-
 json RuleRefsJson(const std::vector<policy::RuleRef>& rules) {
   json list = json::array();
   for (const policy::RuleRef& rule : rules) list.push_back({{"id", rule.id}, {"line", rule.line}});

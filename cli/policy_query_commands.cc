@@ -16,6 +16,7 @@
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/cli/table.h"
 #include "sealtrain/policy/access.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/explain.h"
 
 namespace sealtrain::cli {
@@ -73,11 +74,11 @@ absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& ar
       ST_ASSIGN_OR_RETURN(request.columns,
                           policy::ColumnsAsSealed(found.policy, *found.schema, args.dataset));
       ST_RETURN_IF_ERROR(PickColumns(context, args.columns, request.columns));
-    } else if (TakesColumns(action)) {
+    } else if (policy::ActionTakesColumns(action)) {
       return context.UsageError("--schema and --message are needed with --file");
     }
   }
-  if (!TakesColumns(action)) request.columns.clear();
+  if (!policy::ActionTakesColumns(action)) request.columns.clear();
   if (!args.trust.empty()) {
     ST_ASSIGN_OR_RETURN(request.trust, ParseTrust(context, args.trust));
   }
@@ -173,8 +174,9 @@ struct WhoCanArgs {
 
 absl::Status RunWhoCan(Context& context, const WhoCanArgs& args) {
   ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, args.action));
-  ST_ASSIGN_OR_RETURN(const PolicySource::Found found,
-                      args.source.Open(context, TakesColumns(action) ? args.dataset : ""));
+  ST_ASSIGN_OR_RETURN(
+      const PolicySource::Found found,
+      args.source.Open(context, policy::ActionTakesColumns(action) ? args.dataset : ""));
   policy::AccessQuery query;
   query.actions = {action};
   query.dataset = args.dataset;

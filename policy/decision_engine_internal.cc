@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/conditions_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -130,7 +131,7 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
   }
   if (!IsPrincipal(request.principal)) return invalid("the request names no principal");
   if (!IsDataset(request.dataset)) return invalid("the request names no data set");
-  const bool takes_columns = ActionSeals(request.action) || ActionOpens(request.action);
+  const bool takes_columns = ActionTakesColumns(request.action);
   if (takes_columns == request.columns.empty()) {
     return invalid(absl::StrCat(Action_Name(request.action),
                                 takes_columns ? " needs columns" : " takes no columns"));

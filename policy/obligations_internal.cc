@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/names_internal.h"
 
 namespace sealtrain::policy::internal {
@@ -123,17 +124,11 @@ bool IsSensitive(DataClass c) {
   }
 }
 
-bool ActionSeals(Action action) { return action == INGEST || action == SEAL; }
-
-bool ActionOpens(Action action) {
-  return action == TRAIN || action == EVALUATE || action == INSPECT;
-}
-
 bool CanCarryOut(Action action, Obligation::KindCase kind) {
   switch (kind) {
     case Obligation::kTransform:
     case Obligation::kLease:
-      return ActionSeals(action) || ActionOpens(action);
+      return ActionTakesColumns(action);
     case Obligation::kDp:
       return action == TRAIN;
     case Obligation::kRetention:

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/obligations_internal.h"
 #include "sealtrain/policy/request_space_internal.h"
@@ -148,7 +149,7 @@ class CellDiff {
     if (cell_.column == nullptr) return;
     change.column = cell_.column->name;
     change.classes = cell_.column->classes;
-    if (internal::ActionOpens(cell_.action)) {
+    if (ActionOpens(cell_.action)) {
       change.example.columns.front().applied = applied;
     }
   }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -22,8 +23,6 @@ std::string FreshName(const std::set<std::string>& taken, const std::string& pre
   for (int i = 2; taken.count(name) > 0; ++i) name = absl::StrCat(prefix, "other", i);
   return name;
 }
-
-bool TakesColumns(Action action) { return ActionSeals(action) || ActionOpens(action); }
 
 std::string ColumnName(const std::vector<DataClass>& classes) {
   return absl::StrJoin(
@@ -325,11 +324,11 @@ absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& v
           if (!in_scope.any_permit) continue;
           cell.applied = AppliedFor(action, in_scope);
           const Facts facts = FactsOf(in_scope);
-          const std::size_t columns = TakesColumns(action) ? columns_.size() : 1;
+          const std::size_t columns = ActionTakesColumns(action) ? columns_.size() : 1;
           decisions += facts.combinations() * columns * cell.applied.size();
           if (decisions > max_decisions_) return too_many;
           const std::vector<Request> situations = SituationsOf(request, facts);
-          if (!TakesColumns(action)) {
+          if (!ActionTakesColumns(action)) {
             cell.column = nullptr;
             cell.situations = situations;
             visit(cell);
