@@ -93,10 +93,19 @@ absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& ar
   return request;
 }
 
+// As custody would where it is asked for the policy in force, else by the file alone.
+absl::StatusOr<policy::Decision> Decide(const CanArgs& args, const PolicySource::Found& found,
+                                        const policy::Request& request) {
+  if (found.custodian != nullptr && args.source.file.empty()) {
+    return found.custodian->Explain(request);
+  }
+  return found.policy.Decide(request);
+}
+
 absl::Status RunCan(Context& context, const CanArgs& args) {
   ST_ASSIGN_OR_RETURN(const PolicySource::Found found, args.source.Open(context, args.dataset));
   ST_ASSIGN_OR_RETURN(const policy::Request request, BuildRequest(context, args, found));
-  const policy::Decision decision = found.policy.Decide(request);
+  ST_ASSIGN_OR_RETURN(const policy::Decision decision, Decide(args, found, request));
 
   std::string page = decision.allow ? "yes\n" : absl::StrCat("no: ", decision.reason, "\n");
   json columns = json::array();
@@ -104,7 +113,7 @@ absl::Status RunCan(Context& context, const CanArgs& args) {
   for (const policy::RequestedColumn& column : request.columns) {
     policy::Request alone = request;
     alone.columns = {column};
-    const policy::Decision single = found.policy.Decide(alone);
+    ST_ASSIGN_OR_RETURN(const policy::Decision single, Decide(args, found, alone));
     const std::string plan =
         single.allow ? policy::DescribeTransform(single.columns.front().transform) : single.reason;
     rows.push_back({Printable(column.name), absl::StrJoin(ClassNames(column.classes), " "),

@@ -27,7 +27,7 @@ EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts part
       ledger_(*db_),
       policies_(*options_.env, *db_, policy_key_, PolicyDirectory(options_.home)),
       outbox_(*db_),
-      policy_(std::move(parts.policy)) {}
+      sets_(std::move(parts.sets)) {}
 
 absl::Time EmbeddedCustodian::Now() const {
   latest_ = std::max(latest_, options_.clock());
@@ -105,9 +105,8 @@ absl::Status EmbeddedCustodian::ApplyPolicy(const std::string& principal, const 
                                             const std::string& approvals) {
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
   MutexLock lock(&mutex_);
-  ST_ASSIGN_OR_RETURN(
-      AcceptedPolicy accepted,
-      AcceptPolicy(policy_.has_value() ? &*policy_ : nullptr, text, file_name, approvals));
+  ST_ASSIGN_OR_RETURN(AcceptedPolicy accepted, AcceptPolicy(sets_.empty() ? nullptr : &sets_.back(),
+                                                            text, file_name, approvals));
   const PolicyRecord record{.version = accepted.policy.proto().version(),
                             .id = accepted.policy.proto().id(),
                             .sha256 = accepted.policy.sha256(),
@@ -126,7 +125,7 @@ absl::Status EmbeddedCustodian::ApplyPolicy(const std::string& principal, const 
     mutex_.AssertHeld();
     return policies_.AddRecord(record);
   }));
-  policy_.emplace(std::move(accepted.policy));
+  sets_.push_back(std::move(accepted.policy));
   return absl::OkStatus();
 }
 

@@ -34,6 +34,10 @@ struct Request {
   std::optional<std::uint64_t> rows;
   std::optional<absl::Duration> dataset_age;
   absl::Time now = absl::InfinitePast();  // unset: outside every window
+  // SHA-256 of the policy sets under which the data stand, each once: those that
+  // they were sealed under, or resealed. For sealed_decision.h; a single set does
+  // not look at it.
+  std::vector<Digest> sealed_under;
 };
 
 // What may happen to one column.
@@ -59,7 +63,7 @@ struct Decision {
   // A word of a closed set, for machines and the log: "allowed",
   // "no_matching_permit", "forbidden", "uncovered_column", "unknown_fact",
   // "expired", "undeclared_purpose", "conflicting_obligations",
-  // "cannot_honour", "invalid_request".
+  // "cannot_honour", "invalid_request", "sealed_under".
   std::string reason_code;
   // Denied without a forbid: the rule that came closest and what it lacks.
   std::optional<RuleRef> nearest_miss;
