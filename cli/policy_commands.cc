@@ -24,7 +24,6 @@
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/custody/policy_approval.h"
-#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/loaded_policy.h"
 #include "sealtrain/policy/schema.h"
@@ -186,7 +185,6 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
   ST_ASSIGN_OR_RETURN(
       policy::Request request,
       custodian->RequestFor(context.principal(), action, args.dataset, args.purpose, args.columns));
-  if (!policy::ActionTakesColumns(action)) request.columns.clear();
   // Custody measured this process, which is not the one that will ask.
   if (!args.trust.empty()) request.trust = trust;
   policy::Decision decision;

@@ -74,11 +74,12 @@ absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& ar
       ST_ASSIGN_OR_RETURN(request.columns,
                           policy::ColumnsAsSealed(found.policy, *found.schema, args.dataset));
       ST_RETURN_IF_ERROR(PickColumns(context, args.columns, request.columns));
-    } else if (policy::ActionTakesColumns(action)) {
+    } else if (policy::ActionTakesColumns(action) || policy::ActionUsesModel(action)) {
       return context.UsageError("--schema and --message are needed with --file");
     }
+    request.model_classes = policy::UnionOfClasses(request.columns);
+    if (!policy::ActionTakesColumns(action)) request.columns.clear();
   }
-  if (!policy::ActionTakesColumns(action)) request.columns.clear();
   if (!args.trust.empty()) {
     ST_ASSIGN_OR_RETURN(request.trust, ParseTrust(context, args.trust));
   }

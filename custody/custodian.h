@@ -89,7 +89,8 @@ class Custodian : public Custody {
   virtual absl::StatusOr<std::string> PolicyText(std::uint64_t version) = 0;
   // What the policy in force would say, without logging or releasing anything.
   virtual absl::StatusOr<policy::Decision> Explain(const policy::Request& request) = 0;
-  // The facts custody would add to a request about this data set.
+  // The facts custody would add to a request about this data set; all of its columns
+  // if none is named. For EVALUATE and EXPORT_MODEL, of a model that learned from them.
   virtual absl::StatusOr<policy::Request> RequestFor(const std::string& principal,
                                                      policy::Action action,
                                                      const std::string& dataset,

@@ -50,7 +50,6 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     manifest = *std::move(parsed);
     ST_ASSIGN_OR_RETURN(request.sealed_under, SealedUnder(manifest));
   }
-  if (!policy::ActionTakesColumns(action)) return request;
   const auto add = [&](const policy::Column& column) {
     policy::RequestedColumn& requested = request.columns.emplace_back();
     requested.name = column.name;
@@ -59,7 +58,6 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
   };
   if (columns.empty()) {
     for (const policy::Column& column : dataset.info.schema->columns()) add(column);
-    return request;
   }
   for (const std::string& name : columns) {
     const policy::Column* column = dataset.info.schema->FindColumn(name);
@@ -72,6 +70,10 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     }
     add(*column);
   }
+  if (policy::ActionUsesModel(action)) {
+    request.model_classes = policy::UnionOfClasses(request.columns);
+  }
+  if (!policy::ActionTakesColumns(action)) request.columns.clear();
   return request;
 }
 

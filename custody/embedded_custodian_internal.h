@@ -132,6 +132,8 @@ class EmbeddedCustodian final : public Custodian {
   };
 
   // --- deciding ---
+  // All columns of the schema if `columns` is empty. Of a model that is used it says
+  // that it learned from these columns: who knows the model puts that right.
   absl::StatusOr<policy::Request> BuildRequest(const std::string& principal, policy::Action action,
                                                const DatasetRecord& dataset,
                                                const std::string& purpose,

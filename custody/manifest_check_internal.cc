@@ -206,9 +206,13 @@ std::uint64_t RetentionDeadlineNs(std::uint64_t previous_deadline_ns,
   return deadline;
 }
 
+absl::Time DeadlineOf(const Manifest& manifest) {
+  if (manifest.retention_unix_ns() == 0) return absl::InfiniteFuture();
+  return absl::UnixEpoch() + absl::Nanoseconds(1) * manifest.retention_unix_ns();
+}
+
 bool IsPastDeadline(const Manifest& manifest, absl::Time now) {
-  return manifest.retention_unix_ns() != 0 &&
-         now >= absl::UnixEpoch() + absl::Nanoseconds(1) * manifest.retention_unix_ns();
+  return now >= DeadlineOf(manifest);
 }
 
 absl::Status CheckManifest(const Manifest& manifest, const ManifestContext& context) {

@@ -33,7 +33,10 @@ std::uint64_t RetentionDeadlineNs(std::uint64_t previous_deadline_ns,
                                   std::uint64_t committed_unix_ns,
                                   std::optional<absl::Duration> retention);
 
-// Whether the retention deadline has come.
+// The retention deadline; InfiniteFuture(): there is none.
+absl::Time DeadlineOf(const Manifest& manifest);
+
+// Whether it has come.
 bool IsPastDeadline(const Manifest& manifest, absl::Time now);
 
 struct ManifestContext {

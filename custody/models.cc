@@ -1,4 +1,5 @@
 // Models: their keys, and how runs end.
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,15 @@
 #include "sealtrain/custody/embedded_custodian_internal.h"
 
 namespace sealtrain::custody {
+
+std::vector<DataClass> OpenedClasses(const policy::Decision& decision) {
+  std::set<DataClass> classes;
+  for (const policy::ColumnPlan& plan : decision.columns) {
+    if (plan.transform.kind() == policy::DROP) continue;  // withheld
+    classes.insert(plan.classes.begin(), plan.classes.end());
+  }
+  return {classes.begin(), classes.end()};
+}
 
 absl::StatusOr<Custody::ModelKey> EmbeddedCustodian::ReleaseNewModelKey(
     const Permit<policy::TRAIN>& permit) {
@@ -107,7 +117,9 @@ absl::Status EmbeddedCustodian::FinishTrain(Permit<policy::TRAIN> permit, Outcom
                               .policy_sha256 = grant.decision.policy_sha256,
                               .dp = std::nullopt,  // stands in the ledger
                               .key_epoch = kFirstKeyEpoch,
-                              .created = Now()};
+                              .created = Now(),
+                              .classes = OpenedClasses(grant.decision),
+                              .deadline = grant.deadline};
         return catalog_.AddModel(
             model, charged.has_value() ? std::optional<Id>(grant.permit_id) : std::nullopt);
       });

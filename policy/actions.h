@@ -14,6 +14,9 @@ inline bool ActionOpens(Action action) {
 }
 // Whether a request for it names columns: it seals or opens them.
 inline bool ActionTakesColumns(Action action) { return ActionSeals(action) || ActionOpens(action); }
+// EVALUATE and EXPORT_MODEL: a model is used, which inherits the classes of what it
+// learned from.
+inline bool ActionUsesModel(Action action) { return action == EVALUATE || action == EXPORT_MODEL; }
 
 }  // namespace sealtrain::policy
 

@@ -34,6 +34,9 @@ struct Request {
   std::optional<std::uint64_t> rows;
   std::optional<absl::Duration> dataset_age;
   absl::Time now = absl::InfinitePast();  // unset: outside every window
+  // EVALUATE and EXPORT_MODEL: the classes of all that the model learned from, which
+  // it inherits. Empty: not known, which never opens.
+  std::vector<DataClass> model_classes;
   // SHA-256 of the policy sets under which the data stand, each once: those that
   // they were sealed under, or resealed. For sealed_decision.h; a single set does
   // not look at it.

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
 
@@ -331,6 +332,12 @@ class Checker {
     }
     if (request.has_now() && !ToTime(request.now())) {
       Error(place, "`now` is no valid time", "now");
+    }
+    for (int i = 0; i < request.model_class_size(); ++i) {
+      CheckClass(request.model_class(i), place, "model_class", i);
+    }
+    if (request.model_class_size() > 0 && !ActionUsesModel(request.action())) {
+      Error(place, absl::StrCat(Action_Name(request.action()), " uses no model"), "model_class");
     }
     for (int i = 0; i < request.column_size(); ++i) {
       const TestColumn& column = request.column(i);

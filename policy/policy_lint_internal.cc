@@ -156,10 +156,10 @@ class Linter {
     const ClassMask classes = MaskOfAll(scope.data_class());
     for (int i = 0; i < scope.action_size(); ++i) {
       const auto action = static_cast<Action>(scope.action(i));
-      if (classes == 0 && ActionTakesColumns(action)) {
+      if (classes == 0 && (ActionTakesColumns(action) || ActionUsesModel(action))) {
         Warn(place.Child("scope"),
-             absl::StrCat("the permit covers no data class, so ", Action_Name(action),
-                          " gets no column by it"),
+             absl::StrCat("the permit covers no data class, so ", Action_Name(action), " gets no ",
+                          ActionTakesColumns(action) ? "column" : "model", " by it"),
              "action", i);
       }
     }

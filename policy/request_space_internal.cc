@@ -324,11 +324,12 @@ absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& v
           if (!in_scope.any_permit) continue;
           cell.applied = AppliedFor(action, in_scope);
           const Facts facts = FactsOf(in_scope);
-          const std::size_t columns = ActionTakesColumns(action) ? columns_.size() : 1;
+          const bool by_class = ActionTakesColumns(action) || ActionUsesModel(action);
+          const std::size_t columns = by_class ? columns_.size() : 1;
           decisions += facts.combinations() * columns * cell.applied.size();
           if (decisions > max_decisions_) return too_many;
           const std::vector<Request> situations = SituationsOf(request, facts);
-          if (!ActionTakesColumns(action)) {
+          if (!by_class) {
             cell.column = nullptr;
             cell.situations = situations;
             visit(cell);
@@ -342,7 +343,10 @@ absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& v
             }
             cell.column = &column;
             cell.situations = situations;
-            for (Request& situation : cell.situations) situation.columns = {column};
+            for (Request& situation : cell.situations) {
+              if (ActionTakesColumns(action)) situation.columns = {column};
+              if (ActionUsesModel(action)) situation.model_classes = column.classes;
+            }
             visit(cell);
           }
         }
@@ -357,12 +361,12 @@ Outcome OutcomeOf(const std::function<Decision(const Request&)>& decide, const C
   Outcome outcome;
   Request request = situation;
   for (const std::optional<Transform>& applied : cell.applied) {
-    if (cell.column != nullptr) request.columns.front().applied = applied;
+    if (ActionTakesColumns(cell.action)) request.columns.front().applied = applied;
     outcome.decision = decide(request);
     if (!outcome.decision.allow) continue;
     Transform transform;
     transform.set_kind(KEEP);
-    if (cell.column != nullptr) {
+    if (ActionTakesColumns(cell.action)) {
       transform = outcome.decision.columns.front().transform;
       if (ActionOpens(cell.action) && transform.kind() != DROP) transform = *applied;
     }

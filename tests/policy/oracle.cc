@@ -95,9 +95,17 @@ bool Has(const RequestedColumn& column, int data_class) {
   return false;
 }
 
+bool UsesModel(const Request& request) {
+  return request.action == EVALUATE || request.action == EXPORT_MODEL;
+}
+
 bool Forbids(const Rule& rule, const Request& request) {
   bool concerns = rule.scope().data_class().empty();
+  if (UsesModel(request) && request.model_classes.empty()) concerns = true;
   for (const int c : rule.scope().data_class()) {
+    for (const DataClass inherited : request.model_classes) {
+      concerns = concerns || (UsesModel(request) && inherited == c);
+    }
     for (const RequestedColumn& column : request.columns) concerns = concerns || Has(column, c);
   }
   if (!concerns) return false;
@@ -234,6 +242,9 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
       if (c <= DATA_CLASS_UNSPECIFIED || c > LABEL) return decision;
     }
   }
+  for (const DataClass c : request.model_classes) {
+    if (UsesModel(request) && (c <= DATA_CLASS_UNSPECIFIED || c > LABEL)) return decision;
+  }
   const double now = absl::ToDoubleSeconds(request.now - absl::UnixEpoch());
   if (std::isinf(now)) return decision;
   if (set.has_not_before() && now < UnixSeconds(set.not_before())) return decision;
@@ -277,7 +288,20 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
       if (obligation.dp().unit() == SUBJECT) dp->set_unit(SUBJECT);
     }
   }
-  // 5. Columns.
+  // 5. The model and the columns.
+  bool inherits_what_is_covered = !UsesModel(request) || !request.model_classes.empty();
+  for (const DataClass c : request.model_classes) {
+    bool covered = !UsesModel(request);
+    for (const Rule* permit : permits) {
+      for (const int covers : permit->scope().data_class()) covered = covered || covers == c;
+    }
+    inherits_what_is_covered = inherits_what_is_covered && covered;
+  }
+  if (!inherits_what_is_covered) {
+    decision.lease.reset();
+    decision.retention.reset();
+    return decision;
+  }
   std::vector<std::string> columns;
   for (const RequestedColumn& column : request.columns) {
     const std::optional<std::string> plan = PlanOf(column, request, permits);

@@ -176,6 +176,11 @@ TEST(DecisionOracle, NeverOpensOnAnUnknown) {
       Request gap = request;
       gap.now = absl::InfinitePast();
       opened_on_unknown += policy.Decide(gap).allow;
+      if (request.action == EVALUATE || request.action == EXPORT_MODEL) {
+        gap = request;
+        gap.model_classes.clear();
+        opened_on_unknown += policy.Decide(gap).allow;
+      }
       gap = request;
       gap.action = ACTION_UNSPECIFIED;
       opened_on_unknown += policy.Decide(gap).allow;

@@ -59,6 +59,9 @@ class World {
       const int columns = Chance(0.02) ? 0 : Number(1, 3);
       for (int i = 0; i < columns; ++i) request.columns.push_back(MakeColumn(i));
     }
+    if (Chance(0.95)) request.model_classes.push_back(Pick(kClasses));
+    if (Chance(0.2)) request.model_classes.push_back(Pick(kClasses));
+    if (Chance(0.01)) request.model_classes.push_back(static_cast<DataClass>(Number(17, 40)));
     if (Chance(0.85)) request.trust = static_cast<Trust>(Number(1, 3));
     if (Chance(0.85)) request.rows = static_cast<std::uint64_t>(Number(0, 20));
     if (Chance(0.85)) request.dataset_age = absl::Seconds(Number(-1, 20));
