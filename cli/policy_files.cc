@@ -136,6 +136,7 @@ json DecisionJson(const policy::Decision& decision) {
   }
   if (decision.dp) object["dp"] = PrivacyJson(*decision.dp);
   if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
+  if (decision.max_opens) object["max_opens"] = *decision.max_opens;
   if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
   return object;
 }

@@ -35,6 +35,7 @@ struct CanArgs {
   std::string trust;
   std::optional<std::uint64_t> rows;
   std::optional<std::int64_t> age_seconds;
+  std::optional<std::uint64_t> approvals;
   std::string at;
 };
 
@@ -84,6 +85,7 @@ absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& ar
     ST_ASSIGN_OR_RETURN(request.trust, ParseTrust(context, args.trust));
   }
   if (args.rows) request.rows = args.rows;
+  if (args.approvals) request.approvals = args.approvals;
   if (args.age_seconds) request.dataset_age = absl::Seconds(*args.age_seconds);
   if (!args.at.empty()) {
     std::string error;
@@ -265,6 +267,8 @@ void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
   command->add_option("--trust", can->trust, "PLAIN, LOCKED or SANDBOXED");
   command->add_option("--rows", can->rows, "Rows of the data set")->check(kIndex);
   command->add_option("--age", can->age_seconds, "Seconds since the data set's last commit")
+      ->check(kIndex);
+  command->add_option("--approvals", can->approvals, "Approvers who signed the request")
       ->check(kIndex);
   command->add_option("--at", can->at, "When, as RFC 3339 (default: now)");
   command->callback(

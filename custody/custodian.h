@@ -97,6 +97,16 @@ class Custodian : public Custody {
                                                      const std::string& purpose,
                                                      const std::vector<std::string>& columns) = 0;
 
+  // --- approvals of access ---------------------------------------------------
+  // Takes in an access request (custody/access_request.proto, in text format) with the
+  // approvals of at least one approver of the set in force: what it asks for may be
+  // asked for, any number of times, as a request with so many `approvals`, until its
+  // `not_after`. Handed in again with more approvals, these count.
+  // InvalidArgument: text or approvals, or its end is past or more than 30 days off.
+  // FailedPrecondition: no policy is in force. NotFound: no such data set.
+  virtual absl::Status SubmitAccess(const std::string& principal, const std::string& text,
+                                    const std::string& file_name, const std::string& approvals) = 0;
+
   // --- keys ----------------------------------------------------------------
   virtual absl::StatusOr<KeyList> ListKeys() = 0;
   // Replaces the root key by one of `passphrase` (which may be the old one: the

@@ -35,6 +35,10 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
   request.trust = MeasureTrust();
   request.rows = dataset.info.rows;
   request.now = Now();
+  if (!sets_.empty()) {
+    ST_ASSIGN_OR_RETURN(request.approvals,
+                        approved_.Count(request, sets_.back().proto().approval()));
+  }
   // An age below zero is a clock that went back: unknown.
   if (dataset.info.generation > 0 && request.now >= dataset.info.last_commit) {
     request.dataset_age = request.now - dataset.info.last_commit;

@@ -23,6 +23,7 @@
 #include "absl/base/thread_annotations.h"
 #include "sealtrain/audit/audit_log.h"
 #include "sealtrain/base/mutex.h"
+#include "sealtrain/custody/approved_access_internal.h"
 #include "sealtrain/custody/catalog_internal.h"
 #include "sealtrain/custody/custodian.h"
 #include "sealtrain/custody/event_outbox_internal.h"
@@ -105,6 +106,8 @@ class EmbeddedCustodian final : public Custodian {
   absl::StatusOr<policy::Request> RequestFor(const std::string& principal, policy::Action action,
                                              const std::string& dataset, const std::string& purpose,
                                              const std::vector<std::string>& columns) override;
+  absl::Status SubmitAccess(const std::string& principal, const std::string& text,
+                            const std::string& file_name, const std::string& approvals) override;
   absl::StatusOr<KeyList> ListKeys() override;
   absl::Status RotateRootKey(const std::string& principal,
                              const crypto::SecretBytes& passphrase) override;
@@ -231,6 +234,7 @@ class EmbeddedCustodian final : public Custodian {
   LeaseStore leases_ ABSL_GUARDED_BY(mutex_);
   PrivacyLedger ledger_ ABSL_GUARDED_BY(mutex_);
   PolicyStore policies_ ABSL_GUARDED_BY(mutex_);
+  ApprovedAccess approved_ ABSL_GUARDED_BY(mutex_);
   EventOutbox outbox_ ABSL_GUARDED_BY(mutex_);
   // Every policy set that was in force; the last one is.
   std::vector<policy::LoadedPolicy> sets_ ABSL_GUARDED_BY(mutex_);

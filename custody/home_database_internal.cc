@@ -100,6 +100,14 @@ CREATE TABLE model (
   deadline_ns     INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE approved_access (
+  sha256    BLOB PRIMARY KEY,
+  principal TEXT NOT NULL,
+  dataset   TEXT NOT NULL,
+  request   BLOB NOT NULL,
+  approvals BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE owed_event (
   number      INTEGER PRIMARY KEY AUTOINCREMENT,
   request_uid BLOB NOT NULL UNIQUE,

@@ -1,5 +1,4 @@
 // Models: their keys, and how runs end.
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,15 +8,6 @@
 #include "sealtrain/custody/embedded_custodian_internal.h"
 
 namespace sealtrain::custody {
-
-std::vector<DataClass> OpenedClasses(const policy::Decision& decision) {
-  std::set<DataClass> classes;
-  for (const policy::ColumnPlan& plan : decision.columns) {
-    if (plan.transform.kind() == policy::DROP) continue;  // withheld
-    classes.insert(plan.classes.begin(), plan.classes.end());
-  }
-  return {classes.begin(), classes.end()};
-}
 
 absl::StatusOr<Custody::ModelKey> EmbeddedCustodian::ReleaseNewModelKey(
     const Permit<policy::TRAIN>& permit) {

@@ -87,6 +87,7 @@ Decision DecisionEngine::Decide(const Request& request) const {
     decision.dp.reset();
     decision.lease.reset();
     decision.retention.reset();
+    decision.max_opens.reset();
     decision.determining_rules = std::move(denial.forbids);
     decision.reason = std::move(denial.reason);
     decision.reason_code = std::move(denial.code);
@@ -321,6 +322,9 @@ std::optional<DecisionEngine::Denial> DecisionEngine::MeetObligations(const Matc
         decision.lease = shortest(decision.lease, obligation.lease());
       } else if (obligation.has_retention()) {
         decision.retention = shortest(decision.retention, obligation.retention());
+      } else if (obligation.kind_case() == Obligation::kMaxOpens) {
+        decision.max_opens =
+            std::min(obligation.max_opens(), decision.max_opens.value_or(obligation.max_opens()));
       }
     }
   }

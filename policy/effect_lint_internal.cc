@@ -35,7 +35,8 @@ bool IsSameOutcome(const Outcome& a, const Outcome& b) {
   if (!a.transform) return true;
   const auto dp = [](const Outcome& o) { return o.decision.dp ? TextOf(*o.decision.dp) : ""; };
   return TextOf(*a.transform) == TextOf(*b.transform) && dp(a) == dp(b) &&
-         a.decision.lease == b.decision.lease && a.decision.retention == b.decision.retention;
+         a.decision.lease == b.decision.lease && a.decision.retention == b.decision.retention &&
+         a.decision.max_opens == b.decision.max_opens;
 }
 
 // What permits come to, found while every cell is looked at.

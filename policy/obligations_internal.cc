@@ -133,6 +133,8 @@ bool CanCarryOut(Action action, Obligation::KindCase kind) {
       return action == TRAIN;
     case Obligation::kRetention:
       return ActionSeals(action);
+    case Obligation::kMaxOpens:
+      return ActionOpens(action);
     case Obligation::KIND_NOT_SET:
       break;
   }
@@ -149,6 +151,8 @@ absl::string_view ObligationName(Obligation::KindCase kind) {
       return "lease";
     case Obligation::kRetention:
       return "retention";
+    case Obligation::kMaxOpens:
+      return "max_opens";
     case Obligation::KIND_NOT_SET:
       break;
   }

@@ -36,7 +36,7 @@ bool IsSensitive(DataClass c);
 
 // Whether the stage of `action` can carry out this kind of obligation.
 bool CanCarryOut(Action action, Obligation::KindCase kind);
-// "transform", "dp", "lease", "retention"
+// "transform", "dp", "lease", "retention", "max_opens"
 absl::string_view ObligationName(Obligation::KindCase kind);
 
 // Nothing for what is out of protobuf's range.

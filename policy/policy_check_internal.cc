@@ -254,6 +254,11 @@ class Checker {
         return CheckPositive(obligation.lease(), place, "lease");
       case Obligation::kRetention:
         return CheckPositive(obligation.retention(), place, "retention");
+      case Obligation::kMaxOpens:
+        if (obligation.max_opens() == 0) {
+          Error(place, "`max_opens` counts from 1; to open nothing, permit nothing", "max_opens");
+        }
+        return;
       case Obligation::KIND_NOT_SET:
         return Error(place, "an empty obligation");
     }
@@ -294,6 +299,16 @@ class Checker {
         return;
       case Condition::kDatasetAgeBelow:
         return CheckPositive(condition.dataset_age_below(), place, "dataset_age_below");
+      case Condition::kApprovalsAtLeast:
+        if (condition.approvals_at_least() == 0) {
+          Error(place, "`approvals_at_least` counts from 1", "approvals_at_least");
+        } else if (condition.approvals_at_least() >
+                   static_cast<std::uint64_t>(set_.approval().approver_size())) {
+          Error(place,
+                absl::StrCat("the set has only ", set_.approval().approver_size(), " approvers"),
+                "approvals_at_least");
+        }
+        return;
       case Condition::KIND_NOT_SET:
         return Error(place, "an empty condition");
     }

@@ -43,6 +43,7 @@ Request ToRequest(const PolicySet& set, const TestRequest& test) {
   request.trust = test.trust();
   if (test.has_rows()) request.rows = test.rows();
   if (test.has_dataset_age()) request.dataset_age = ToDuration(test.dataset_age());
+  if (test.has_approvals()) request.approvals = test.approvals();
   request.now = TestTime(set, test);
   return request;
 }

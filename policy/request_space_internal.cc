@@ -42,10 +42,11 @@ struct RequestSpace::Facts {
   std::vector<Trust> trust = {TRUST_UNSPECIFIED};
   std::vector<std::optional<std::uint64_t>> rows = {std::nullopt};
   std::vector<std::optional<absl::Duration>> age = {std::nullopt};
+  std::vector<std::optional<std::uint64_t>> approvals = {std::nullopt};
   std::vector<absl::Time> now;
 
   std::uint64_t combinations() const {
-    return std::uint64_t{trust.size()} * rows.size() * age.size() * now.size();
+    return std::uint64_t{trust.size()} * rows.size() * age.size() * approvals.size() * now.size();
   }
 };
 
@@ -205,10 +206,14 @@ RequestSpace::Facts RequestSpace::FactsOf(const RulesInScope& in_scope) const {
   bool trust_matters = false;
   std::set<std::uint64_t> rows;
   std::set<absl::Duration, std::greater<>> ages;
+  std::set<std::uint64_t> approvals;
   std::set<absl::Time> ends;
   const auto add = [&](const Condition& condition) {
     if (condition.has_trust_at_least()) trust_matters = true;
     if (condition.kind_case() == Condition::kRowsAtLeast) rows.insert(condition.rows_at_least());
+    if (condition.kind_case() == Condition::kApprovalsAtLeast) {
+      approvals.insert(condition.approvals_at_least());
+    }
     if (condition.has_dataset_age_below()) ages.insert(*ToDuration(condition.dataset_age_below()));
   };
   for (const Rule* rule : in_scope.rules) {
@@ -223,6 +228,10 @@ RequestSpace::Facts RequestSpace::FactsOf(const RulesInScope& in_scope) const {
   if (!rows.empty()) {
     rows.insert(0);
     facts.rows.insert(facts.rows.end(), rows.begin(), rows.end());
+  }
+  if (!approvals.empty()) {
+    approvals.insert(0);
+    facts.approvals.insert(facts.approvals.end(), approvals.begin(), approvals.end());
   }
   if (!ages.empty()) {
     ages.insert(absl::ZeroDuration());
@@ -246,9 +255,12 @@ std::vector<Request> RequestSpace::SituationsOf(const Request& request, const Fa
       situation.rows = some_rows;
       for (const std::optional<absl::Duration>& age : facts.age) {
         situation.dataset_age = age;
-        for (const absl::Time now : facts.now) {
-          situation.now = now;
-          situations.push_back(situation);
+        for (const std::optional<std::uint64_t>& approvals : facts.approvals) {
+          situation.approvals = approvals;
+          for (const absl::Time now : facts.now) {
+            situation.now = now;
+            situations.push_back(situation);
+          }
         }
       }
     }
@@ -385,6 +397,7 @@ std::string DescribeSituation(const Request& situation) {
   if (situation.dataset_age) {
     facts.push_back(absl::StrCat("age ", absl::FormatDuration(*situation.dataset_age)));
   }
+  if (situation.approvals) facts.push_back(absl::StrCat(*situation.approvals, " approvals"));
   facts.push_back(absl::StrCat(
       "at ", absl::FormatTime(absl::RFC3339_full, situation.now, absl::UTCTimeZone())));
   return absl::StrJoin(facts, ", ");

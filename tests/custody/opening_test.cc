@@ -352,6 +352,24 @@ TEST_F(Opening, EvaluatesTheModelThatWasTrained) {
   EXPECT_EQ(LastEvent().phase(), audit::DENIED);
 }
 
+// As many permits as the policy says, whatever became of them.
+TEST_F(CustodyTest, OpensNoOftenerThanThePolicyAllows) {
+  ASSERT_OK(custodian_->CreateDataset("admin", "mails", schema_));
+  ASSERT_OK(ApplyText(absl::StrReplaceAll(
+      WithKeys(kMailPolicy),
+      {{"obligation { lease { seconds: 172800 } }",
+        "obligation { lease { seconds: 172800 } } obligation { max_opens: 2 }"}})));
+  ASSERT_OK(IngestOneShard());
+  ASSERT_OK_AND_ASSIGN(auto failed, custodian_->RequestTrain(PlainRun("a")));
+  ASSERT_OK(custodian_->FinishTrain(std::move(failed), Outcome::kFailed, 0, Id{}, Digest{}));
+  ASSERT_OK(custodian_->RequestTrain(PlainRun("b")));
+  Reopen();
+  EXPECT_THAT(custodian_->RequestTrain(PlainRun("c")),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("opened 2 times")));
+  EXPECT_EQ(LastEvent().phase(), audit::DENIED);
+  EXPECT_EQ(LastEvent().reason_code(), "opens_exhausted");
+}
+
 TEST_F(Opening, HandsClassesAndDeadlineDownToTheModel) {
   ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PlainRun("m")));
   ASSERT_OK(Finish(std::move(permit)));

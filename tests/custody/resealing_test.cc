@@ -42,18 +42,6 @@ class Resealing : public FurnishedCustodyTest {
     return custodian_->RequestReseal(
         {.principal = "officer", .dataset = "mails", .purpose = "abuse"});
   }
-  custody::Manifest ResealedManifest(const custody::Grant& grant) const {
-    custody::Manifest manifest = newest_;
-    manifest.set_generation(newest_.generation() + 1);
-    manifest.set_previous_sha256(Text(grant.manifest_sha256));
-    custody::Reseal& reseal = *manifest.add_reseal();
-    reseal.set_permit_id(Text(grant.permit_id));
-    reseal.set_policy_id(grant.decision.policy_id);
-    reseal.set_policy_version(grant.decision.policy_version);
-    reseal.set_policy_sha256(Text(grant.decision.policy_sha256));
-    reseal.set_plans(static_cast<std::uint32_t>(newest_.plan_size()));
-    return manifest;
-  }
   absl::StatusOr<custody::SignedManifest> SignReseal(const Permit<policy::CHANGE_POLICY>& permit,
                                                      const custody::Manifest& manifest) const {
     const std::string bytes = manifest.SerializeAsString();

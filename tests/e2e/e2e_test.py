@@ -906,6 +906,28 @@ class Sticky(World):
         self.assertEqual(resealed[-1]["policy"]["sha256"], digests[2])
         self.assertEqual(resealed[-1]["policy"]["replaced_sha256"], [digests[1]])
 
+    def test_an_access_that_takes_approval_is_signed_and_handed_in_first(self):
+        self.make(300)
+        self.policy = self.dir / "policy.textproto"
+        self.apply_next((
+            "when { trust_at_least: LOCKED } not_after",
+            "when { trust_at_least: LOCKED } when { approvals_at_least: 1 } not_after"))
+        self.train("m", expect=DENIED)
+        self.assertIn("approvals_at_least 1", self.sealtrain(
+            "--principal", "trainer", "policy", "explain", "--dataset", "notes", "--action",
+            "TRAIN", "--purpose", "study/notes", "--column", "text", expect=DENIED))
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        request = self.dir / "run.textproto"
+        self.sealtrain("--principal", "trainer", "access", "request", "--action", "TRAIN",
+                       "--dataset", "notes", "--purpose", "study/notes", "--why", "weekly run",
+                       "--until", until, "--out", request)
+        self.sealtrain("access", "submit", request, expect=FAILED)
+        self.assertIn("weekly run", self.sealtrain("access", "approve", request, "--name", "ada",
+                                                   "--key", self.dir / "ada.key"))
+        self.sealtrain("access", "submit", request)
+        self.train("m")
+        self.assertIn("ACCESS_APPROVED", self.audit("export", "--format", "jsonl"))
+
     def test_a_stricter_policy_holds_at_once(self):
         self.make(300)
         self.policy = self.dir / "policy.textproto"

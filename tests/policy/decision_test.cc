@@ -519,6 +519,36 @@ TEST(Decide, OpensNothingOfUnknownTreatment) {
   ExpectDenied(OpenUnder("BUCKET step: 1", no_step), "unknown_fact");
 }
 
+TEST(Decide, MeetsLimitsOfOpeningAtTheSmaller) {
+  const auto opens = [](int n) {
+    return absl::StrCat("permit { obligation { max_opens: ", n, " } }");
+  };
+  const LoadedPolicy policy = MustLoad(Rule("a", opens(5), kLabel) + Rule("b", opens(3), kLabel) +
+                                       Rule("c", "permit {}", kLabel));
+  EXPECT_EQ(policy.Decide(LabelRequest()).max_opens, 3u);
+  const LoadedPolicy seal = MustLoad(Rule("a", opens(5), kLabel, "", "action: SEAL"));
+  Request request = LabelRequest();
+  request.action = SEAL;
+  ExpectDenied(seal.Decide(request), "cannot_honour");
+}
+
+TEST(Decide, CountsApprovals) {
+  const LoadedPolicy permit =
+      MustLoad(Rule("a", "permit {}", kLabel, "when { approvals_at_least: 1 }"));
+  const LoadedPolicy forbid =
+      MustLoad(Rule("a", "permit {}", kLabel) +
+               Rule("b", "forbid {}", "", "unless { approvals_at_least: 1 }"));
+  Request request = LabelRequest();
+  ExpectDenied(permit.Decide(request), "unknown_fact");
+  ExpectDenied(forbid.Decide(request), "forbidden");
+  request.approvals = 0;
+  ExpectDenied(permit.Decide(request), "no_matching_permit");
+  ExpectDenied(forbid.Decide(request), "forbidden");
+  request.approvals = 1;
+  EXPECT_TRUE(permit.Decide(request).allow);
+  EXPECT_TRUE(forbid.Decide(request).allow);
+}
+
 TEST(Decide, CoversWhatTheModelLearnedFrom) {
   const LoadedPolicy policy =
       MustLoad(Rule("a", "permit {}", kLabel, "", "action: EVALUATE action: EXPORT_MODEL"));

@@ -59,6 +59,10 @@ Answer Ask(const Condition& condition, const Request& request) {
     if (!request.rows) return Answer::kUnknown;
     return *request.rows >= condition.rows_at_least() ? Answer::kYes : Answer::kNo;
   }
+  if (condition.kind_case() == Condition::kApprovalsAtLeast) {
+    if (!request.approvals) return Answer::kUnknown;
+    return *request.approvals < condition.approvals_at_least() ? Answer::kNo : Answer::kYes;
+  }
   if (!request.dataset_age) return Answer::kUnknown;
   const double age = absl::ToDoubleSeconds(*request.dataset_age);
   if (!(age >= 0) || std::isinf(age)) return Answer::kUnknown;
@@ -271,6 +275,12 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
       if (obligation.has_retention() && !seals) return decision;
       if ((obligation.has_lease() || obligation.has_transform()) && !seals && !opens) {
         return decision;
+      }
+      if (obligation.kind_case() == Obligation::kMaxOpens) {
+        if (!opens) return decision;
+        if (!decision.max_opens || obligation.max_opens() < *decision.max_opens) {
+          decision.max_opens = obligation.max_opens();
+        }
       }
       if (obligation.has_lease()) {
         const double lease = Seconds(obligation.lease());

@@ -58,6 +58,7 @@ OracleDecision InOracleWords(const Decision& decision) {
   if (decision.dp) words.dp = DpText(*decision.dp);
   if (decision.lease) words.lease = absl::ToDoubleSeconds(*decision.lease);
   if (decision.retention) words.retention = absl::ToDoubleSeconds(*decision.retention);
+  words.max_opens = decision.max_opens;
   return words;
 }
 
@@ -88,7 +89,8 @@ TEST(DecisionOracle, AgreesOnAMillionPairs) {
           actual.allow == expected.allow && actual.rules == expected.rules &&
           (!actual.allow ||
            (actual.columns == expected.columns && actual.dp == expected.dp &&
-            actual.lease == expected.lease && actual.retention == expected.retention));
+            actual.lease == expected.lease && actual.retention == expected.retention &&
+            actual.max_opens == expected.max_opens));
       ASSERT_TRUE(agree) << Show(set, request, decision);
       ASSERT_EQ(decision.allow, decision.reason_code == "allowed");
       ASSERT_TRUE(decision.allow || decision.columns.empty());
@@ -216,6 +218,14 @@ TEST(DecisionOracle, NeverOpensOnAnUnknown) {
       for (int age = 0; age <= 21; age += 3) {
         gap.dataset_age = absl::Seconds(age);
         opened_on_unknown += no_age.allow && !HoldsWithTheFact(no_age, policy.Decide(gap));
+      }
+      gap = request;
+      gap.approvals.reset();
+      const Decision no_approvals = policy.Decide(gap);
+      for (std::uint64_t approvals = 0; approvals <= 4; ++approvals) {
+        gap.approvals = approvals;
+        opened_on_unknown +=
+            no_approvals.allow && !HoldsWithTheFact(no_approvals, policy.Decide(gap));
       }
       allowed_without_a_fact += no_trust.allow + no_rows.allow + no_age.allow;
     }

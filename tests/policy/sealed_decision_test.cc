@@ -89,6 +89,16 @@ TEST(SealedDecision, DoesNotLoosenPrivacyOrLease) {
   EXPECT_EQ(*kept.lease, absl::Seconds(60));
 }
 
+TEST(SealedDecision, DoesNotLoosenALimitOfOpening) {
+  const auto with = [](int opens) {
+    return Training(absl::StrCat(kKeepText, "obligation { max_opens: ", opens, " }"));
+  };
+  const auto sets = Sets(with(2), with(5));
+  EXPECT_EQ(DecideSealed(sets, RequestSealedUnder({sets[0].sha256()})).max_opens, 2u);
+  const auto dropped = Sets(with(2), Training(kKeepText));
+  EXPECT_EQ(DecideSealed(dropped, RequestSealedUnder({dropped[0].sha256()})).max_opens, 2u);
+}
+
 TEST(SealedDecision, DoesNotOpenWhatTheEarlierSetKeptShut) {
   const auto sets = Sets(Training(kKeepText, "when { rows_at_least: 1000 }"), Training(kKeepText));
   const Decision decision = DecideSealed(sets, RequestSealedUnder({sets[0].sha256()}));
