@@ -53,14 +53,18 @@ absl::StatusOr<std::vector<std::string>> CountedApprovers(const std::string& tex
 }
 
 absl::Status ApprovedAccess::Put(const std::string& text, const AccessRequest& parsed,
-                                 const std::string& approvals) {
+                                 const std::string& approvals, absl::Time now) {
+  ST_ASSIGN_OR_RETURN(Statement forget,
+                      db_->Prepare("DELETE FROM approved_access WHERE not_after_ns <= ?"));
+  ST_RETURN_IF_ERROR(forget.Bind(absl::ToUnixNanos(now)).Run());
   ST_ASSIGN_OR_RETURN(Statement insert,
                       db_->Prepare("INSERT OR REPLACE INTO approved_access "
-                                   "(sha256, principal, dataset, request, approvals) "
-                                   "VALUES (?, ?, ?, ?, ?)"));
+                                   "(sha256, principal, dataset, not_after_ns, request, approvals) "
+                                   "VALUES (?, ?, ?, ?, ?, ?)"));
   return insert.Bind(ByteSpan(crypto::Sha256(AsBytes(text))))
       .Bind(parsed.principal())
       .Bind(parsed.dataset())
+      .Bind(absl::ToUnixNanos(AccessDeadline(parsed)))
       .Bind(AsBytes(text))
       .Bind(AsBytes(approvals))
       .Run();

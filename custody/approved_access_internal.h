@@ -27,9 +27,9 @@ class ApprovedAccess {
  public:
   explicit ApprovedAccess(Database& db) : db_(&db) {}
 
-  // Replaces what was handed in for the same text.
+  // Replaces what was handed in for the same text, and forgets what ran out before `now`.
   absl::Status Put(const std::string& text, const AccessRequest& parsed,
-                   const std::string& approvals);
+                   const std::string& approvals, absl::Time now);
 
   // How many distinct approvers of `approvers`, other than the one who asks, have
   // signed one request text that is this request and has not run out at `now`.

@@ -168,7 +168,7 @@ absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
   return ChangeAndRecord(change, std::move(event), [&](audit::Event&) -> absl::Status {
     mutex_.AssertHeld();
-    return approved_.Put(text, *parsed, approvals);
+    return approved_.Put(text, *parsed, approvals, Now());
   });
 }
 

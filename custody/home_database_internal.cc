@@ -101,11 +101,12 @@ CREATE TABLE model (
 ) STRICT;
 
 CREATE TABLE approved_access (
-  sha256    BLOB PRIMARY KEY,
-  principal TEXT NOT NULL,
-  dataset   TEXT NOT NULL,
-  request   BLOB NOT NULL,
-  approvals BLOB NOT NULL
+  sha256       BLOB PRIMARY KEY,
+  principal    TEXT NOT NULL,
+  dataset      TEXT NOT NULL,
+  not_after_ns INTEGER NOT NULL,
+  request      BLOB NOT NULL,
+  approvals    BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE owed_event (

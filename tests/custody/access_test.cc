@@ -96,6 +96,16 @@ TEST_F(Access, RunsOut) {
   EXPECT_THAT(Train(), StatusIs(absl::StatusCode::kPermissionDenied));
 }
 
+TEST_F(Access, IsForgottenWhenItHasRunOut) {
+  ASSERT_OK(Submit(RequestText(), {"ada"}));
+  clock_.now += absl::Hours(25);
+  ASSERT_OK(Submit(RequestText(), {"ada"}));
+  custodian_.reset();
+  ASSERT_OK_AND_ASSIGN(const custody::Database db,
+                       custody::Database::Open(JoinPath(home(), "keystore.db")));
+  EXPECT_EQ(*db.QueryInt("SELECT count(*) FROM approved_access"), 1);
+}
+
 TEST_F(Access, IsNotApprovedByWhoAsks) {
   const std::string own = absl::StrReplaceAll(RequestText(), {{"\"trainer\"", "\"ada\""}});
   ASSERT_OK(Submit(own, {"ada", "bob"}));
