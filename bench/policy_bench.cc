@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -45,7 +46,10 @@ Request BenchRequest(std::int64_t workload) {
           .trust = SANDBOXED,
           .rows = 1000,
           .dataset_age = absl::Hours(1),
-          .now = absl::FromUnixSeconds(1700000000)};
+          .approvals = std::nullopt,
+          .now = absl::FromUnixSeconds(1700000000),
+          .model_classes = {},
+          .sealed_under = {}};
 }
 
 void BM_Decide(benchmark::State& state) {
@@ -55,6 +59,25 @@ void BM_Decide(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(policy->Decide(request));
 }
 BENCHMARK(BM_Decide)->Arg(7)->Arg(100)->Arg(1000)->Arg(3000)->Unit(benchmark::kNanosecond);
+
+// Rules so short that 10,000 of them fit into a file; one column without obligations.
+void BM_DecideShortRules(benchmark::State& state) {
+  std::string text = absl::StrCat(
+      R"(id:"b" version:1 author:"e" purpose:"s" approval{required:1 approver{name:"a" public_key:")",
+      std::string(64, 'a'), "\"}}\n");
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    absl::StrAppend(&text, "rule{id:\"", i, "\"permit{}scope{principal:\"", i,
+                    "\"action:TRAIN dataset:\"*\"purpose:\"s\"data_class:LABEL}}\n");
+  }
+  const auto policy = LoadedPolicy::Load(text, "bench");
+  Request request = BenchRequest(0);
+  request.principal = absl::StrCat(state.range(0) - 1);
+  request.purpose = "s";
+  request.columns.erase(request.columns.begin());
+  if (!policy.ok() || !policy->Decide(request).allow) return state.SkipWithError("denied");
+  for (auto _ : state) benchmark::DoNotOptimize(policy->Decide(request));
+}
+BENCHMARK(BM_DecideShortRules)->Arg(10)->Arg(1000)->Arg(10000)->Unit(benchmark::kNanosecond);
 
 // A request that no rule permits, with its search for the nearest one.
 void BM_DecideDenied(benchmark::State& state) {

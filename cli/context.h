@@ -67,6 +67,7 @@ class Context {
 };
 
 // One file each: <name>_commands.cc.
+void AddAccessCommands(CLI::App& app, Context& context);    // access
 void AddCustodyCommands(CLI::App& app, Context& context);   // init, key, lease, budget, doctor
 void AddDatasetCommands(CLI::App& app, Context& context);   // dataset, ingest
 void AddPolicyCommands(CLI::App& app, Context& context);    // policy

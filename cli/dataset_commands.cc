@@ -1,4 +1,4 @@
-// sealtrain dataset: create, list, show, verify, columns, sweep; sealtrain ingest.
+// sealtrain dataset: create, list, show, verify, columns, sweep, reseal; sealtrain ingest.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -22,6 +22,7 @@
 #include "sealtrain/cli/table.h"
 #include "sealtrain/pipeline/dataset.h"
 #include "sealtrain/pipeline/ingestion.h"
+#include "sealtrain/pipeline/reseal.h"
 #include "sealtrain/pipeline/source.h"
 #include "sealtrain/pipeline/sweep.h"
 
@@ -226,6 +227,20 @@ absl::Status RunShow(Context& context, const std::string& name) {
                                             WithCommas(source.records()), " records taken")});
   }
   object["plans"] = PlansJson(manifest);
+  object["reseals"] = json::array();
+  for (const custody::Reseal& reseal : manifest.reseal()) {
+    object["reseals"].push_back({{"policy", reseal.policy_id()},
+                                 {"policy_version", reseal.policy_version()},
+                                 {"policy_sha256", HexEncode(AsBytes(reseal.policy_sha256()))},
+                                 {"permit_id", HexEncode(AsBytes(reseal.permit_id()))},
+                                 {"plans", reseal.plans()}});
+  }
+  if (manifest.reseal_size() > 0) {
+    const custody::Reseal& last = *manifest.reseal().rbegin();
+    facts.push_back({"Resealed", absl::StrCat("its first ", last.plans(), " commits stand under ",
+                                              Printable(last.policy_id()), " version ",
+                                              last.policy_version())});
+  }
   context.Print(object, absl::StrCat(Table(facts), PlansText(manifest)));
   return absl::OkStatus();
 }
@@ -354,6 +369,46 @@ void AddSweepCommand(CLI::App& dataset, Context& context) {
   sweep->add_flag("--dry-run", args->dry_run, "List, and remove nothing");
   sweep->callback(
       [&context, args] { context.run = [&context, args] { return RunSweep(context, *args); }; });
+}
+
+// --- reseal ------------------------------------------------------------------
+
+struct ResealArgs {
+  std::string name;
+  std::string purpose;
+};
+
+absl::Status RunReseal(Context& context, const ResealArgs& args) {
+  ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(
+      const pipeline::ResealResult result,
+      pipeline::ResealDataset(
+          *custodian, Env::Posix(), store,
+          {.principal = context.principal(), .dataset = args.name, .purpose = args.purpose}));
+  context.Print({{"dataset", args.name},
+                 {"generation", result.generation},
+                 {"manifest_sha256", HexEncode(result.manifest_sha256)},
+                 {"policy_version", result.policy_version},
+                 {"policy_sha256", HexEncode(result.policy_sha256)}},
+                absl::StrCat(args.name, ": generation ", WithCommas(result.generation),
+                             " stands under policy version ", result.policy_version));
+  return absl::OkStatus();
+}
+
+void AddResealCommand(CLI::App& dataset, Context& context) {
+  CLI::App* reseal = dataset.add_subcommand(
+      "reseal",
+      "Put a data set under the policy in force, where that opens more than the one it was\n"
+      "sealed under.\n\n"
+      "Example:\n"
+      "  sealtrain --principal user:ada dataset reseal mails --purpose safety\n\n"
+      "Takes a permit for CHANGE_POLICY. No shard is touched.");
+  auto args = std::make_shared<ResealArgs>();
+  reseal->add_option("name", args->name, "Name of the data set")->required();
+  reseal->add_option("--purpose", args->purpose, "What for, as the policy names it")->required();
+  reseal->callback(
+      [&context, args] { context.run = [&context, args] { return RunReseal(context, *args); }; });
 }
 
 // --- ingest ------------------------------------------------------------------
@@ -600,7 +655,7 @@ void AddVerifyCommand(CLI::App& dataset, Context& context) {
 void AddDatasetCommands(CLI::App& app, Context& context) {
   CLI::App* dataset =
       app.add_subcommand("dataset",
-                         "Data sets: create, list, show, verify, columns, sweep.\n\n"
+                         "Data sets: create, list, show, verify, columns, sweep, reseal.\n\n"
                          "Examples:\n"
                          "  sealtrain dataset create mails --schema mail.proto --message Mail\n"
                          "  sealtrain dataset show mails\n"
@@ -637,6 +692,7 @@ void AddDatasetCommands(CLI::App& app, Context& context) {
                   "  sealtrain dataset columns mails",
                   RunColumns);
   AddSweepCommand(*dataset, context);
+  AddResealCommand(*dataset, context);
   AddIngestCommand(app, context);
 }
 

@@ -19,11 +19,10 @@
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/approval_files.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
-#include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
-#include "sealtrain/cli/seed_line.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/custody/policy_approval.h"
 #include "sealtrain/policy/explain.h"
@@ -34,10 +33,6 @@ namespace sealtrain::cli {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::uint64_t kMaxApprovalBytes = std::uint64_t{1} << 20;
-
-std::string ApprovalsPath(const std::string& policy_path) { return policy_path + ".approvals"; }
 
 // --- check and test ----------------------------------------------------------
 
@@ -185,7 +180,6 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
   ST_ASSIGN_OR_RETURN(
       policy::Request request,
       custodian->RequestFor(context.principal(), action, args.dataset, args.purpose, args.columns));
-  if (!TakesColumns(action)) request.columns.clear();
   // Custody measured this process, which is not the one that will ask.
   if (!args.trust.empty()) request.trust = trust;
   policy::Decision decision;
@@ -202,23 +196,8 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
 
 // --- keys and approvals ------------------------------------------------------
 
-absl::Status NoKeyFile(const std::string& path) {
-  return absl::InvalidArgumentError(absl::StrCat("not a key made by `policy keygen`: ", path));
-}
-
-absl::StatusOr<crypto::SigningKey> ReadKeyFile(const std::string& path) {
-  ST_ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file, Env::Posix().OpenForRead(path));
-  if (file->size() != kSeedLineBytes) return NoKeyFile(path);
-  ST_ASSIGN_OR_RETURN(crypto::SecretBytes line, crypto::SecretBytes::Allocate(kSeedLineBytes));
-  ST_RETURN_IF_ERROR(file->ReadAt(0, line.mutable_span()));
-  absl::StatusOr<crypto::SigningKey> key = ParseSeedLine(line.span());
-  return absl::IsInvalidArgument(key.status()) ? NoKeyFile(path) : std::move(key);
-}
-
 absl::Status RunKeygen(Context& context, const std::string& out) {
-  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes line, NewSeedLine());
-  ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, ParseSeedLine(line.span()));
-  ST_RETURN_IF_ERROR(WriteNewFile(out, line.span()));
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, MakeApproverKey(out));
   const std::string public_key = HexEncode(key.public_key());
   context.Print({{"key_file", out}, {"public_key", public_key}}, public_key);
   return absl::OkStatus();
@@ -230,21 +209,12 @@ struct ApproveArgs {
   std::string key;
 };
 
-// The lines of `approvals` that are not by `name`.
-std::string WithoutLinesBy(absl::string_view approvals, const std::string& name) {
-  std::string kept;
-  for (const absl::string_view line : absl::StrSplit(approvals, '\n', absl::SkipEmpty())) {
-    if (!absl::StartsWith(line, absl::StrCat(name, " "))) absl::StrAppend(&kept, line, "\n");
-  }
-  return kept;
-}
-
 absl::Status RunApprove(Context& context, const ApproveArgs& args) {
   ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(args.file));
   // What cannot be read as a policy is not worth anybody's name.
   ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded,
                       policy::LoadedPolicy::Load(text, args.file));
-  ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, ReadKeyFile(args.key));
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, ReadApproverKey(args.key));
   ST_ASSIGN_OR_RETURN(const std::string line, custody::ApprovePolicy(text, args.name, key));
   // A first policy is judged by its own approvers, later ones by those in force.
   if (loaded.proto().version() == 1) {
@@ -256,16 +226,7 @@ absl::Status RunApprove(Context& context, const ApproveArgs& args) {
     }
   }
 
-  const std::string path = ApprovalsPath(args.file);
-  std::string approvals;
-  if (Env::Posix().Exists(path)) {
-    ST_ASSIGN_OR_RETURN(approvals, Env::Posix().ReadFile(path, kMaxApprovalBytes));
-    const absl::Status shape = custody::CheckApprovalLines(approvals);
-    if (!shape.ok()) return absl::InvalidArgumentError(absl::StrCat(path, ": ", shape.message()));
-  }
-  // Whoever approves an edited file again replaces the earlier approval.
-  approvals = absl::StrCat(WithoutLinesBy(approvals, args.name), line);
-  ST_RETURN_IF_ERROR(WriteFileDurably(Env::Posix(), path, AsBytes(approvals)));
+  ST_ASSIGN_OR_RETURN(const std::string path, AddApproval(args.file, args.name, line));
   const std::string digest = HexEncode(loaded.sha256());
   context.Print(
       {{"approvals_file", path}, {"name", args.name}, {"sha256", digest}},
@@ -278,10 +239,7 @@ absl::Status RunApprove(Context& context, const ApproveArgs& args) {
 absl::Status RunApply(Context& context, const std::string& file) {
   ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(file));
   ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded, policy::LoadedPolicy::Load(text, file));
-  std::string approvals;
-  if (const std::string path = ApprovalsPath(file); Env::Posix().Exists(path)) {
-    ST_ASSIGN_OR_RETURN(approvals, Env::Posix().ReadFile(path, kMaxApprovalBytes));
-  }
+  ST_ASSIGN_OR_RETURN(const std::string approvals, ReadApprovals(file));
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
   // Applying the set in force again changes nothing, and says where we are.
   const absl::Status applied = custodian->ApplyPolicy(context.principal(), text, file, approvals);

@@ -84,11 +84,6 @@ absl::StatusOr<policy::Trust> ParseTrust(Context& context, const std::string& na
   return trust;
 }
 
-bool TakesColumns(policy::Action action) {
-  return action == policy::INGEST || action == policy::SEAL || action == policy::TRAIN ||
-         action == policy::EVALUATE || action == policy::INSPECT;
-}
-
 json RuleRefsJson(const std::vector<policy::RuleRef>& rules) {
   json list = json::array();
   for (const policy::RuleRef& rule : rules) list.push_back({{"id", rule.id}, {"line", rule.line}});
@@ -131,6 +126,7 @@ json DecisionJson(const policy::Decision& decision) {
   }
   if (decision.dp) object["dp"] = PrivacyJson(*decision.dp);
   if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
+  if (decision.max_opens) object["max_opens"] = *decision.max_opens;
   if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
   return object;
 }

@@ -57,8 +57,6 @@ struct PolicySource {
 // Usage error: no such action, trust.
 absl::StatusOr<policy::Action> ParseAction(Context& context, const std::string& name);
 absl::StatusOr<policy::Trust> ParseTrust(Context& context, const std::string& name);
-// INGEST, SEAL, TRAIN, EVALUATE and INSPECT.
-bool TakesColumns(policy::Action action);
 
 nlohmann::json RuleRefsJson(const std::vector<policy::RuleRef>& rules);
 std::string RuleRefsText(const std::vector<policy::RuleRef>& rules);

@@ -16,6 +16,7 @@
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/cli/table.h"
 #include "sealtrain/policy/access.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/explain.h"
 
 namespace sealtrain::cli {
@@ -34,6 +35,7 @@ struct CanArgs {
   std::string trust;
   std::optional<std::uint64_t> rows;
   std::optional<std::int64_t> age_seconds;
+  std::optional<std::uint64_t> approvals;
   std::string at;
 };
 
@@ -73,15 +75,17 @@ absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& ar
       ST_ASSIGN_OR_RETURN(request.columns,
                           policy::ColumnsAsSealed(found.policy, *found.schema, args.dataset));
       ST_RETURN_IF_ERROR(PickColumns(context, args.columns, request.columns));
-    } else if (TakesColumns(action)) {
+    } else if (policy::ActionTakesColumns(action) || policy::ActionUsesModel(action)) {
       return context.UsageError("--schema and --message are needed with --file");
     }
+    request.model_classes = policy::UnionOfClasses(request.columns);
+    if (!policy::ActionTakesColumns(action)) request.columns.clear();
   }
-  if (!TakesColumns(action)) request.columns.clear();
   if (!args.trust.empty()) {
     ST_ASSIGN_OR_RETURN(request.trust, ParseTrust(context, args.trust));
   }
   if (args.rows) request.rows = args.rows;
+  if (args.approvals) request.approvals = args.approvals;
   if (args.age_seconds) request.dataset_age = absl::Seconds(*args.age_seconds);
   if (!args.at.empty()) {
     std::string error;
@@ -92,10 +96,19 @@ absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& ar
   return request;
 }
 
+// As custody would where it is asked for the policy in force, else by the file alone.
+absl::StatusOr<policy::Decision> Decide(const CanArgs& args, const PolicySource::Found& found,
+                                        const policy::Request& request) {
+  if (found.custodian != nullptr && args.source.file.empty()) {
+    return found.custodian->Explain(request);
+  }
+  return found.policy.Decide(request);
+}
+
 absl::Status RunCan(Context& context, const CanArgs& args) {
   ST_ASSIGN_OR_RETURN(const PolicySource::Found found, args.source.Open(context, args.dataset));
   ST_ASSIGN_OR_RETURN(const policy::Request request, BuildRequest(context, args, found));
-  const policy::Decision decision = found.policy.Decide(request);
+  ST_ASSIGN_OR_RETURN(const policy::Decision decision, Decide(args, found, request));
 
   std::string page = decision.allow ? "yes\n" : absl::StrCat("no: ", decision.reason, "\n");
   json columns = json::array();
@@ -103,7 +116,7 @@ absl::Status RunCan(Context& context, const CanArgs& args) {
   for (const policy::RequestedColumn& column : request.columns) {
     policy::Request alone = request;
     alone.columns = {column};
-    const policy::Decision single = found.policy.Decide(alone);
+    ST_ASSIGN_OR_RETURN(const policy::Decision single, Decide(args, found, alone));
     const std::string plan =
         single.allow ? policy::DescribeTransform(single.columns.front().transform) : single.reason;
     rows.push_back({Printable(column.name), absl::StrJoin(ClassNames(column.classes), " "),
@@ -173,8 +186,9 @@ struct WhoCanArgs {
 
 absl::Status RunWhoCan(Context& context, const WhoCanArgs& args) {
   ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, args.action));
-  ST_ASSIGN_OR_RETURN(const PolicySource::Found found,
-                      args.source.Open(context, TakesColumns(action) ? args.dataset : ""));
+  ST_ASSIGN_OR_RETURN(
+      const PolicySource::Found found,
+      args.source.Open(context, policy::ActionTakesColumns(action) ? args.dataset : ""));
   policy::AccessQuery query;
   query.actions = {action};
   query.dataset = args.dataset;
@@ -253,6 +267,8 @@ void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
   command->add_option("--trust", can->trust, "PLAIN, LOCKED or SANDBOXED");
   command->add_option("--rows", can->rows, "Rows of the data set")->check(kIndex);
   command->add_option("--age", can->age_seconds, "Seconds since the data set's last commit")
+      ->check(kIndex);
+  command->add_option("--approvals", can->approvals, "Approvers who signed the request")
       ->check(kIndex);
   command->add_option("--at", can->at, "When, as RFC 3339 (default: now)");
   command->callback(

@@ -31,6 +31,7 @@ int Main(int argc, char** argv) {
   app.fallthrough();
   Context context;
   context.AddGlobalOptions(app);
+  AddAccessCommands(app, context);
   AddCustodyCommands(app, context);
   AddDatasetCommands(app, context);
   AddPolicyCommands(app, context);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
@@ -55,7 +56,15 @@ void AddPrivacy(const ModelInfo& info, Rows& table) {
   table.push_back({"sampling rate", absl::StrFormat("%.6g", info.dp->phase.sampling_rate)});
 }
 
+std::vector<std::string> InheritedClasses(const ModelInfo& info) {
+  std::vector<std::string> names;
+  for (const DataClass c : info.classes) names.push_back(policy::DataClassName(c));
+  return names;
+}
+
 json ModelJson(const ModelInfo& info) {
+  json deadline = nullptr;
+  if (info.deadline != absl::InfiniteFuture()) deadline = FormatUtc(info.deadline);
   return {{"model", info.name},
           {"object_id", HexEncode(info.object_id)},
           {"dataset", info.dataset},
@@ -66,6 +75,8 @@ json ModelJson(const ModelInfo& info) {
           {"artifact_sha256", HexEncode(info.artifact_sha256)},
           {"policy_sha256", HexEncode(info.policy_sha256)},
           {"key_epoch", info.key_epoch},
+          {"classes", InheritedClasses(info)},
+          {"deadline", std::move(deadline)},
           {"privacy", PrivacyJson(info)}};
 }
 
@@ -168,6 +179,10 @@ absl::Status RunModelShow(Context& context, const std::string& name) {
   table.push_back({"purpose", Printable(info.purpose)});
   table.push_back({"trained by", Printable(info.principal)});
   table.push_back({"created", FormatUtc(info.created)});
+  table.push_back({"learned from", absl::StrJoin(InheritedClasses(info), " ")});
+  if (info.deadline != absl::InfiniteFuture()) {
+    table.push_back({"to be used until", FormatUtc(info.deadline)});
+  }
   table.push_back({"parameters", WithCommas(features.dimension())});
   table.push_back({"steps", WithCommas(header.spec().optimizer().steps())});
   AddPrivacy(info, table);

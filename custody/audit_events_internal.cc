@@ -26,6 +26,8 @@ audit::EventType AccessType(policy::Action action) {
       return audit::TRAIN_ACCESS;
     case policy::EVALUATE:
       return audit::EVALUATE_ACCESS;
+    case policy::CHANGE_POLICY:
+      return audit::DATASET_RESEALED;
     default:
       return audit::EVENT_TYPE_UNSPECIFIED;  // which the log refuses
   }

@@ -114,8 +114,11 @@ absl::Status Catalog::AddModel(const ModelInfo& info, const std::optional<Id>& l
   ST_ASSIGN_OR_RETURN(
       Statement insert,
       db_->Prepare("INSERT INTO model (name, object_id, dataset, generation, purpose, principal, "
-                   "artifact_sha256, policy_sha256, key_epoch, created_ns, ledger_entry) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                   "artifact_sha256, policy_sha256, key_epoch, created_ns, data_classes, "
+                   "deadline_ns, ledger_entry) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  // Numbers of classes below 256, ascending.
+  const Bytes classes(info.classes.begin(), info.classes.end());
   insert.Bind(info.name)
       .Bind(ByteSpan(info.object_id))
       .Bind(info.dataset)
@@ -125,7 +128,9 @@ absl::Status Catalog::AddModel(const ModelInfo& info, const std::optional<Id>& l
       .Bind(ByteSpan(info.artifact_sha256))
       .Bind(ByteSpan(info.policy_sha256))
       .Bind(std::int64_t{info.key_epoch})
-      .Bind(absl::ToUnixNanos(info.created));
+      .Bind(absl::ToUnixNanos(info.created))
+      .Bind(ByteSpan(classes))
+      .Bind(info.deadline == absl::InfiniteFuture() ? 0 : absl::ToUnixNanos(info.deadline));
   if (ledger_entry.has_value()) insert.Bind(ByteSpan(*ledger_entry));  // else NULL
   return insert.Run();
 }
@@ -134,7 +139,8 @@ absl::StatusOr<Catalog::ModelRecord> Catalog::GetModel(const std::string& name) 
   ST_ASSIGN_OR_RETURN(
       Statement select,
       db_->Prepare("SELECT object_id, dataset, generation, purpose, principal, artifact_sha256, "
-                   "policy_sha256, key_epoch, created_ns, ledger_entry, ledger_entry IS NULL "
+                   "policy_sha256, key_epoch, created_ns, ledger_entry, ledger_entry IS NULL, "
+                   "data_classes, deadline_ns "
                    "FROM model WHERE name = ?"));
   ST_ASSIGN_OR_RETURN(const bool found, select.Bind(name).Step());
   if (!found) return absl::NotFoundError(absl::StrCat("no model ", name));
@@ -153,6 +159,13 @@ absl::StatusOr<Catalog::ModelRecord> Catalog::GetModel(const std::string& name) 
   if (select.Int(10) == 0) {
     ST_RETURN_IF_ERROR(select.Blob(9, absl::MakeSpan(record.ledger_entry.emplace())));
   }
+  for (const std::uint8_t number : AsBytes(select.Text(11))) {
+    info.classes.push_back(static_cast<DataClass>(number));
+  }
+  if (info.classes.empty()) {
+    return absl::DataLossError(absl::StrCat("key store: model ", name, " has no data classes"));
+  }
+  if (select.Int(12) != 0) info.deadline = absl::FromUnixNanos(select.Int(12));
   return record;
 }
 

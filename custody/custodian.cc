@@ -176,8 +176,8 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
   ST_RETURN_IF_ERROR(NotMissing(opened_log.status()));
   std::unique_ptr<audit::AuditLog> log = *std::move(opened_log);
   ST_RETURN_IF_ERROR(SettleDebts(env, home, *db, *log));
-  ST_ASSIGN_OR_RETURN(std::optional<policy::LoadedPolicy> policy,
-                      PolicyStore(env, *db, policy_key, PolicyDirectory(home)).LoadInForce());
+  ST_ASSIGN_OR_RETURN(std::vector<policy::LoadedPolicy> sets,
+                      PolicyStore(env, *db, policy_key, PolicyDirectory(home)).LoadAll());
 
   return std::make_unique<EmbeddedCustodian>(
       options, EmbeddedCustodian::Parts{.lock = std::move(lock),
@@ -186,7 +186,7 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
                                         .keys = std::move(keys),
                                         .manifest_key = std::move(manifest_key),
                                         .policy_key = std::move(policy_key),
-                                        .policy = std::move(policy)});
+                                        .sets = std::move(sets)});
 }
 
 }  // namespace sealtrain::custody

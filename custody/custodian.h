@@ -89,12 +89,23 @@ class Custodian : public Custody {
   virtual absl::StatusOr<std::string> PolicyText(std::uint64_t version) = 0;
   // What the policy in force would say, without logging or releasing anything.
   virtual absl::StatusOr<policy::Decision> Explain(const policy::Request& request) = 0;
-  // The facts custody would add to a request about this data set.
+  // The facts custody would add to a request about this data set; all of its columns
+  // if none is named. For EVALUATE and EXPORT_MODEL, of a model that learned from them.
   virtual absl::StatusOr<policy::Request> RequestFor(const std::string& principal,
                                                      policy::Action action,
                                                      const std::string& dataset,
                                                      const std::string& purpose,
                                                      const std::vector<std::string>& columns) = 0;
+
+  // --- approvals of access ---------------------------------------------------
+  // Takes in an access request (custody/access_request.proto, in text format) with the
+  // approvals of at least one approver of the set in force: what it asks for may be
+  // asked for, any number of times, as a request with so many `approvals`, until its
+  // `not_after`. Handed in again with more approvals, these count.
+  // InvalidArgument: text or approvals, or its end is past or more than 30 days off.
+  // FailedPrecondition: no policy is in force. NotFound: no such data set.
+  virtual absl::Status SubmitAccess(const std::string& principal, const std::string& text,
+                                    const std::string& file_name, const std::string& approvals) = 0;
 
   // --- keys ----------------------------------------------------------------
   virtual absl::StatusOr<KeyList> ListKeys() = 0;

@@ -52,6 +52,11 @@ struct IngestRequest {
   std::string dataset;
   std::string purpose;
 };
+struct ResealRequest {
+  std::string principal;
+  std::string dataset;
+  std::string purpose;
+};
 // One job, two stages: the review takes the first permit, the seal the second.
 // Both are decided for all columns of the schema; both must be allowed. They
 // share one permit id and one lease. What the SEAL grant obliges to is done.
@@ -100,6 +105,9 @@ struct ModelInfo {
   double epsilon = 0;  // upper bound at dp->delta; meaningless without dp
   std::uint32_t key_epoch = 0;
   absl::Time created;
+  // Inherited from the columns and the snapshot that it learned from.
+  std::vector<DataClass> classes;                // each once, ascending; never empty
+  absl::Time deadline = absl::InfiniteFuture();  // it is not used from then on
 };
 
 struct BudgetEntry {
@@ -168,6 +176,23 @@ class Custody {
   // Ends a job that commits nothing: it failed, or there was nothing to commit.
   virtual absl::Status FinishSeal(Permit<policy::SEAL> permit, Outcome outcome) = 0;
 
+  // --- resealing -----------------------------------------------------------
+  // Sealed data stand under the policy set that they were sealed under: a later one
+  // opens nothing of them that it did not. A reseal puts them under the set in force,
+  // if that permits CHANGE_POLICY on the data set. The log names both.
+  // AlreadyExists: they stand under it.
+  virtual absl::StatusOr<Permit<policy::CHANGE_POLICY>> RequestReseal(
+      const ResealRequest& request) = 0;
+  // As for sealing, of a manifest that is the newest one with the reseal added.
+  virtual absl::StatusOr<SignedManifest> SignManifest(
+      const Permit<policy::CHANGE_POLICY>& permit, const std::string& manifest,
+      const crypto::PublicKey& writer_key, const crypto::Signature& writer_signature) = 0;
+  // As for sealing; refused once the lease expired.
+  virtual absl::Status AdvanceGeneration(Permit<policy::CHANGE_POLICY> permit,
+                                         const SignedManifest& manifest) = 0;
+  // Ends one that failed before that.
+  virtual absl::Status FinishReseal(Permit<policy::CHANGE_POLICY> permit) = 0;
+
   // The key under which SignManifest signs.
   virtual const crypto::PublicKey& manifest_public_key() const = 0;
 
@@ -175,6 +200,8 @@ class Custody {
   // Reserves the planned privacy cost in the ledger before it records and
   // releases. A dp obligation without a plan is denied.
   virtual absl::StatusOr<Permit<policy::TRAIN>> RequestTrain(const TrainRequest& request) = 0;
+  // Decided for what the model learned from as well, and refused once the deadline
+  // has passed that it inherited.
   virtual absl::StatusOr<Permit<policy::EVALUATE>> RequestEvaluate(
       const EvaluateRequest& request) = 0;
   // `shard` as it stands in the verified manifest of the permit's generation.

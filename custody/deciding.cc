@@ -11,14 +11,14 @@
 #include "sealtrain/custody/manifest_check_internal.h"
 #include "sealtrain/custody/names_internal.h"
 #include "sealtrain/custody/process_internal.h"
+#include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/sealed_decision.h"
 
 namespace sealtrain::custody {
 namespace {
 
 constexpr absl::Duration kDefaultLease = absl::Minutes(10);
 constexpr absl::Duration kMaxLease = absl::Hours(24);
-
-bool Opens(policy::Action action) { return action == policy::TRAIN || action == policy::EVALUATE; }
 
 }  // namespace
 
@@ -35,29 +35,33 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
   request.trust = MeasureTrust();
   request.rows = dataset.info.rows;
   request.now = Now();
+  if (!sets_.empty()) {
+    ST_ASSIGN_OR_RETURN(request.approvals,
+                        approved_.Count(request, sets_.back().proto().approval()));
+  }
   // An age below zero is a clock that went back: unknown.
   if (dataset.info.generation > 0 && request.now >= dataset.info.last_commit) {
     request.dataset_age = request.now - dataset.info.last_commit;
   }
 
   Manifest manifest;
-  if (Opens(action) && !dataset.manifest.empty()) {
+  if (policy::ActionOpens(action) && !dataset.manifest.empty()) {
     absl::StatusOr<Manifest> parsed = ParseManifest(dataset.manifest);
     if (!parsed.ok()) {
       return absl::DataLossError(
           absl::StrCat("key store: the manifest of ", dataset.info.name, " is damaged"));
     }
     manifest = *std::move(parsed);
+    ST_ASSIGN_OR_RETURN(request.sealed_under, SealedUnder(manifest));
   }
   const auto add = [&](const policy::Column& column) {
     policy::RequestedColumn& requested = request.columns.emplace_back();
     requested.name = column.name;
     requested.classes = column.classes;
-    if (Opens(action)) requested.applied = AppliedToColumn(manifest, column.id);
+    if (policy::ActionOpens(action)) requested.applied = AppliedToColumn(manifest, column.id);
   };
   if (columns.empty()) {
     for (const policy::Column& column : dataset.info.schema->columns()) add(column);
-    return request;
   }
   for (const std::string& name : columns) {
     const policy::Column* column = dataset.info.schema->FindColumn(name);
@@ -70,6 +74,10 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     }
     add(*column);
   }
+  if (policy::ActionUsesModel(action)) {
+    request.model_classes = policy::UnionOfClasses(request.columns);
+  }
+  if (!policy::ActionTakesColumns(action)) request.columns.clear();
   return request;
 }
 
@@ -96,9 +104,9 @@ void EmbeddedCustodian::Refuse(Ruling& ruling, absl::string_view reason_code, ab
 
 absl::StatusOr<EmbeddedCustodian::Ruling> EmbeddedCustodian::Rule(policy::Request request) const {
   Ruling ruling;
-  if (policy_.has_value()) ruling.decision = policy_->Decide(request);
+  if (!sets_.empty()) ruling.decision = policy::DecideSealed(sets_, request);
   ruling.request = std::move(request);
-  if (!policy_.has_value()) {
+  if (sets_.empty()) {
     Refuse(ruling, "no_policy",
            absl::PermissionDeniedError("no policy is in force, and none allows nothing"));
     return ruling;

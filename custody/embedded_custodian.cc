@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/crypto/hash.h"
 #include "sealtrain/crypto/random.h"
 #include "sealtrain/custody/audit_events_internal.h"
 #include "sealtrain/custody/home_config_internal.h"
@@ -26,8 +27,9 @@ EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts part
       leases_(*db_),
       ledger_(*db_),
       policies_(*options_.env, *db_, policy_key_, PolicyDirectory(options_.home)),
+      approved_(*db_),
       outbox_(*db_),
-      policy_(std::move(parts.policy)) {}
+      sets_(std::move(parts.sets)) {}
 
 absl::Time EmbeddedCustodian::Now() const {
   latest_ = std::max(latest_, options_.clock());
@@ -105,9 +107,8 @@ absl::Status EmbeddedCustodian::ApplyPolicy(const std::string& principal, const 
                                             const std::string& approvals) {
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
   MutexLock lock(&mutex_);
-  ST_ASSIGN_OR_RETURN(
-      AcceptedPolicy accepted,
-      AcceptPolicy(policy_.has_value() ? &*policy_ : nullptr, text, file_name, approvals));
+  ST_ASSIGN_OR_RETURN(AcceptedPolicy accepted, AcceptPolicy(sets_.empty() ? nullptr : &sets_.back(),
+                                                            text, file_name, approvals));
   const PolicyRecord record{.version = accepted.policy.proto().version(),
                             .id = accepted.policy.proto().id(),
                             .sha256 = accepted.policy.sha256(),
@@ -126,8 +127,49 @@ absl::Status EmbeddedCustodian::ApplyPolicy(const std::string& principal, const 
     mutex_.AssertHeld();
     return policies_.AddRecord(record);
   }));
-  policy_.emplace(std::move(accepted.policy));
+  sets_.push_back(std::move(accepted.policy));
   return absl::OkStatus();
+}
+
+absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const std::string& text,
+                                             const std::string& file_name,
+                                             const std::string& approvals) {
+  constexpr absl::Duration kLongest = absl::Hours(30 * 24);
+  ST_RETURN_IF_ERROR(CheckWord("principal", principal));
+  const auto wrong = [&file_name](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat(file_name, ": ", what));
+  };
+  const absl::StatusOr<AccessRequest> parsed = ParseAccessRequest(text);
+  if (!parsed.ok()) return wrong(parsed.status().message());
+  MutexLock lock(&mutex_);
+  if (sets_.empty()) return absl::FailedPreconditionError("no policy is in force");
+  ST_RETURN_IF_ERROR(catalog_.GetDataset(parsed->dataset()).status());
+  const absl::Time not_after = AccessDeadline(*parsed);
+  if (not_after <= Now() || not_after > Now() + kLongest) {
+    return wrong("its `not_after` is past, or more than 30 days off");
+  }
+  const absl::StatusOr<std::vector<std::string>> names =
+      CountedApprovers(text, approvals, sets_.back().proto().approval(), parsed->principal());
+  if (!names.ok()) return wrong(names.status().message());
+  if (names->empty()) return wrong("nobody has approved it who may");
+
+  audit::Event event;
+  event.set_type(audit::ACCESS_APPROVED);
+  event.set_phase(audit::SUCCEEDED);
+  event.mutable_actor()->set_principal(principal);
+  event.mutable_object()->set_dataset(parsed->dataset());
+  event.set_purpose(parsed->purpose());
+  *event.mutable_policy() = PolicyRefOf(sets_.back());
+  audit::Approval& approval = *event.mutable_approval();
+  approval.set_sha256(DigestField(crypto::Sha256(AsBytes(text))));
+  approval.set_principal(parsed->principal());
+  for (const std::string& name : *names) approval.add_approver(name);
+  approval.set_not_after_ns(static_cast<std::uint64_t>(absl::ToUnixNanos(not_after)));
+  ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
+  return ChangeAndRecord(change, std::move(event), [&](audit::Event&) -> absl::Status {
+    mutex_.AssertHeld();
+    return approved_.Put(text, *parsed, approvals, Now());
+  });
 }
 
 absl::StatusOr<std::vector<PolicyRecord>> EmbeddedCustodian::PolicyHistory() {

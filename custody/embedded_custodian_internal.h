@@ -1,6 +1,6 @@
 // The custodian in our own process. Its calls stand in files by what they
 // are about: embedded_custodian.cc (data sets, policy, leases), deciding.cc,
-// sealing.cc, opening.cc, models.cc, rotation.cc.
+// sealing.cc, resealing.cc, opening.cc, models.cc, rotation.cc.
 //
 // Invariants:
 //   1. A permit or key leaves only after the event that tells of it is durable.
@@ -23,11 +23,13 @@
 #include "absl/base/thread_annotations.h"
 #include "sealtrain/audit/audit_log.h"
 #include "sealtrain/base/mutex.h"
+#include "sealtrain/custody/approved_access_internal.h"
 #include "sealtrain/custody/catalog_internal.h"
 #include "sealtrain/custody/custodian.h"
 #include "sealtrain/custody/event_outbox_internal.h"
 #include "sealtrain/custody/key_store_internal.h"
 #include "sealtrain/custody/lease_store_internal.h"
+#include "sealtrain/custody/manifest_check_internal.h"
 #include "sealtrain/custody/policy_store_internal.h"
 #include "sealtrain/custody/privacy_ledger_internal.h"
 
@@ -43,7 +45,7 @@ class EmbeddedCustodian final : public Custodian {
     KeyStore keys;  // over *db
     crypto::SigningKey manifest_key;
     crypto::SigningKey policy_key;
-    std::optional<policy::LoadedPolicy> policy;
+    std::vector<policy::LoadedPolicy> sets;  // ever in force, the newest last
   };
   EmbeddedCustodian(const CustodianOptions& options, Parts parts);
 
@@ -63,6 +65,16 @@ class EmbeddedCustodian final : public Custodian {
   absl::Status AdvanceGeneration(Permit<policy::SEAL> permit, const SignedManifest& manifest,
                                  std::uint64_t suppressed_rows) override;
   absl::Status FinishSeal(Permit<policy::SEAL> permit, Outcome outcome) override;
+
+  absl::StatusOr<Permit<policy::CHANGE_POLICY>> RequestReseal(
+      const ResealRequest& request) override;
+  absl::StatusOr<SignedManifest> SignManifest(const Permit<policy::CHANGE_POLICY>& permit,
+                                              const std::string& manifest,
+                                              const crypto::PublicKey& writer_key,
+                                              const crypto::Signature& writer_signature) override;
+  absl::Status AdvanceGeneration(Permit<policy::CHANGE_POLICY> permit,
+                                 const SignedManifest& manifest) override;
+  absl::Status FinishReseal(Permit<policy::CHANGE_POLICY> permit) override;
   const crypto::PublicKey& manifest_public_key() const override {
     return manifest_key_.public_key();
   }
@@ -94,6 +106,8 @@ class EmbeddedCustodian final : public Custodian {
   absl::StatusOr<policy::Request> RequestFor(const std::string& principal, policy::Action action,
                                              const std::string& dataset, const std::string& purpose,
                                              const std::vector<std::string>& columns) override;
+  absl::Status SubmitAccess(const std::string& principal, const std::string& text,
+                            const std::string& file_name, const std::string& approvals) override;
   absl::StatusOr<KeyList> ListKeys() override;
   absl::Status RotateRootKey(const std::string& principal,
                              const crypto::SecretBytes& passphrase) override;
@@ -121,6 +135,8 @@ class EmbeddedCustodian final : public Custodian {
   };
 
   // --- deciding ---
+  // All columns of the schema if `columns` is empty. Of a model that is used it says
+  // that it learned from these columns: who knows the model puts that right.
   absl::StatusOr<policy::Request> BuildRequest(const std::string& principal, policy::Action action,
                                                const DatasetRecord& dataset,
                                                const std::string& purpose,
@@ -155,7 +171,17 @@ class EmbeddedCustodian final : public Custodian {
   absl::Status EndJob(const Id& permit_id, audit::Event outcome, const Change& change = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // --- sealing ---
+  // --- sealing and resealing ---
+  // Signs what `check` finds nothing wrong with.
+  using ManifestCheck = absl::Status (*)(const Manifest& manifest, const ManifestContext& context);
+  absl::StatusOr<SignedManifest> SignChecked(const Grant& grant, const std::string& manifest,
+                                             const crypto::PublicKey& writer_key,
+                                             const crypto::Signature& writer_signature,
+                                             ManifestCheck check)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same check for a manifest that comes back signed, when it is to be the newest.
+  absl::StatusOr<Manifest> CheckSigned(const Grant& grant, const SignedManifest& signed_manifest,
+                                       ManifestCheck check) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CommitSnapshot(const Grant& grant, const SignedManifest& signed_manifest,
                               std::uint64_t suppressed_rows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -208,8 +234,10 @@ class EmbeddedCustodian final : public Custodian {
   LeaseStore leases_ ABSL_GUARDED_BY(mutex_);
   PrivacyLedger ledger_ ABSL_GUARDED_BY(mutex_);
   PolicyStore policies_ ABSL_GUARDED_BY(mutex_);
+  ApprovedAccess approved_ ABSL_GUARDED_BY(mutex_);
   EventOutbox outbox_ ABSL_GUARDED_BY(mutex_);
-  std::optional<policy::LoadedPolicy> policy_ ABSL_GUARDED_BY(mutex_);  // in force
+  // Every policy set that was in force; the last one is.
+  std::vector<policy::LoadedPolicy> sets_ ABSL_GUARDED_BY(mutex_);
   std::map<Id, Job> jobs_ ABSL_GUARDED_BY(mutex_);
   std::optional<Digest> executable_sha256_ ABSL_GUARDED_BY(mutex_);  // once read
   mutable absl::Time latest_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();

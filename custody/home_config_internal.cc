@@ -1,28 +1,15 @@
 #include "sealtrain/custody/home_config_internal.h"
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/custody/text_proto_internal.h"
 
 namespace sealtrain::custody {
 namespace {
 
 constexpr std::uint64_t kMaxConfigBytes = 64 * 1024;
 constexpr std::uint32_t kFormat = 1;
-
-// Keeps the first error, with its place, instead of printing it.
-class FirstError final : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, google::protobuf::io::ColumnNumber column,
-                const std::string& message) override {
-    if (text_.empty()) text_ = absl::StrCat(line + 1, ":", column + 1, ": ", message);
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
 
 absl::Status Bad(const std::string& path, absl::string_view what) {
   return absl::DataLossError(absl::StrCat(path, ": ", what));
@@ -54,10 +41,8 @@ absl::StatusOr<HomeConfig> ReadHomeConfig(Env& env, const std::string& home) {
   ST_RETURN_IF_ERROR(text.status());
 
   HomeConfig config;
-  FirstError errors;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&errors);
-  if (!parser.ParseFromString(*text, &config)) return Bad(path, errors.text());
+  const absl::Status parsed = ParseTextProto(*text, config);
+  if (!parsed.ok()) return Bad(path, parsed.message());
   if (config.format() != kFormat) {
     return Bad(path, absl::StrCat("format ", config.format(), " is unknown, this program reads ",
                                   kFormat));

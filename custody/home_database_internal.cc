@@ -95,7 +95,18 @@ CREATE TABLE model (
   policy_sha256   BLOB NOT NULL,
   ledger_entry    BLOB REFERENCES ledger (permit_id),
   key_epoch       INTEGER NOT NULL,
-  created_ns      INTEGER NOT NULL
+  created_ns      INTEGER NOT NULL,
+  data_classes    BLOB NOT NULL,
+  deadline_ns     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE approved_access (
+  sha256       BLOB PRIMARY KEY,
+  principal    TEXT NOT NULL,
+  dataset      TEXT NOT NULL,
+  not_after_ns INTEGER NOT NULL,
+  request      BLOB NOT NULL,
+  approvals    BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE owed_event (

@@ -84,6 +84,19 @@ absl::StatusOr<bool> LeaseStore::IsLive(const Id& permit_id) const {
   return select.Bind(ByteSpan(permit_id)).Step();
 }
 
+absl::StatusOr<std::uint64_t> LeaseStore::CountGranted(const policy::Request& request) const {
+  ST_ASSIGN_OR_RETURN(Statement count,
+                      db_->Prepare("SELECT count(*) FROM lease WHERE action = ? AND principal = ? "
+                                   "AND dataset = ? AND purpose = ?"));
+  count.Bind(std::int64_t{request.action})
+      .Bind(request.principal)
+      .Bind(request.dataset)
+      .Bind(request.purpose);
+  ST_ASSIGN_OR_RETURN(const bool row, count.Step());
+  if (!row) return absl::DataLossError("key store: leases cannot be counted");
+  return count.Uint(0);
+}
+
 absl::StatusOr<LeaseInfo> LeaseStore::Get(const Id& permit_id) const {
   ST_ASSIGN_OR_RETURN(Statement select,
                       db_->Prepare(absl::StrCat(kSelectLive, "AND permit_id = ?")));

@@ -32,6 +32,10 @@ class LeaseStore {
   // Whether its job has not ended, whatever else became of it.
   absl::StatusOr<bool> IsLive(const Id& permit_id) const;
 
+  // How many permits for its action, principal, data set and purpose there ever were,
+  // live or not.
+  absl::StatusOr<std::uint64_t> CountGranted(const policy::Request& request) const;
+
   // NotFound: no live lease of that id.
   absl::StatusOr<LeaseInfo> Get(const Id& permit_id) const;
   absl::StatusOr<std::vector<LeaseInfo>> Live() const;

@@ -27,8 +27,11 @@ bool Equals(const std::string& bytes, const Array& array) {
   return AsBytes(bytes) == ByteSpan(array);
 }
 
-absl::Status CheckHead(const Manifest& manifest, const Manifest& previous,
-                       const ManifestContext& context) {
+std::string DigestOf(absl::string_view manifest) {
+  return manifest.empty() ? "" : std::string(AsText(crypto::Sha256(AsBytes(manifest))));
+}
+
+absl::Status CheckStandsOnNewest(const Manifest& manifest, const ManifestContext& context) {
   const Grant& grant = context.grant;
   if (manifest.dataset() != grant.dataset) return Wrong("it names another data set");
   if (manifest.generation() != context.generation + 1) {
@@ -36,13 +39,17 @@ absl::Status CheckHead(const Manifest& manifest, const Manifest& previous,
                                            " is generation ", context.generation,
                                            ", the manifest makes ", manifest.generation()));
   }
-  const std::string previous_digest =
-      context.previous.empty() ? ""
-                               : std::string(AsText(crypto::Sha256(AsBytes(context.previous))));
-  if (manifest.previous_sha256() != previous_digest) {
+  if (manifest.previous_sha256() != DigestOf(context.previous)) {
     return absl::AbortedError(absl::StrCat("the manifest does not stand on generation ",
                                            context.generation, " of ", grant.dataset));
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckHead(const Manifest& manifest, const Manifest& previous,
+                       const ManifestContext& context) {
+  const Grant& grant = context.grant;
+  ST_RETURN_IF_ERROR(CheckStandsOnNewest(manifest, context));
   if (manifest.message_name() != grant.schema->message_name() ||
       !Equals(manifest.schema_sha256(), grant.schema->digest())) {
     return Wrong("schema is not the data set's");
@@ -133,6 +140,13 @@ absl::Status CheckRows(const Manifest& manifest) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Manifest> PreviousManifest(const ManifestContext& context) {
+  if (context.previous.empty()) return Manifest();
+  absl::StatusOr<Manifest> parsed = ParseManifest(context.previous);
+  if (!parsed.ok()) return absl::DataLossError("key store: the newest manifest is damaged");
+  return parsed;
+}
+
 absl::Status CheckSources(const Manifest& manifest, const Manifest& previous) {
   std::map<std::string, std::uint64_t> positions;
   for (const SourcePosition& source : manifest.source()) {
@@ -192,22 +206,25 @@ std::uint64_t RetentionDeadlineNs(std::uint64_t previous_deadline_ns,
   return deadline;
 }
 
+absl::Time DeadlineOf(const Manifest& manifest) {
+  if (manifest.retention_unix_ns() == 0) return absl::InfiniteFuture();
+  return absl::UnixEpoch() + absl::Nanoseconds(1) * manifest.retention_unix_ns();
+}
+
 bool IsPastDeadline(const Manifest& manifest, absl::Time now) {
-  return manifest.retention_unix_ns() != 0 &&
-         now >= absl::UnixEpoch() + absl::Nanoseconds(1) * manifest.retention_unix_ns();
+  return now >= DeadlineOf(manifest);
 }
 
 absl::Status CheckManifest(const Manifest& manifest, const ManifestContext& context) {
-  Manifest previous;
-  if (!context.previous.empty()) {
-    const absl::StatusOr<Manifest> parsed = ParseManifest(context.previous);
-    if (!parsed.ok()) return absl::DataLossError("key store: the newest manifest is damaged");
-    previous = *parsed;
-  }
+  ST_ASSIGN_OR_RETURN(const Manifest previous, PreviousManifest(context));
   ST_RETURN_IF_ERROR(CheckHead(manifest, previous, context));
   if (!IsPrefix(previous.plan(), manifest.plan()) ||
       !IsPrefix(previous.shard(), manifest.shard())) {
     return Wrong("plans or shards of the previous snapshot are changed");
+  }
+  if (manifest.reseal_size() != previous.reseal_size() ||
+      !IsPrefix(previous.reseal(), manifest.reseal())) {
+    return Wrong("reseals of the previous snapshot are changed");
   }
   if (manifest.plan_size() != previous.plan_size() + 1) return Wrong("not exactly one new plan");
   if (manifest.shard_size() == previous.shard_size()) return Wrong("no new shard");
@@ -219,6 +236,40 @@ absl::Status CheckManifest(const Manifest& manifest, const ManifestContext& cont
   }
   ST_RETURN_IF_ERROR(CheckRows(manifest));
   return CheckSources(manifest, previous);
+}
+
+absl::Status CheckReseal(const Manifest& manifest, const ManifestContext& context) {
+  ST_ASSIGN_OR_RETURN(Manifest expected, PreviousManifest(context));
+  ST_RETURN_IF_ERROR(CheckStandsOnNewest(manifest, context));
+  expected.set_generation(context.generation + 1);
+  expected.set_previous_sha256(DigestOf(context.previous));
+  const policy::Decision& decision = context.grant.decision;
+  Reseal& reseal = *expected.add_reseal();
+  reseal.set_permit_id(std::string(AsText(context.grant.permit_id)));
+  reseal.set_policy_id(decision.policy_id);
+  reseal.set_policy_version(decision.policy_version);
+  reseal.set_policy_sha256(std::string(AsText(decision.policy_sha256)));
+  reseal.set_plans(static_cast<std::uint32_t>(expected.plan_size()));
+  if (MessageDifferencer::Equals(manifest, expected)) return absl::OkStatus();
+  return Wrong("it is not the snapshot before it under the policy of the permit");
+}
+
+absl::StatusOr<std::vector<Digest>> SealedUnder(const Manifest& manifest) {
+  std::vector<Digest> sets;
+  for (int i = 0; i < manifest.plan_size(); ++i) {
+    const std::string* sha256 = &manifest.plan(i).policy_sha256();
+    for (const Reseal& reseal : manifest.reseal()) {
+      if (static_cast<std::uint32_t>(i) < reseal.plans()) sha256 = &reseal.policy_sha256();
+    }
+    Digest digest;
+    if (sha256->size() != digest.size()) {
+      return absl::DataLossError("manifest: the policy of a plan is no digest");
+    }
+    const ByteSpan bytes = AsBytes(*sha256);
+    std::copy(bytes.begin(), bytes.end(), digest.begin());
+    if (std::find(sets.begin(), sets.end(), digest) == sets.end()) sets.push_back(digest);
+  }
+  return sets;
 }
 
 }  // namespace sealtrain::custody

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -32,19 +33,30 @@ std::uint64_t RetentionDeadlineNs(std::uint64_t previous_deadline_ns,
                                   std::uint64_t committed_unix_ns,
                                   std::optional<absl::Duration> retention);
 
-// Whether the retention deadline has come.
+// The retention deadline; InfiniteFuture(): there is none.
+absl::Time DeadlineOf(const Manifest& manifest);
+
+// Whether it has come.
 bool IsPastDeadline(const Manifest& manifest, absl::Time now);
 
 struct ManifestContext {
-  const Grant& grant;                  // of the SEAL permit
+  const Grant& grant;                  // of the SEAL or CHANGE_POLICY permit
   absl::string_view previous;          // bytes of the newest Manifest; empty if there is none
   std::uint64_t generation = 0;        // of the newest
   const std::set<Id>& granted_shards;  // ids that were drawn under the permit
   absl::Time now;
 };
+// Of a job that sealed shards.
 // Aborted: the manifest stands on another snapshot than the newest.
 // InvalidArgument: it says something that the permit does not allow.
 absl::Status CheckManifest(const Manifest& manifest, const ManifestContext& context);
+// Of a reseal: the newest snapshot as it is, under the policy of the permit from here
+// on. Errors as above.
+absl::Status CheckReseal(const Manifest& manifest, const ManifestContext& context);
+
+// The policy sets that the plans of `manifest` stand under, each once, in the order of
+// the plans. DataLoss: a digest that is none.
+absl::StatusOr<std::vector<Digest>> SealedUnder(const Manifest& manifest);
 
 }  // namespace sealtrain::custody
 

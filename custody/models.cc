@@ -107,7 +107,9 @@ absl::Status EmbeddedCustodian::FinishTrain(Permit<policy::TRAIN> permit, Outcom
                               .policy_sha256 = grant.decision.policy_sha256,
                               .dp = std::nullopt,  // stands in the ledger
                               .key_epoch = kFirstKeyEpoch,
-                              .created = Now()};
+                              .created = Now(),
+                              .classes = OpenedClasses(grant.decision),
+                              .deadline = grant.deadline};
         return catalog_.AddModel(
             model, charged.has_value() ? std::optional<Id>(grant.permit_id) : std::nullopt);
       });

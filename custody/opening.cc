@@ -11,6 +11,7 @@
 #include "sealtrain/custody/manifest_check_internal.h"
 #include "sealtrain/custody/names_internal.h"
 #include "sealtrain/custody/permit_issuer_internal.h"
+#include "sealtrain/policy/actions.h"
 
 namespace sealtrain::custody {
 absl::StatusOr<Permit<policy::TRAIN>> EmbeddedCustodian::RequestTrain(const TrainRequest& request) {
@@ -31,7 +32,6 @@ absl::StatusOr<Permit<policy::TRAIN>> EmbeddedCustodian::RequestTrain(const Trai
 absl::StatusOr<Permit<policy::EVALUATE>> EmbeddedCustodian::RequestEvaluate(
     const EvaluateRequest& request) {
   MutexLock lock(&mutex_);
-  ST_RETURN_IF_ERROR(catalog_.GetModel(request.model).status());
   ST_ASSIGN_OR_RETURN(Grant grant, AdmitOpening({.action = policy::EVALUATE,
                                                  .principal = request.principal,
                                                  .dataset = request.dataset,
@@ -49,6 +49,14 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
   }
   if (request.columns.empty()) return absl::InvalidArgumentError("no columns are asked for");
   if (request.dp.has_value()) ST_RETURN_IF_ERROR(CheckPlan(*request.dp));
+  // What is derived outlives nothing that it derives from.
+  absl::Time deadline = absl::InfiniteFuture();
+  std::vector<DataClass> model_classes;
+  if (request.action == policy::EVALUATE) {
+    ST_ASSIGN_OR_RETURN(Catalog::ModelRecord model, catalog_.GetModel(request.model));
+    deadline = model.info.deadline;
+    model_classes = std::move(model.info.classes);
+  }
   Job job;
   ST_ASSIGN_OR_RETURN(job.manifest, ParseManifest(dataset.manifest));
   for (int i = 0; i < job.manifest.shard_size(); ++i) {
@@ -58,16 +66,33 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
   ST_ASSIGN_OR_RETURN(
       policy::Request asked,
       BuildRequest(request.principal, request.action, dataset, request.purpose, request.columns));
+  if (policy::ActionUsesModel(request.action)) asked.model_classes = std::move(model_classes);
   ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(std::move(asked)));
+  if (ruling.status.ok() && ruling.request.now >= deadline) {
+    Refuse(ruling, "expired",
+           absl::PermissionDeniedError(
+               absl::StrCat("the retention deadline of model ", request.model, " has passed")));
+  }
   if (ruling.status.ok() && IsPastDeadline(job.manifest, ruling.request.now)) {
     Refuse(ruling, "expired",
            absl::PermissionDeniedError(
                absl::StrCat("the retention deadline of ", request.dataset, " has passed")));
   }
+  if (ruling.status.ok() && ruling.decision.max_opens.has_value()) {
+    // Leases are durable before their keys are released, and are never forgotten.
+    ST_ASSIGN_OR_RETURN(const std::uint64_t opened, leases_.CountGranted(ruling.request));
+    if (opened >= *ruling.decision.max_opens) {
+      Refuse(ruling, "opens_exhausted",
+             absl::PermissionDeniedError(absl::StrCat(
+                 request.dataset, " was opened ", opened, " times by ", request.principal, " for ",
+                 request.purpose, ", and the policy allows ", *ruling.decision.max_opens)));
+    }
+  }
   ST_ASSIGN_OR_RETURN(const std::optional<PrivacyCharge> charge, Charge(request, ruling));
 
   ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset));
   grant.model = request.model;
+  grant.deadline = DeadlineOf(job.manifest);
   if (!ruling.status.ok()) {
     ST_RETURN_IF_ERROR(RecordDenied(ruling, grant));
     return ruling.status;

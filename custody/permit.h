@@ -33,7 +33,13 @@ struct Grant {
   std::shared_ptr<const policy::Schema> schema;
   std::string model;  // TRAIN: to be made. EVALUATE: to be read.
   absl::Time expires_at;
+  // TRAIN, EVALUATE: when the snapshot must be gone, and with it what is derived.
+  absl::Time deadline = absl::InfiniteFuture();
 };
+
+// The classes of the columns that `decision` opens, each once, ascending: what a model
+// inherits that learns from them.
+std::vector<DataClass> OpenedClasses(const policy::Decision& decision);
 
 template <policy::Action kAction>
 class Permit {

@@ -19,14 +19,17 @@ constexpr std::size_t kProofBytes = 32 + 64;  // public key, signature
 // More than any set can need; keeps a hostile file from costing us signatures.
 constexpr std::size_t kMaxApprovalsBytes = 64 * 1024;
 
-Bytes SignedBytes(absl::string_view policy_text, absl::string_view name) {
+constexpr absl::string_view kPolicyLabel = "sealtrain/policy/1";
+constexpr absl::string_view kAccessLabel = "sealtrain/access/1";
+
+Bytes SignedBytes(absl::string_view label, absl::string_view signed_text, absl::string_view name) {
   Bytes bytes;
-  for (const absl::string_view text : {absl::string_view("sealtrain/policy/1"), name}) {
+  for (const absl::string_view text : {label, name}) {
     const ByteSpan span = AsBytes(text);
     bytes.insert(bytes.end(), span.begin(), span.end());
     bytes.push_back(0);
   }
-  const Digest digest = crypto::Sha256(AsBytes(policy_text));
+  const Digest digest = crypto::Sha256(AsBytes(signed_text));
   bytes.insert(bytes.end(), digest.begin(), digest.end());
   return bytes;
 }
@@ -78,7 +81,7 @@ absl::Status ForEachLine(absl::string_view approvals,
   return absl::OkStatus();
 }
 
-absl::Status VerifyLine(absl::string_view policy_text, const ApprovalLine& line,
+absl::Status VerifyLine(absl::string_view label, absl::string_view text, const ApprovalLine& line,
                         const policy::Approval& approvers) {
   const auto approver =
       std::find_if(approvers.approver().begin(), approvers.approver().end(),
@@ -89,22 +92,45 @@ absl::Status VerifyLine(absl::string_view policy_text, const ApprovalLine& line,
   if (absl::AsciiStrToLower(approver->public_key()) != HexEncode(line.key)) {
     return absl::InvalidArgumentError(absl::StrCat("not the key of approver ", line.name));
   }
-  if (!crypto::VerifySignature(line.key, SignedBytes(policy_text, line.name), line.signature)
+  if (!crypto::VerifySignature(line.key, SignedBytes(label, text, line.name), line.signature)
            .ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the signature of ", line.name, " is not over this policy"));
+        absl::StrCat("the signature of ", line.name, " is not over this text"));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Approve(absl::string_view label, absl::string_view text,
+                                    absl::string_view name, const crypto::SigningKey& key) {
+  ST_RETURN_IF_ERROR(CheckWord("approver", name));
+  const crypto::Signature signature = key.Sign(SignedBytes(label, text, name));
+  const std::string proof = absl::StrCat(AsText(key.public_key()), AsText(signature));
+  return absl::StrCat(name, " ", absl::Base64Escape(proof), "\n");
+}
+
+absl::StatusOr<std::vector<std::string>> Verify(absl::string_view label, absl::string_view text,
+                                                absl::string_view approvals,
+                                                const policy::Approval& approvers) {
+  std::vector<std::string> names;
+  ST_RETURN_IF_ERROR(ForEachLine(approvals, [&](const ApprovalLine& line) {
+    if (std::find(names.begin(), names.end(), line.name) == names.end()) {
+      names.push_back(line.name);
+    }
+    return VerifyLine(label, text, line, approvers);
+  }));
+  return names;
 }
 
 }  // namespace
 
 absl::StatusOr<std::string> ApprovePolicy(absl::string_view policy_text, absl::string_view name,
                                           const crypto::SigningKey& key) {
-  ST_RETURN_IF_ERROR(CheckWord("approver", name));
-  const crypto::Signature signature = key.Sign(SignedBytes(policy_text, name));
-  const std::string proof = absl::StrCat(AsText(key.public_key()), AsText(signature));
-  return absl::StrCat(name, " ", absl::Base64Escape(proof), "\n");
+  return Approve(kPolicyLabel, policy_text, name, key);
+}
+
+absl::StatusOr<std::string> ApproveAccess(absl::string_view request_text, absl::string_view name,
+                                          const crypto::SigningKey& key) {
+  return Approve(kAccessLabel, request_text, name, key);
 }
 
 absl::Status CheckApprovalLines(absl::string_view approvals) {
@@ -114,14 +140,13 @@ absl::Status CheckApprovalLines(absl::string_view approvals) {
 absl::StatusOr<std::vector<std::string>> VerifyApprovals(absl::string_view policy_text,
                                                          absl::string_view approvals,
                                                          const policy::Approval& approvers) {
-  std::vector<std::string> names;
-  ST_RETURN_IF_ERROR(ForEachLine(approvals, [&](const ApprovalLine& line) {
-    if (std::find(names.begin(), names.end(), line.name) == names.end()) {
-      names.push_back(line.name);
-    }
-    return VerifyLine(policy_text, line, approvers);
-  }));
-  return names;
+  return Verify(kPolicyLabel, policy_text, approvals, approvers);
+}
+
+absl::StatusOr<std::vector<std::string>> VerifyAccessApprovals(absl::string_view request_text,
+                                                               absl::string_view approvals,
+                                                               const policy::Approval& approvers) {
+  return Verify(kAccessLabel, request_text, approvals, approvers);
 }
 
 }  // namespace sealtrain::custody

@@ -180,9 +180,9 @@ absl::Status PolicyStore::CheckSignature(const PolicyRecord& record) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<policy::LoadedPolicy>> PolicyStore::LoadInForce() const {
+absl::StatusOr<std::vector<policy::LoadedPolicy>> PolicyStore::LoadAll() const {
   ST_ASSIGN_OR_RETURN(const std::vector<PolicyRecord> history, History());
-  std::optional<policy::LoadedPolicy> in_force;
+  std::vector<policy::LoadedPolicy> sets;
   for (const PolicyRecord& record : history) {
     const std::string path = TextPath(record.version);
     const auto bad = [&](const absl::Status& why) {
@@ -197,14 +197,14 @@ absl::StatusOr<std::optional<policy::LoadedPolicy>> PolicyStore::LoadInForce() c
         env_->ReadFile(ApprovalsPath(record.version), kMaxPolicyBytes);
     if (!approvals.ok()) return bad(approvals.status());
     absl::StatusOr<AcceptedPolicy> accepted =
-        LoadApproved(in_force.has_value() ? &*in_force : nullptr, *text, path, *approvals);
+        LoadApproved(sets.empty() ? nullptr : &sets.back(), *text, path, *approvals);
     if (!accepted.ok()) return bad(accepted.status());
     if (accepted->policy.sha256() != record.sha256) {
       return bad(absl::DataLossError("its digest differs"));
     }
-    in_force.emplace(std::move(accepted->policy));
+    sets.push_back(std::move(accepted->policy));
   }
-  return in_force;
+  return sets;
 }
 
 }  // namespace sealtrain::custody

@@ -3,7 +3,6 @@
 #ifndef SEALTRAIN_CUSTODY_POLICY_STORE_INTERNAL_H_
 #define SEALTRAIN_CUSTODY_POLICY_STORE_INTERNAL_H_
 
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,10 +42,10 @@ class PolicyStore {
   absl::StatusOr<std::vector<PolicyRecord>> History() const;
   // As Custodian::PolicyText.
   absl::StatusOr<std::string> ReadText(std::uint64_t version) const;
-  // The newest set; nullopt: there is none. Every set since the first is
-  // checked against its predecessor again, approvals included. DataLoss: a file
-  // is missing or is not what was approved, or a record is not of this custodian.
-  absl::StatusOr<std::optional<policy::LoadedPolicy>> LoadInForce() const;
+  // Every set ever in force, the newest last. Each is checked against its
+  // predecessor again, approvals included. DataLoss: a file is missing or is not
+  // what was approved, or a record is not of this custodian.
+  absl::StatusOr<std::vector<policy::LoadedPolicy>> LoadAll() const;
 
  private:
   absl::Status CheckSignature(const PolicyRecord& record) const;

@@ -106,8 +106,13 @@ absl::StatusOr<ShardKeys> EmbeddedCustodian::ReleaseNewShardKeys(
 absl::StatusOr<SignedManifest> EmbeddedCustodian::SignManifest(
     const Permit<policy::SEAL>& permit, const std::string& manifest,
     const crypto::PublicKey& writer_key, const crypto::Signature& writer_signature) {
-  const Grant& grant = permit.grant();
   MutexLock lock(&mutex_);
+  return SignChecked(permit.grant(), manifest, writer_key, writer_signature, CheckManifest);
+}
+
+absl::StatusOr<SignedManifest> EmbeddedCustodian::SignChecked(
+    const Grant& grant, const std::string& manifest, const crypto::PublicKey& writer_key,
+    const crypto::Signature& writer_signature, ManifestCheck check) {
   ST_RETURN_IF_ERROR(leases_.CheckUsable(grant.permit_id, Now()));
   ST_ASSIGN_OR_RETURN(const Manifest parsed, ParseManifest(manifest));
   if (!crypto::VerifySignature(writer_key, ManifestSignedBytes('W', manifest), writer_signature)
@@ -115,11 +120,11 @@ absl::StatusOr<SignedManifest> EmbeddedCustodian::SignManifest(
     return absl::InvalidArgumentError("manifest: the writer's signature does not verify");
   }
   ST_ASSIGN_OR_RETURN(const DatasetRecord dataset, catalog_.GetDataset(grant.dataset));
-  ST_RETURN_IF_ERROR(CheckManifest(parsed, {.grant = grant,
-                                            .previous = dataset.manifest,
-                                            .generation = dataset.info.generation,
-                                            .granted_shards = jobs_[grant.permit_id].shards,
-                                            .now = Now()}));
+  ST_RETURN_IF_ERROR(check(parsed, {.grant = grant,
+                                    .previous = dataset.manifest,
+                                    .generation = dataset.info.generation,
+                                    .granted_shards = jobs_[grant.permit_id].shards,
+                                    .now = Now()}));
   SignedManifest result;
   result.set_manifest(manifest);
   result.set_writer_public_key(DigestField(writer_key));
@@ -149,9 +154,9 @@ absl::Status EmbeddedCustodian::AdvanceGeneration(Permit<policy::SEAL> permit,
   return status;
 }
 
-absl::Status EmbeddedCustodian::CommitSnapshot(const Grant& grant,
-                                               const SignedManifest& signed_manifest,
-                                               std::uint64_t suppressed_rows) {
+absl::StatusOr<Manifest> EmbeddedCustodian::CheckSigned(const Grant& grant,
+                                                        const SignedManifest& signed_manifest,
+                                                        ManifestCheck check) {
   const std::string& bytes = signed_manifest.manifest();
   if (!crypto::VerifySignature(manifest_key_.public_key(), ManifestSignedBytes('C', bytes),
                                AsBytes(signed_manifest.custodian_signature()))
@@ -162,12 +167,19 @@ absl::Status EmbeddedCustodian::CommitSnapshot(const Grant& grant,
   ST_ASSIGN_OR_RETURN(const DatasetRecord dataset, catalog_.GetDataset(grant.dataset));
   // Signed under this permit, and still the next: the check of everything else
   // stands behind the signature, but the snapshot may have moved on since.
-  ST_RETURN_IF_ERROR(CheckManifest(manifest, {.grant = grant,
-                                              .previous = dataset.manifest,
-                                              .generation = dataset.info.generation,
-                                              .granted_shards = jobs_[grant.permit_id].shards,
-                                              .now = Now()}));
+  ST_RETURN_IF_ERROR(check(manifest, {.grant = grant,
+                                      .previous = dataset.manifest,
+                                      .generation = dataset.info.generation,
+                                      .granted_shards = jobs_[grant.permit_id].shards,
+                                      .now = Now()}));
+  return manifest;
+}
 
+absl::Status EmbeddedCustodian::CommitSnapshot(const Grant& grant,
+                                               const SignedManifest& signed_manifest,
+                                               std::uint64_t suppressed_rows) {
+  const std::string& bytes = signed_manifest.manifest();
+  ST_ASSIGN_OR_RETURN(const Manifest manifest, CheckSigned(grant, signed_manifest, CheckManifest));
   const SealPlan& plan = manifest.plan(manifest.plan_size() - 1);
   std::uint64_t new_rows = 0;
   std::uint64_t new_shards = 0;

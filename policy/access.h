@@ -22,8 +22,8 @@ struct Access {
   Action action = ACTION_UNSPECIFIED;
   std::string dataset;  // "mails/* (any other)": a name under it that no rule singles out
   std::string purpose;
-  // The column; without a schema its classes joined by '+'. Empty for actions
-  // that take no columns.
+  // The column; without a schema its classes joined by '+'. For
+  // EXPORT_MODEL, what the model learned from; empty for other actions without columns.
   std::string column;
   std::vector<DataClass> classes;
   // Sealing: what the review does. Opening: what it must have done at the least

@@ -33,6 +33,9 @@ Truth Evaluate(const Condition& condition, const Request& request) {
       const std::optional<absl::Duration> limit = ToDuration(condition.dataset_age_below());
       return limit ? TruthOf(*request.dataset_age < *limit) : Truth::kUnknown;
     }
+    case Condition::kApprovalsAtLeast:
+      if (!request.approvals) return Truth::kUnknown;
+      return TruthOf(*request.approvals >= condition.approvals_at_least());
     case Condition::KIND_NOT_SET:
       break;
   }
@@ -50,6 +53,8 @@ std::string ConditionText(const Condition& condition) {
           "dataset_age_below ",
           absl::FormatDuration(
               ToDuration(condition.dataset_age_below()).value_or(absl::ZeroDuration())));
+    case Condition::kApprovalsAtLeast:
+      return absl::StrCat("approvals_at_least ", condition.approvals_at_least());
     case Condition::KIND_NOT_SET:
       break;
   }

@@ -33,7 +33,15 @@ struct Request {
   Trust trust = TRUST_UNSPECIFIED;
   std::optional<std::uint64_t> rows;
   std::optional<absl::Duration> dataset_age;
-  absl::Time now = absl::InfinitePast();  // unset: outside every window
+  std::optional<std::uint64_t> approvals;  // distinct approvers who signed this request
+  absl::Time now = absl::InfinitePast();   // unset: outside every window
+  // EVALUATE and EXPORT_MODEL: the classes of all that the model learned from, which
+  // it inherits. Empty: not known, which never opens.
+  std::vector<DataClass> model_classes;
+  // SHA-256 of the policy sets under which the data stand, each once: those that
+  // they were sealed under, or resealed. For sealed_decision.h; a single set does
+  // not look at it.
+  std::vector<Digest> sealed_under;
 };
 
 // What may happen to one column.
@@ -59,7 +67,8 @@ struct Decision {
   // A word of a closed set, for machines and the log: "allowed",
   // "no_matching_permit", "forbidden", "uncovered_column", "unknown_fact",
   // "expired", "undeclared_purpose", "conflicting_obligations",
-  // "cannot_honour", "invalid_request".
+  // "cannot_honour", "invalid_request", "sealed_under". Custody adds its own:
+  // "no_policy", "budget_exhausted", "opens_exhausted".
   std::string reason_code;
   // Denied without a forbid: the rule that came closest and what it lacks.
   std::optional<RuleRef> nearest_miss;
@@ -71,6 +80,7 @@ struct Decision {
   std::optional<DifferentialPrivacy> dp;
   std::optional<absl::Duration> lease;
   std::optional<absl::Duration> retention;
+  std::optional<std::uint64_t> max_opens;
 
   std::string policy_id;
   std::uint64_t policy_version = 0;

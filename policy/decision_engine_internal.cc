@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/conditions_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -22,6 +23,12 @@ Transform Keep() {
 
 bool IsKnown(const std::optional<Transform>& applied) {
   return applied && TransformFault(*applied).empty();
+}
+
+bool AreKnown(const std::vector<DataClass>& classes) {
+  return std::all_of(classes.begin(), classes.end(), [](DataClass c) {
+    return c != DATA_CLASS_UNSPECIFIED && DataClass_IsValid(c);
+  });
 }
 
 }  // namespace
@@ -80,6 +87,7 @@ Decision DecisionEngine::Decide(const Request& request) const {
     decision.dp.reset();
     decision.lease.reset();
     decision.retention.reset();
+    decision.max_opens.reset();
     decision.determining_rules = std::move(denial.forbids);
     decision.reason = std::move(denial.reason);
     decision.reason_code = std::move(denial.code);
@@ -130,7 +138,7 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
   }
   if (!IsPrincipal(request.principal)) return invalid("the request names no principal");
   if (!IsDataset(request.dataset)) return invalid("the request names no data set");
-  const bool takes_columns = ActionSeals(request.action) || ActionOpens(request.action);
+  const bool takes_columns = ActionTakesColumns(request.action);
   if (takes_columns == request.columns.empty()) {
     return invalid(absl::StrCat(Action_Name(request.action),
                                 takes_columns ? " needs columns" : " takes no columns"));
@@ -139,13 +147,13 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
   for (const RequestedColumn& column : request.columns) {
     if (!IsName(column.name)) return invalid("a column of the request has no name");
     names.push_back(column.name);
-    if (column.classes.empty() ||
-        !std::all_of(column.classes.begin(), column.classes.end(), [](DataClass c) {
-          return c != DATA_CLASS_UNSPECIFIED && DataClass_IsValid(c);
-        })) {
+    if (column.classes.empty() || !AreKnown(column.classes)) {
       return invalid(
           absl::StrCat("column ", Quoted(column.name), " has no data class that is known"));
     }
+  }
+  if (ActionUsesModel(request.action) && !AreKnown(request.model_classes)) {
+    return invalid("the model of the request has a data class that is not known");
   }
   std::sort(names.begin(), names.end());
   if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
@@ -174,14 +182,20 @@ bool DecisionEngine::IsInWindow(const CompiledRule& rule, const Request& request
   return request.now >= rule.not_before && request.now < rule.not_after;
 }
 
-bool DecisionEngine::ForbidApplies(const CompiledRule& rule, const Request& request) {
-  if (!IsInWindow(rule, request)) return false;
-  if (rule.classes != 0 && std::none_of(request.columns.begin(), request.columns.end(),
-                                        [&](const RequestedColumn& column) {
-                                          return (MaskOfAll(column.classes) & rule.classes) != 0;
-                                        })) {
-    return false;
+bool DecisionEngine::ForbidConcerns(const CompiledRule& rule, const Request& request) {
+  if (rule.classes == 0) return true;
+  if (ActionUsesModel(request.action) &&
+      (request.model_classes.empty() || (MaskOfAll(request.model_classes) & rule.classes) != 0)) {
+    return true;
   }
+  return std::any_of(request.columns.begin(), request.columns.end(),
+                     [&](const RequestedColumn& column) {
+                       return (MaskOfAll(column.classes) & rule.classes) != 0;
+                     });
+}
+
+bool DecisionEngine::ForbidApplies(const CompiledRule& rule, const Request& request) {
+  if (!IsInWindow(rule, request) || !ForbidConcerns(rule, request)) return false;
   // Unknown forbids: only what is surely false, or surely excepted, escapes.
   for (const Condition& condition : rule.rule->when()) {
     if (Evaluate(condition, request) == Truth::kFalse) return false;
@@ -308,15 +322,33 @@ std::optional<DecisionEngine::Denial> DecisionEngine::MeetObligations(const Matc
         decision.lease = shortest(decision.lease, obligation.lease());
       } else if (obligation.has_retention()) {
         decision.retention = shortest(decision.retention, obligation.retention());
+      } else if (obligation.kind_case() == Obligation::kMaxOpens) {
+        decision.max_opens =
+            std::min(obligation.max_opens(), decision.max_opens.value_or(obligation.max_opens()));
       }
     }
   }
+  if (std::optional<Denial> denial = CheckModel(permits, request)) return denial;
   decision.columns.reserve(request.columns.size());
   for (const RequestedColumn& column : request.columns) {
     ColumnPlan plan{
         .name = column.name, .classes = column.classes, .transform = Keep(), .from_rules = {}};
     if (std::optional<Denial> denial = PlanColumn(permits, request, column, plan)) return denial;
     decision.columns.push_back(std::move(plan));
+  }
+  return std::nullopt;
+}
+
+std::optional<DecisionEngine::Denial> DecisionEngine::CheckModel(const Matches& permits,
+                                                                 const Request& request) const {
+  if (!ActionUsesModel(request.action)) return std::nullopt;
+  if (request.model_classes.empty()) {
+    return Denial{.code = "unknown_fact", .reason = "it is not known what the model learned from"};
+  }
+  ClassMask covered = 0;
+  for (const CompiledRule* permit : permits) covered |= permit->classes;
+  for (const DataClass c : request.model_classes) {
+    if ((covered & MaskOf(c)) == 0) return Uncovered(permits, request, "the model learned from", c);
   }
   return std::nullopt;
 }
@@ -340,7 +372,9 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
     }
   }
   for (const DataClass c : column.classes) {
-    if ((covered & MaskOf(c)) == 0) return Uncovered(permits, request, column, c);
+    if ((covered & MaskOf(c)) == 0) {
+      return Uncovered(permits, request, absl::StrCat("column ", Quoted(column.name), " is"), c);
+    }
     if (IsSensitive(c) && (transformed & MaskOf(c)) == 0) {
       return Denial{
           .code = "uncovered_column",
@@ -396,13 +430,11 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
 }
 
 DecisionEngine::Denial DecisionEngine::Uncovered(const Matches& permits, const Request& request,
-                                                 const RequestedColumn& column,
-                                                 DataClass missing) const {
-  Denial denial{
-      .code = "uncovered_column",
-      .reason = absl::StrCat("column ", Quoted(column.name), " is ", DataClass_Name(missing),
-                             ", which no matching permit covers"),
-      .fix_hint = "ask without this column, or have the class permitted"};
+                                                 const std::string& what, DataClass missing) const {
+  Denial denial{.code = "uncovered_column",
+                .reason = absl::StrCat(what, " ", DataClass_Name(missing),
+                                       ", which no matching permit covers"),
+                .fix_hint = "ask without it, or have the class permitted"};
   FindNearestMiss(request, MaskOf(missing), denial);
   if (!denial.nearest_miss) {
     const CompiledRule* first = *std::min_element(

@@ -74,6 +74,7 @@ class DecisionEngine {
 
   // Of rules in whose scope the request lies.
   static bool IsInWindow(const CompiledRule& rule, const Request& request);
+  static bool ForbidConcerns(const CompiledRule& rule, const Request& request);
   static bool ForbidApplies(const CompiledRule& rule, const Request& request);
   static bool PermitMatches(const CompiledRule& rule, const Request& request);
   // Calls visit(Unmet) for all that keeps a permit from matching.
@@ -88,7 +89,10 @@ class DecisionEngine {
                                         Decision& decision) const;
   std::optional<Denial> PlanColumn(const Matches& permits, const Request& request,
                                    const RequestedColumn& column, ColumnPlan& plan) const;
-  Denial Uncovered(const Matches& permits, const Request& request, const RequestedColumn& column,
+  // The model that the request uses, by what it learned from.
+  std::optional<Denial> CheckModel(const Matches& permits, const Request& request) const;
+  // `what` has the class `missing`: "column \"age\" is".
+  Denial Uncovered(const Matches& permits, const Request& request, const std::string& what,
                    DataClass missing) const;
   // The permit among those with one of `classes` (0: all) that fails the fewest
   // tests without matching; of several the one with the smallest id.

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -34,7 +35,8 @@ bool IsSameOutcome(const Outcome& a, const Outcome& b) {
   if (!a.transform) return true;
   const auto dp = [](const Outcome& o) { return o.decision.dp ? TextOf(*o.decision.dp) : ""; };
   return TextOf(*a.transform) == TextOf(*b.transform) && dp(a) == dp(b) &&
-         a.decision.lease == b.decision.lease && a.decision.retention == b.decision.retention;
+         a.decision.lease == b.decision.lease && a.decision.retention == b.decision.retention &&
+         a.decision.max_opens == b.decision.max_opens;
 }
 
 // What permits come to, found while every cell is looked at.
@@ -94,7 +96,7 @@ class PermitEffects {
       }
       for (const int number : rule.scope().action()) {
         const auto action = static_cast<Action>(number);
-        if (!ActionSeals(action) && !ActionOpens(action)) continue;
+        if (!ActionTakesColumns(action)) continue;
         std::vector<std::string> in_vain;
         for (const int c : rule.scope().data_class()) {
           if (effect.opened.count({action, static_cast<DataClass>(c)}) > 0) continue;

@@ -80,6 +80,9 @@ void AppendObligations(std::string& page, const Decision& decision) {
   if (decision.retention) {
     AppendLine(page, "retention", absl::StrCat("data for ", DurationText(*decision.retention)));
   }
+  if (decision.max_opens) {
+    AppendLine(page, "opens", absl::StrCat("at most ", *decision.max_opens, " permits, ever"));
+  }
 }
 
 }  // namespace

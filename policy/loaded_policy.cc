@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -90,6 +91,14 @@ std::vector<Finding> Check(absl::string_view text, absl::string_view, const Sche
   }
   SortByPlace(findings);
   return findings;
+}
+
+std::vector<DataClass> UnionOfClasses(const std::vector<RequestedColumn>& columns) {
+  std::set<DataClass> classes;
+  for (const RequestedColumn& column : columns) {
+    classes.insert(column.classes.begin(), column.classes.end());
+  }
+  return {classes.begin(), classes.end()};
 }
 
 Request SealRequestFor(const Schema& schema) {

@@ -115,6 +115,9 @@ std::vector<Finding> Check(absl::string_view text, absl::string_view file_name,
                            const Schema* schema,
                            std::optional<std::uint64_t> subjects = std::nullopt);
 
+// Of all columns, each class once, ascending: what a model inherits that learns from them.
+std::vector<DataClass> UnionOfClasses(const std::vector<RequestedColumn>& columns);
+
 // A request for all columns of `schema` (SEAL), with no facts set.
 Request SealRequestFor(const Schema& schema);
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/names_internal.h"
 
 namespace sealtrain::policy::internal {
@@ -123,21 +124,17 @@ bool IsSensitive(DataClass c) {
   }
 }
 
-bool ActionSeals(Action action) { return action == INGEST || action == SEAL; }
-
-bool ActionOpens(Action action) {
-  return action == TRAIN || action == EVALUATE || action == INSPECT;
-}
-
 bool CanCarryOut(Action action, Obligation::KindCase kind) {
   switch (kind) {
     case Obligation::kTransform:
     case Obligation::kLease:
-      return ActionSeals(action) || ActionOpens(action);
+      return ActionTakesColumns(action);
     case Obligation::kDp:
       return action == TRAIN;
     case Obligation::kRetention:
       return ActionSeals(action);
+    case Obligation::kMaxOpens:
+      return ActionOpens(action);
     case Obligation::KIND_NOT_SET:
       break;
   }
@@ -154,6 +151,8 @@ absl::string_view ObligationName(Obligation::KindCase kind) {
       return "lease";
     case Obligation::kRetention:
       return "retention";
+    case Obligation::kMaxOpens:
+      return "max_opens";
     case Obligation::KIND_NOT_SET:
       break;
   }

@@ -34,13 +34,9 @@ DifferentialPrivacy StrictestOf(const DifferentialPrivacy& a, const Differential
 // Everything but PUBLIC, INTERNAL, FEATURE, LABEL and SUBJECT_KEY.
 bool IsSensitive(DataClass c);
 
-// INGEST and SEAL: records go in.
-bool ActionSeals(Action action);
-// TRAIN, EVALUATE and INSPECT: columns are opened.
-bool ActionOpens(Action action);
 // Whether the stage of `action` can carry out this kind of obligation.
 bool CanCarryOut(Action action, Obligation::KindCase kind);
-// "transform", "dp", "lease", "retention"
+// "transform", "dp", "lease", "retention", "max_opens"
 absl::string_view ObligationName(Obligation::KindCase kind);
 
 // Nothing for what is out of protobuf's range.

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
 
@@ -253,6 +254,11 @@ class Checker {
         return CheckPositive(obligation.lease(), place, "lease");
       case Obligation::kRetention:
         return CheckPositive(obligation.retention(), place, "retention");
+      case Obligation::kMaxOpens:
+        if (obligation.max_opens() == 0) {
+          Error(place, "`max_opens` counts from 1; to open nothing, permit nothing", "max_opens");
+        }
+        return;
       case Obligation::KIND_NOT_SET:
         return Error(place, "an empty obligation");
     }
@@ -293,6 +299,16 @@ class Checker {
         return;
       case Condition::kDatasetAgeBelow:
         return CheckPositive(condition.dataset_age_below(), place, "dataset_age_below");
+      case Condition::kApprovalsAtLeast:
+        if (condition.approvals_at_least() == 0) {
+          Error(place, "`approvals_at_least` counts from 1", "approvals_at_least");
+        } else if (condition.approvals_at_least() >
+                   static_cast<std::uint64_t>(set_.approval().approver_size())) {
+          Error(place,
+                absl::StrCat("the set has only ", set_.approval().approver_size(), " approvers"),
+                "approvals_at_least");
+        }
+        return;
       case Condition::KIND_NOT_SET:
         return Error(place, "an empty condition");
     }
@@ -331,6 +347,12 @@ class Checker {
     }
     if (request.has_now() && !ToTime(request.now())) {
       Error(place, "`now` is no valid time", "now");
+    }
+    for (int i = 0; i < request.model_class_size(); ++i) {
+      CheckClass(request.model_class(i), place, "model_class", i);
+    }
+    if (request.model_class_size() > 0 && !ActionUsesModel(request.action())) {
+      Error(place, absl::StrCat(Action_Name(request.action()), " uses no model"), "model_class");
     }
     for (int i = 0; i < request.column_size(); ++i) {
       const TestColumn& column = request.column(i);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/obligations_internal.h"
 #include "sealtrain/policy/request_space_internal.h"
@@ -25,6 +26,7 @@ class DutyComparison {
     ComparePrivacy(before.decision.dp, after.decision.dp);
     CompareDurations("lease", before.decision.lease, after.decision.lease);
     CompareDurations("retention", before.decision.retention, after.decision.retention);
+    CompareOpens(before.decision.max_opens, after.decision.max_opens);
   }
 
   bool differs() const { return looser_ || tighter_; }
@@ -81,6 +83,17 @@ class DutyComparison {
     const absl::Duration no_limit = absl::InfiniteDuration();
     const bool longer = after.value_or(no_limit) > before.value_or(no_limit);
     Note(duty, text(before), text(after), longer, !longer);
+  }
+
+  void CompareOpens(const std::optional<std::uint64_t>& before,
+                    const std::optional<std::uint64_t>& after) {
+    if (before == after) return;
+    const auto text = [](const std::optional<std::uint64_t>& opens) {
+      return opens ? absl::StrCat(*opens) : "none";
+    };
+    // No limit is more than any.
+    const bool more = before && (!after || *after > *before);
+    Note("max_opens", text(before), text(after), more, !more);
   }
 
   bool looser_ = false;
@@ -148,7 +161,7 @@ class CellDiff {
     if (cell_.column == nullptr) return;
     change.column = cell_.column->name;
     change.classes = cell_.column->classes;
-    if (internal::ActionOpens(cell_.action)) {
+    if (ActionOpens(cell_.action)) {
       change.example.columns.front().applied = applied;
     }
   }

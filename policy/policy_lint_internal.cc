@@ -2,10 +2,10 @@
 #include <set>
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/asked_names.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -124,7 +124,7 @@ class Linter {
       absl::string_view name = scope.dataset(i);
       if (name == "*") continue;
       absl::ConsumeSuffix(&name, "/*");
-      if (!CouldBeDataset(name)) {
+      if (!IsPathName(name)) {
         Warn(place,
              absl::StrCat("no data set can have a name like ", Quoted(scope.dataset(i)),
                           ": parts of a-z, 0-9, '_' and, not in front, '-', joined by '/'"),
@@ -134,31 +134,11 @@ class Linter {
     for (int i = 0; i < scope.principal_size(); ++i) {
       absl::string_view name = scope.principal(i);
       if (absl::ConsumePrefix(&name, kGroupPrefix)) continue;
-      if (!CouldAsk(name)) {
+      if (!IsWord(name)) {
         Warn(place, absl::StrCat("nobody can ask as ", Quoted(name), ": ASCII without spaces only"),
              "principal", i);
       }
     }
-  }
-
-  static bool CouldBeDataset(absl::string_view name) {
-    if (name.size() > 128) return false;
-    const std::vector<absl::string_view> segments = absl::StrSplit(name, '/');
-    return segments.size() <= 8 &&
-           std::all_of(segments.begin(), segments.end(), [](absl::string_view segment) {
-             return !segment.empty() && segment.front() != '-' &&
-                    std::all_of(segment.begin(), segment.end(), [](char c) {
-                      return absl::ascii_islower(static_cast<unsigned char>(c)) ||
-                             absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' ||
-                             c == '-';
-                    });
-           });
-  }
-
-  static bool CouldAsk(absl::string_view name) {
-    return name.size() <= 255 && std::all_of(name.begin(), name.end(), [](char c) {
-             return absl::ascii_isgraph(static_cast<unsigned char>(c));
-           });
   }
 
   void LintPermit(const Rule& rule, const Place& place) {
@@ -176,10 +156,10 @@ class Linter {
     const ClassMask classes = MaskOfAll(scope.data_class());
     for (int i = 0; i < scope.action_size(); ++i) {
       const auto action = static_cast<Action>(scope.action(i));
-      if (classes == 0 && (ActionSeals(action) || ActionOpens(action))) {
+      if (classes == 0 && (ActionTakesColumns(action) || ActionUsesModel(action))) {
         Warn(place.Child("scope"),
-             absl::StrCat("the permit covers no data class, so ", Action_Name(action),
-                          " gets no column by it"),
+             absl::StrCat("the permit covers no data class, so ", Action_Name(action), " gets no ",
+                          ActionTakesColumns(action) ? "column" : "model", " by it"),
              "action", i);
       }
     }

@@ -36,9 +36,14 @@ Request ToRequest(const PolicySet& set, const TestRequest& test) {
     if (test_column.has_applied()) column.applied = test_column.applied();
     request.columns.push_back(std::move(column));
   }
+  for (const int c : test.model_class()) {
+    request.model_classes.push_back(static_cast<DataClass>(c));
+  }
+  if (request.model_classes.empty()) request.model_classes = UnionOfClasses(request.columns);
   request.trust = test.trust();
   if (test.has_rows()) request.rows = test.rows();
   if (test.has_dataset_age()) request.dataset_age = ToDuration(test.dataset_age());
+  if (test.has_approvals()) request.approvals = test.approvals();
   request.now = TestTime(set, test);
   return request;
 }

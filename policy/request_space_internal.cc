@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -22,8 +23,6 @@ std::string FreshName(const std::set<std::string>& taken, const std::string& pre
   for (int i = 2; taken.count(name) > 0; ++i) name = absl::StrCat(prefix, "other", i);
   return name;
 }
-
-bool TakesColumns(Action action) { return ActionSeals(action) || ActionOpens(action); }
 
 std::string ColumnName(const std::vector<DataClass>& classes) {
   return absl::StrJoin(
@@ -43,10 +42,11 @@ struct RequestSpace::Facts {
   std::vector<Trust> trust = {TRUST_UNSPECIFIED};
   std::vector<std::optional<std::uint64_t>> rows = {std::nullopt};
   std::vector<std::optional<absl::Duration>> age = {std::nullopt};
+  std::vector<std::optional<std::uint64_t>> approvals = {std::nullopt};
   std::vector<absl::Time> now;
 
   std::uint64_t combinations() const {
-    return std::uint64_t{trust.size()} * rows.size() * age.size() * now.size();
+    return std::uint64_t{trust.size()} * rows.size() * age.size() * approvals.size() * now.size();
   }
 };
 
@@ -206,10 +206,14 @@ RequestSpace::Facts RequestSpace::FactsOf(const RulesInScope& in_scope) const {
   bool trust_matters = false;
   std::set<std::uint64_t> rows;
   std::set<absl::Duration, std::greater<>> ages;
+  std::set<std::uint64_t> approvals;
   std::set<absl::Time> ends;
   const auto add = [&](const Condition& condition) {
     if (condition.has_trust_at_least()) trust_matters = true;
     if (condition.kind_case() == Condition::kRowsAtLeast) rows.insert(condition.rows_at_least());
+    if (condition.kind_case() == Condition::kApprovalsAtLeast) {
+      approvals.insert(condition.approvals_at_least());
+    }
     if (condition.has_dataset_age_below()) ages.insert(*ToDuration(condition.dataset_age_below()));
   };
   for (const Rule* rule : in_scope.rules) {
@@ -224,6 +228,10 @@ RequestSpace::Facts RequestSpace::FactsOf(const RulesInScope& in_scope) const {
   if (!rows.empty()) {
     rows.insert(0);
     facts.rows.insert(facts.rows.end(), rows.begin(), rows.end());
+  }
+  if (!approvals.empty()) {
+    approvals.insert(0);
+    facts.approvals.insert(facts.approvals.end(), approvals.begin(), approvals.end());
   }
   if (!ages.empty()) {
     ages.insert(absl::ZeroDuration());
@@ -247,9 +255,12 @@ std::vector<Request> RequestSpace::SituationsOf(const Request& request, const Fa
       situation.rows = some_rows;
       for (const std::optional<absl::Duration>& age : facts.age) {
         situation.dataset_age = age;
-        for (const absl::Time now : facts.now) {
-          situation.now = now;
-          situations.push_back(situation);
+        for (const std::optional<std::uint64_t>& approvals : facts.approvals) {
+          situation.approvals = approvals;
+          for (const absl::Time now : facts.now) {
+            situation.now = now;
+            situations.push_back(situation);
+          }
         }
       }
     }
@@ -325,11 +336,12 @@ absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& v
           if (!in_scope.any_permit) continue;
           cell.applied = AppliedFor(action, in_scope);
           const Facts facts = FactsOf(in_scope);
-          const std::size_t columns = TakesColumns(action) ? columns_.size() : 1;
+          const bool by_class = ActionTakesColumns(action) || ActionUsesModel(action);
+          const std::size_t columns = by_class ? columns_.size() : 1;
           decisions += facts.combinations() * columns * cell.applied.size();
           if (decisions > max_decisions_) return too_many;
           const std::vector<Request> situations = SituationsOf(request, facts);
-          if (!TakesColumns(action)) {
+          if (!by_class) {
             cell.column = nullptr;
             cell.situations = situations;
             visit(cell);
@@ -343,7 +355,10 @@ absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& v
             }
             cell.column = &column;
             cell.situations = situations;
-            for (Request& situation : cell.situations) situation.columns = {column};
+            for (Request& situation : cell.situations) {
+              if (ActionTakesColumns(action)) situation.columns = {column};
+              if (ActionUsesModel(action)) situation.model_classes = column.classes;
+            }
             visit(cell);
           }
         }
@@ -358,12 +373,12 @@ Outcome OutcomeOf(const std::function<Decision(const Request&)>& decide, const C
   Outcome outcome;
   Request request = situation;
   for (const std::optional<Transform>& applied : cell.applied) {
-    if (cell.column != nullptr) request.columns.front().applied = applied;
+    if (ActionTakesColumns(cell.action)) request.columns.front().applied = applied;
     outcome.decision = decide(request);
     if (!outcome.decision.allow) continue;
     Transform transform;
     transform.set_kind(KEEP);
-    if (cell.column != nullptr) {
+    if (ActionTakesColumns(cell.action)) {
       transform = outcome.decision.columns.front().transform;
       if (ActionOpens(cell.action) && transform.kind() != DROP) transform = *applied;
     }
@@ -382,6 +397,7 @@ std::string DescribeSituation(const Request& situation) {
   if (situation.dataset_age) {
     facts.push_back(absl::StrCat("age ", absl::FormatDuration(*situation.dataset_age)));
   }
+  if (situation.approvals) facts.push_back(absl::StrCat(*situation.approvals, " approvals"));
   facts.push_back(absl::StrCat(
       "at ", absl::FormatTime(absl::RFC3339_full, situation.now, absl::UTCTimeZone())));
   return absl::StrJoin(facts, ", ");

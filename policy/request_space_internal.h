@@ -15,6 +15,8 @@
 //   columns      one at a time (a request for several is allowed exactly if each
 //                is allowed alone): those of the schema, else one of each class
 //                and one of each combination of classes in a test
+//   models       learned from the column that is evaluated; for EXPORT_MODEL, from
+//                columns like these one at a time (as for columns)
 //   applied      each transform the rules in question could require, and unknown
 // Requests in the scope of no permit, and columns with a class that no permit in
 // scope covers, are denied by every set and left out.
@@ -46,7 +48,8 @@ struct Cell {
   Action action = ACTION_UNSPECIFIED;
   const NameAtom* dataset = nullptr;
   std::string purpose;
-  // One column, `applied` left out; none for actions that take no columns.
+  // One column, `applied` left out; for EXPORT_MODEL, what the model learned from;
+  // none for other actions that take no columns.
   const RequestedColumn* column = nullptr;
   // The facts that can differ, the least demanding first. With `column`.
   std::vector<Request> situations;

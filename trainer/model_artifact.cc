@@ -123,6 +123,14 @@ absl::StatusOr<ParsedModel> VerifyModel(ByteSpan file, const custody::ModelInfo&
   }
   ST_ASSIGN_OR_RETURN(ParsedModel parsed, ParseModel(file));
   const ModelHeader& header = parsed.header;
+  const std::uint64_t deadline = info.deadline == absl::InfiniteFuture()
+                                     ? 0
+                                     : static_cast<std::uint64_t>(absl::ToUnixNanos(info.deadline));
+  if (!std::equal(header.data_class().begin(), header.data_class().end(), info.classes.begin(),
+                  info.classes.end()) ||
+      header.deadline_unix_ns() != deadline) {
+    return Malformed("the header has other classes or another deadline than were registered");
+  }
   if (header.model() != info.name || AsBytes(header.object_id()) != ByteSpan(info.object_id) ||
       header.key_epoch() != info.key_epoch) {
     return Malformed("the header names another model");

@@ -47,6 +47,10 @@ ModelHeader MakeHeader(const TrainingPlan& plan, const custody::Grant& grant,
   header.set_purpose(grant.purpose);
   header.set_policy_sha256(ToBytes(grant.decision.policy_sha256));
   if (spec_sha256.has_value()) header.set_spec_sha256(ToBytes(*spec_sha256));
+  for (const DataClass c : custody::OpenedClasses(grant.decision)) header.add_data_class(c);
+  if (grant.deadline != absl::InfiniteFuture()) {
+    header.set_deadline_unix_ns(static_cast<std::uint64_t>(absl::ToUnixNanos(grant.deadline)));
+  }
   *header.mutable_spec() = plan.spec();
   if (!plan.privacy().has_value()) return header;
   ModelPrivacy& privacy = *header.mutable_privacy();

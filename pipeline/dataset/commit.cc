@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -96,6 +97,20 @@ absl::StatusOr<custody::Manifest> BuildManifest(const custody::Manifest& previou
   return manifest;
 }
 
+custody::Manifest ResealedManifest(const custody::Manifest& previous, const Digest& previous_sha256,
+                                   const custody::Grant& grant) {
+  custody::Manifest manifest = previous;
+  manifest.set_generation(previous.generation() + 1);
+  manifest.set_previous_sha256(std::string(AsText(previous_sha256)));
+  custody::Reseal& reseal = *manifest.add_reseal();
+  reseal.set_permit_id(std::string(AsText(grant.permit_id)));
+  reseal.set_policy_id(grant.decision.policy_id);
+  reseal.set_policy_version(grant.decision.policy_version);
+  reseal.set_policy_sha256(std::string(AsText(grant.decision.policy_sha256)));
+  reseal.set_plans(static_cast<std::uint32_t>(previous.plan_size()));
+  return manifest;
+}
+
 // An error of AdvanceGeneration() may come after the change was made.
 bool MayHaveAdvanced(custody::Custody& custody, const std::string& dataset,
                      std::uint64_t generation) {
@@ -108,13 +123,17 @@ struct NextSnapshot {
   custody::SignedManifest signed_manifest;
 };
 
+// The manifest that is to follow the newest one.
+using Successor = absl::FunctionRef<absl::StatusOr<custody::Manifest>(
+    const custody::Manifest& previous, const Digest& previous_sha256)>;
+
+template <policy::Action kAction>
 absl::StatusOr<NextSnapshot> SignOnNewest(custody::Custody& custody, Env& env,
                                           const std::string& store,
-                                          const custody::Permit<policy::SEAL>& permit,
+                                          const custody::Permit<kAction>& permit,
                                           const crypto::SigningKey& writer_key,
-                                          const NewRows& rows) {
-  const custody::Grant& grant = permit.grant();
-  ST_ASSIGN_OR_RETURN(const custody::DatasetInfo info, custody.GetDataset(grant.dataset));
+                                          Successor successor) {
+  ST_ASSIGN_OR_RETURN(const custody::DatasetInfo info, custody.GetDataset(permit.grant().dataset));
   custody::Manifest previous;
   if (info.generation > 0) {
     ST_ASSIGN_OR_RETURN(previous, ReadManifestFile(env, store,
@@ -124,7 +143,7 @@ absl::StatusOr<NextSnapshot> SignOnNewest(custody::Custody& custody, Env& env,
                                                    custody.manifest_public_key()));
   }
   NextSnapshot next;
-  ST_ASSIGN_OR_RETURN(next.manifest, BuildManifest(previous, info.manifest_sha256, grant, rows));
+  ST_ASSIGN_OR_RETURN(next.manifest, successor(previous, info.manifest_sha256));
   const std::string bytes = next.manifest.SerializeAsString();
   ST_ASSIGN_OR_RETURN(next.signed_manifest,
                       custody.SignManifest(permit, bytes, writer_key.public_key(),
@@ -132,13 +151,15 @@ absl::StatusOr<NextSnapshot> SignOnNewest(custody::Custody& custody, Env& env,
   return next;
 }
 
-}  // namespace
-
-absl::StatusOr<CommitResult> CommitSnapshot(custody::Custody& custody, Env& env,
-                                            const std::string& store,
-                                            std::optional<custody::Permit<policy::SEAL>>& permit,
-                                            const crypto::SigningKey& writer_key,
-                                            const NewRows& rows, bool& maybe_committed) {
+// Has it signed, makes it durable and calls `advance`, by which `permit` is used up.
+template <policy::Action kAction>
+absl::StatusOr<CommitResult> CommitSuccessor(
+    custody::Custody& custody, Env& env, const std::string& store,
+    std::optional<custody::Permit<kAction>>& permit, const crypto::SigningKey& writer_key,
+    Successor successor,
+    absl::FunctionRef<absl::Status(custody::Permit<kAction>, const custody::SignedManifest&)>
+        advance,
+    bool& maybe_committed) {
   maybe_committed = false;
   const std::string dataset = permit->grant().dataset;
   ST_RETURN_IF_ERROR(env.CreateDirs(ManifestsFolder(store, dataset)));
@@ -149,7 +170,7 @@ absl::StatusOr<CommitResult> CommitSnapshot(custody::Custody& custody, Env& env,
                       LockPatiently(env, CommitLockPath(store, dataset), kLockPatience, nullptr));
   absl::StatusOr<NextSnapshot> next;
   for (int attempt = 0; attempt < kSignAttempts; ++attempt) {
-    next = SignOnNewest(custody, env, store, *permit, writer_key, rows);
+    next = SignOnNewest(custody, env, store, *permit, writer_key, successor);
     if (!absl::IsAborted(next.status())) break;
   }
   ST_RETURN_IF_ERROR(next.status());
@@ -161,14 +182,51 @@ absl::StatusOr<CommitResult> CommitSnapshot(custody::Custody& custody, Env& env,
   absl::Status status =
       WriteFileDurably(env, path, AsBytes(next->signed_manifest.SerializeAsString()));
   if (status.ok()) {
-    std::optional<custody::Permit<policy::SEAL>> spent;
+    std::optional<custody::Permit<kAction>> spent;
     spent.swap(permit);
-    status = custody.AdvanceGeneration(*std::move(spent), next->signed_manifest, rows.suppressed);
+    status = advance(*std::move(spent), next->signed_manifest);
     maybe_committed = status.ok() || MayHaveAdvanced(custody, dataset, result.generation);
   }
   if (!maybe_committed) env.Remove(path).IgnoreError();
   ST_RETURN_IF_ERROR(status);
   return result;
+}
+
+}  // namespace
+
+absl::StatusOr<CommitResult> CommitSnapshot(custody::Custody& custody, Env& env,
+                                            const std::string& store,
+                                            std::optional<custody::Permit<policy::SEAL>>& permit,
+                                            const crypto::SigningKey& writer_key,
+                                            const NewRows& rows, bool& maybe_committed) {
+  const custody::Grant grant = permit->grant();  // outlives the permit
+  return CommitSuccessor<policy::SEAL>(
+      custody, env, store, permit, writer_key,
+      [&](const custody::Manifest& previous, const Digest& previous_sha256) {
+        return BuildManifest(previous, previous_sha256, grant, rows);
+      },
+      [&](custody::Permit<policy::SEAL> spent, const custody::SignedManifest& manifest) {
+        return custody.AdvanceGeneration(std::move(spent), manifest, rows.suppressed);
+      },
+      maybe_committed);
+}
+
+absl::StatusOr<CommitResult> CommitReseal(
+    custody::Custody& custody, Env& env, const std::string& store,
+    std::optional<custody::Permit<policy::CHANGE_POLICY>>& permit,
+    const crypto::SigningKey& writer_key) {
+  const custody::Grant grant = permit->grant();  // outlives the permit
+  bool maybe_committed = false;
+  return CommitSuccessor<policy::CHANGE_POLICY>(
+      custody, env, store, permit, writer_key,
+      [&grant](const custody::Manifest& previous, const Digest& previous_sha256) {
+        return ResealedManifest(previous, previous_sha256, grant);
+      },
+      [&custody](custody::Permit<policy::CHANGE_POLICY> spent,
+                 const custody::SignedManifest& manifest) {
+        return custody.AdvanceGeneration(std::move(spent), manifest);
+      },
+      maybe_committed);
 }
 
 }  // namespace sealtrain::pipeline

@@ -1,4 +1,4 @@
-// The last step of an ingestion job: a new snapshot.
+// The last step of a job that makes a new snapshot.
 #ifndef SEALTRAIN_PIPELINE_DATASET_COMMIT_H_
 #define SEALTRAIN_PIPELINE_DATASET_COMMIT_H_
 
@@ -42,6 +42,13 @@ absl::StatusOr<CommitResult> CommitSnapshot(custody::Custody& custody, Env& env,
                                             std::optional<custody::Permit<policy::SEAL>>& permit,
                                             const crypto::SigningKey& writer_key,
                                             const NewRows& rows, bool& maybe_committed);
+
+// The same for a reseal, which adds no rows: the newest snapshot under the policy of
+// the permit. Where it fails with the permit unused, that stays to be ended.
+absl::StatusOr<CommitResult> CommitReseal(
+    custody::Custody& custody, Env& env, const std::string& store,
+    std::optional<custody::Permit<policy::CHANGE_POLICY>>& permit,
+    const crypto::SigningKey& writer_key);
 
 }  // namespace sealtrain::pipeline
 

@@ -32,7 +32,7 @@ bool IsPrefix(const Repeated& prefix, const Repeated& whole) {
 absl::Status CheckSuccession(const custody::Manifest& previous, const custody::Manifest& next) {
   if (previous.schema_sha256() == next.schema_sha256() &&
       previous.message_name() == next.message_name() && IsPrefix(previous.plan(), next.plan()) &&
-      IsPrefix(previous.shard(), next.shard())) {
+      IsPrefix(previous.shard(), next.shard()) && IsPrefix(previous.reseal(), next.reseal())) {
     return absl::OkStatus();
   }
   return absl::DataLossError(absl::StrCat("generation ", next.generation(), " of ", next.dataset(),

@@ -55,6 +55,13 @@ absl::Status CheckForm(const custody::Manifest& manifest, const SnapshotRef& ref
     return Malformed("a digest");
   }
   for (const custody::SealPlan& plan : manifest.plan()) ST_RETURN_IF_ERROR(CheckPlan(plan));
+  for (const custody::Reseal& reseal : manifest.reseal()) {
+    if (reseal.permit_id().size() != sizeof(Id) ||
+        reseal.policy_sha256().size() != sizeof(Digest) || reseal.plans() == 0 ||
+        reseal.plans() > static_cast<std::uint32_t>(manifest.plan_size())) {
+      return Malformed("a reseal");
+    }
+  }
   return CheckShards(manifest);
 }
 

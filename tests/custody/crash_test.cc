@@ -113,6 +113,47 @@ TEST_F(Crash, OfACommitLeavesTheOldOrTheNewSnapshotAndALogThatSaysWhich) {
   EXPECT_GT(new_ones, 0);
 }
 
+TEST_F(Crash, OfAResealLeavesTheOldOrTheNewPolicyOverTheDataAndALogThatSaysWhich) {
+  ASSERT_OK(IngestOneShard());
+  const std::string first = WithKeys(kMailPolicy);
+  const std::string second = absl::StrReplaceAll(
+      first,
+      {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
+                                   HexEncode(crypto::Sha256(AsBytes(first))), "\"")},
+       {"rule {\n  id: \"seal\"", R"(rule { id: "reseal" permit {} scope { principal: "officer"
+                 action: CHANGE_POLICY dataset: "mails" purpose: "abuse" } }
+               rule { id: "seal")"}});
+  ASSERT_OK(ApplyText(second));
+  int old_ones = 0;
+  int new_ones = 0;
+  const int points = AtEveryPoint(
+      [&](Custodian& custodian, KillEnv&) -> absl::Status {
+        ST_ASSIGN_OR_RETURN(auto permit, custodian.RequestReseal({"officer", "mails", "abuse"}));
+        const std::string bytes = ResealedManifest(permit.grant()).SerializeAsString();
+        ST_ASSIGN_OR_RETURN(
+            const auto signed_manifest,
+            custodian.SignManifest(permit, bytes, writer_.public_key(),
+                                   writer_.Sign(custody::ManifestSignedBytes('W', bytes))));
+        return custodian.AdvanceGeneration(std::move(permit), signed_manifest);
+      },
+      [&](Custodian& custodian) {
+        const custody::DatasetInfo info = *custodian.GetDataset("mails");
+        ++(info.generation == 1 ? old_ones : new_ones);
+        bool told = false;
+        auto reader = *audit::LogReader::Open(Env::Posix(), dir_.Join("copy/audit"));
+        EXPECT_OK(reader->ForEach(0, reader->checkpoint().size, [&](const audit::Entry& entry) {
+          told |= entry.event.type() == audit::DATASET_RESEALED &&
+                  entry.event.phase() == audit::SUCCEEDED;
+          return true;
+        }));
+        EXPECT_EQ(told, info.generation == 2);
+        EXPECT_TRUE(custodian.ListLeases()->empty());
+      });
+  EXPECT_GT(points, 8);
+  EXPECT_GT(old_ones, 0);
+  EXPECT_GT(new_ones, 0);
+}
+
 TEST_F(Crash, OfATrainingRunNeverGivesItsBudgetBack) {
   ASSERT_OK(IngestOneShard());
   int spent = 0;

@@ -261,6 +261,21 @@ class CustodyTest : public ::testing::Test {
     return keys;
   }
 
+  // --- resealing ---
+  // The manifest that an honest reseal of `newest_` writes.
+  custody::Manifest ResealedManifest(const custody::Grant& grant) const {
+    custody::Manifest manifest = newest_;
+    manifest.set_generation(newest_.generation() + 1);
+    manifest.set_previous_sha256(Text(grant.manifest_sha256));
+    custody::Reseal& reseal = *manifest.add_reseal();
+    reseal.set_permit_id(Text(grant.permit_id));
+    reseal.set_policy_id(grant.decision.policy_id);
+    reseal.set_policy_version(grant.decision.policy_version);
+    reseal.set_policy_sha256(Text(grant.decision.policy_sha256));
+    reseal.set_plans(static_cast<std::uint32_t>(newest_.plan_size()));
+    return manifest;
+  }
+
   // --- opening ---
   static custody::DpPlan PlanOf(std::uint64_t steps, double noise_multiplier = 2.0) {
     return {.phase = {.sampling_rate = 0.01, .noise_multiplier = noise_multiplier, .steps = steps},

@@ -352,6 +352,80 @@ TEST_F(Opening, EvaluatesTheModelThatWasTrained) {
   EXPECT_EQ(LastEvent().phase(), audit::DENIED);
 }
 
+// As many permits as the policy says, whatever became of them.
+TEST_F(CustodyTest, OpensNoOftenerThanThePolicyAllows) {
+  ASSERT_OK(custodian_->CreateDataset("admin", "mails", schema_));
+  ASSERT_OK(ApplyText(absl::StrReplaceAll(
+      WithKeys(kMailPolicy),
+      {{"obligation { lease { seconds: 172800 } }",
+        "obligation { lease { seconds: 172800 } } obligation { max_opens: 2 }"}})));
+  ASSERT_OK(IngestOneShard());
+  ASSERT_OK_AND_ASSIGN(auto failed, custodian_->RequestTrain(PlainRun("a")));
+  ASSERT_OK(custodian_->FinishTrain(std::move(failed), Outcome::kFailed, 0, Id{}, Digest{}));
+  ASSERT_OK(custodian_->RequestTrain(PlainRun("b")));
+  Reopen();
+  EXPECT_THAT(custodian_->RequestTrain(PlainRun("c")),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("opened 2 times")));
+  EXPECT_EQ(LastEvent().phase(), audit::DENIED);
+  EXPECT_EQ(LastEvent().reason_code(), "opens_exhausted");
+}
+
+TEST_F(Opening, HandsClassesAndDeadlineDownToTheModel) {
+  ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PlainRun("m")));
+  ASSERT_OK(Finish(std::move(permit)));
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const custody::ModelInfo model, custodian_->GetModel("m"));
+  // `note` is HEALTH and was withheld: nothing of it was learned.
+  EXPECT_THAT(model.classes, ElementsAre(FREE_TEXT, LABEL));
+  EXPECT_EQ(model.deadline, clock_.now + absl::Hours(240));
+}
+
+// The scored columns may be opened, but what the model learned may not be used.
+TEST_F(Opening, EvaluatesNoModelOfClassesThatThePolicyDoesNotGrant) {
+  ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PrivateRun("m")));
+  ASSERT_OK(Finish(std::move(permit), 100));
+  const custody::EvaluateRequest request{.principal = "trainer",
+                                         .dataset = "mails",
+                                         .purpose = "plain",
+                                         .columns = {"spam"},
+                                         .model = "m"};
+  EXPECT_OK(custodian_->RequestEvaluate(request));
+  custody::TrainRequest with_address = PrivateRun("address");
+  with_address.columns = {"client_ip", "spam"};
+  ASSERT_OK_AND_ASSIGN(auto other, custodian_->RequestTrain(with_address));
+  ASSERT_OK(Finish(std::move(other), 100));
+  custody::EvaluateRequest shut = request;
+  shut.model = "address";
+  EXPECT_THAT(custodian_->RequestEvaluate(shut),
+              StatusIs(absl::StatusCode::kPermissionDenied,
+                       HasSubstr("the model learned from NETWORK_ID")));
+  EXPECT_EQ(LastEvent().reason_code(), "uncovered_column");
+}
+
+// The snapshot that is scored may live longer than the one it was learned from.
+TEST_F(Opening, UsesAModelNoLongerThanItsDataMayExist) {
+  ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PlainRun("m")));
+  ASSERT_OK(Finish(std::move(permit)));
+  custodian_.reset();
+  {
+    ASSERT_OK_AND_ASSIGN(const custody::Database db,
+                         custody::Database::Open(JoinPath(home(), "keystore.db")));
+    ASSERT_OK_AND_ASSIGN(custody::Statement update, db.Prepare("UPDATE model SET deadline_ns = ?"));
+    ASSERT_OK(update.Bind(absl::ToUnixNanos(clock_.now + absl::Hours(1))).Run());
+  }
+  Open();
+  const custody::EvaluateRequest request{.principal = "trainer",
+                                         .dataset = "mails",
+                                         .purpose = "plain",
+                                         .columns = {"body", "spam"},
+                                         .model = "m"};
+  EXPECT_OK(custodian_->RequestEvaluate(request));
+  clock_.now += absl::Hours(1);
+  EXPECT_THAT(custodian_->RequestEvaluate(request),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("deadline of model m")));
+  EXPECT_EQ(LastEvent().reason_code(), "expired");
+}
+
 TEST_F(Opening, RegistersNoModelWhoseIdItDidNotDraw) {
   ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PlainRun("m")));
   EXPECT_THAT(custodian_->FinishTrain(std::move(permit), Outcome::kSucceeded, 1,

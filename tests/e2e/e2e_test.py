@@ -848,6 +848,93 @@ class Sweep(World):
         self.sealtrain("dataset", "verify", "notes")
 
 
+class Sticky(World):
+    """Sealed data stand under the policy they were sealed under."""
+
+    def apply_next(self, *changes):
+        """The set in force with changes, as the next version."""
+        history = self.json("policy", "history")["history"]
+        version = max(entry["version"] for entry in history)
+        digest = next(e["sha256"] for e in history if e["version"] == version)
+        text = self.policy.read_text()
+        for old, new in ((f"version: {version}",
+                          f'version: {version + 1} previous_sha256: "{digest}"'), *changes):
+            self.assertIn(old, text)
+            text = text.replace(old, new, 1)
+        self.policy = self.write(f"policy-{version + 1}.textproto", text)
+        self.sealtrain("policy", "approve", self.policy, "--name", "ada", "--key",
+                       self.dir / "ada.key")
+        self.sealtrain("policy", "apply", self.policy)
+
+    def can_train_for_ads(self, expect):
+        return self.json("--principal", "trainer", "policy", "can", "--dataset", "notes",
+                         "--action", "TRAIN", "--purpose", "ads", "--column", "text",
+                         "--trust", "LOCKED", expect=expect)
+
+    def reseal(self, **options):
+        return self.sealtrain("--json", "--principal", "officer", "dataset", "reseal", "notes",
+                              "--purpose", "study/notes", **options)
+
+    def test_a_looser_policy_opens_sealed_data_after_a_reseal_only(self):
+        self.make(300)
+        self.policy = self.dir / "policy.textproto"
+        self.apply_next(
+            ('rule { id: "evaluate"', 'rule { id: "reseal" permit {} scope { principal: "officer"'
+             ' action: CHANGE_POLICY dataset: "notes" purpose: "study" } }\n'
+             'rule { id: "evaluate"'),
+            ('action: TRAIN dataset: "notes" purpose: "study/notes"',
+             'action: TRAIN dataset: "notes" purpose: "study/notes" purpose: "ads"'),
+            ('purpose: "ads" trust: LOCKED', 'purpose: "study-baseline" trust: LOCKED'))
+        self.train("early", purpose="ads", expect=DENIED)
+        self.assertIn("version 1, which does not allow it", self.stderr)
+        self.assertEqual(self.can_train_for_ads(DENIED)["reason_code"], "sealed_under")
+        self.sealtrain("--principal", "trainer", "dataset", "reseal", "notes", "--purpose",
+                       "study/notes", expect=DENIED)
+
+        self.assertEqual(json.loads(self.reseal())["policy_version"], 2)
+        self.can_train_for_ads(OK)
+        self.train("late", purpose="ads")
+        self.reseal(expect=FAILED)  # nothing to do
+        self.sealtrain("dataset", "verify", "notes")
+        shown = self.json("dataset", "show", "notes")
+        self.assertEqual([r["policy_version"] for r in shown["reseals"]], [2])
+        digests = {e["version"]: e["sha256"] for e in self.json("policy", "history")["history"]}
+        events = [json.loads(line) for line in
+                  self.audit("export", "--format", "jsonl").splitlines()]
+        resealed = [e for e in events if e["type"] == "DATASET_RESEALED"]
+        self.assertEqual([e["phase"] for e in resealed], ["DENIED", "INTENT", "SUCCEEDED"])
+        self.assertEqual(resealed[-1]["policy"]["sha256"], digests[2])
+        self.assertEqual(resealed[-1]["policy"]["replaced_sha256"], [digests[1]])
+
+    def test_an_access_that_takes_approval_is_signed_and_handed_in_first(self):
+        self.make(300)
+        self.policy = self.dir / "policy.textproto"
+        self.apply_next((
+            "when { trust_at_least: LOCKED } not_after",
+            "when { trust_at_least: LOCKED } when { approvals_at_least: 1 } not_after"))
+        self.train("m", expect=DENIED)
+        self.assertIn("approvals_at_least 1", self.sealtrain(
+            "--principal", "trainer", "policy", "explain", "--dataset", "notes", "--action",
+            "TRAIN", "--purpose", "study/notes", "--column", "text", expect=DENIED))
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        request = self.dir / "run.textproto"
+        self.sealtrain("--principal", "trainer", "access", "request", "--action", "TRAIN",
+                       "--dataset", "notes", "--purpose", "study/notes", "--why", "weekly run",
+                       "--until", until, "--out", request)
+        self.sealtrain("access", "submit", request, expect=FAILED)
+        self.assertIn("weekly run", self.sealtrain("access", "approve", request, "--name", "ada",
+                                                   "--key", self.dir / "ada.key"))
+        self.sealtrain("access", "submit", request)
+        self.train("m")
+        self.assertIn("ACCESS_APPROVED", self.audit("export", "--format", "jsonl"))
+
+    def test_a_stricter_policy_holds_at_once(self):
+        self.make(300)
+        self.policy = self.dir / "policy.textproto"
+        self.apply_next(("epsilon_max: 3", "epsilon_max: 1"))
+        self.train("m", expect=DENIED)
+
+
 class Train(World):
     def test_a_private_model_is_trained_shown_and_evaluated(self):
         self.make(300)

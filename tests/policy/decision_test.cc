@@ -519,6 +519,70 @@ TEST(Decide, OpensNothingOfUnknownTreatment) {
   ExpectDenied(OpenUnder("BUCKET step: 1", no_step), "unknown_fact");
 }
 
+TEST(Decide, MeetsLimitsOfOpeningAtTheSmaller) {
+  const auto opens = [](int n) {
+    return absl::StrCat("permit { obligation { max_opens: ", n, " } }");
+  };
+  const LoadedPolicy policy = MustLoad(Rule("a", opens(5), kLabel) + Rule("b", opens(3), kLabel) +
+                                       Rule("c", "permit {}", kLabel));
+  EXPECT_EQ(policy.Decide(LabelRequest()).max_opens, 3u);
+  const LoadedPolicy seal = MustLoad(Rule("a", opens(5), kLabel, "", "action: SEAL"));
+  Request request = LabelRequest();
+  request.action = SEAL;
+  ExpectDenied(seal.Decide(request), "cannot_honour");
+}
+
+TEST(Decide, CountsApprovals) {
+  const LoadedPolicy permit =
+      MustLoad(Rule("a", "permit {}", kLabel, "when { approvals_at_least: 1 }"));
+  const LoadedPolicy forbid =
+      MustLoad(Rule("a", "permit {}", kLabel) +
+               Rule("b", "forbid {}", "", "unless { approvals_at_least: 1 }"));
+  Request request = LabelRequest();
+  ExpectDenied(permit.Decide(request), "unknown_fact");
+  ExpectDenied(forbid.Decide(request), "forbidden");
+  request.approvals = 0;
+  ExpectDenied(permit.Decide(request), "no_matching_permit");
+  ExpectDenied(forbid.Decide(request), "forbidden");
+  request.approvals = 1;
+  EXPECT_TRUE(permit.Decide(request).allow);
+  EXPECT_TRUE(forbid.Decide(request).allow);
+}
+
+TEST(Decide, CoversWhatTheModelLearnedFrom) {
+  const LoadedPolicy policy =
+      MustLoad(Rule("a", "permit {}", kLabel, "", "action: EVALUATE action: EXPORT_MODEL"));
+  for (const Action action : {EVALUATE, EXPORT_MODEL}) {
+    Request request = LabelRequest();
+    request.action = action;
+    if (action == EXPORT_MODEL) request.columns.clear();
+    request.model_classes = {LABEL};
+    EXPECT_TRUE(policy.Decide(request).allow);
+    request.model_classes = {FREE_TEXT, LABEL};
+    const Decision denied = policy.Decide(request);
+    ExpectDenied(denied, "uncovered_column");
+    EXPECT_THAT(denied.reason, HasSubstr("the model learned from FREE_TEXT"));
+    request.model_classes.clear();
+    ExpectDenied(policy.Decide(request), "unknown_fact");
+    request.model_classes = {static_cast<DataClass>(40)};
+    ExpectDenied(policy.Decide(request), "invalid_request");
+  }
+}
+
+TEST(Decide, ForbidsAModelByWhatItLearnedFrom) {
+  const LoadedPolicy policy = MustLoad(
+      Rule("a", "permit {}", kLabel + std::string(" data_class: CHILD"), "", "action: EVALUATE") +
+      Rule("b", "forbid {}", "data_class: CHILD", "", "action: EVALUATE"));
+  Request request = LabelRequest();
+  request.action = EVALUATE;
+  request.model_classes = {LABEL};
+  EXPECT_TRUE(policy.Decide(request).allow);
+  request.model_classes = {LABEL, CHILD};
+  ExpectDenied(policy.Decide(request), "forbidden");
+  request.model_classes.clear();  // not known, so perhaps
+  ExpectDenied(policy.Decide(request), "forbidden");
+}
+
 TEST(Decide, RefusesMalformedRequests) {
   const LoadedPolicy policy =
       MustLoad(Rule("a", "permit {}", kLabel, "", "action: TRAIN action: EXPORT_MODEL"));

@@ -1,6 +1,7 @@
 // Names that look alike are not the same name: bytes are what counts.
 #include <string>
 #include <vector>
+#include "sealtrain/policy/asked_names.h"
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/policy/loaded_policy.h"
@@ -103,6 +104,30 @@ TEST(Names, OfPurposesCoverWholeSegmentsOnly) {
                               "safety/abuse/", "safety/other", "abuse"}) {
     EXPECT_FALSE(Allows(policy, "ann", "shop", purpose)) << purpose;
   }
+}
+
+// What custody takes, and what the checker says a rule may speak of.
+TEST(AskedNames, ArePathsOfSmallLettersAndDigits) {
+  for (const char* name : {"a", "mails/train", "a-b/c_d/0", "a/b/c/d/e/f/g/h"}) {
+    EXPECT_TRUE(IsPathName(name)) << name;
+  }
+  for (const char* name : {"", "/", "a/", "/a", "a//b", "-a", "a/-b", "A", "a b", "a.b", "..",
+                           "a\n", "a/b/c/d/e/f/g/h/i", "caf\xc3\xa9"}) {
+    EXPECT_FALSE(IsPathName(name)) << name;
+  }
+  EXPECT_TRUE(IsPathName(std::string(128, 'a')));
+  EXPECT_FALSE(IsPathName(std::string(129, 'a')));
+}
+
+TEST(AskedNames, AreWordsOfPrintableAscii) {
+  for (const char* word : {"ann", "workload:Train@example.org", "~"}) {
+    EXPECT_TRUE(IsWord(word)) << word;
+  }
+  for (const char* word : {"", " ", "a b", "a\tb", "a\x7f", "caf\xc3\xa9"}) {
+    EXPECT_FALSE(IsWord(word)) << word;
+  }
+  EXPECT_TRUE(IsWord(std::string(255, 'a')));
+  EXPECT_FALSE(IsWord(std::string(256, 'a')));
 }
 
 }  // namespace

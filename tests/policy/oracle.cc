@@ -59,6 +59,10 @@ Answer Ask(const Condition& condition, const Request& request) {
     if (!request.rows) return Answer::kUnknown;
     return *request.rows >= condition.rows_at_least() ? Answer::kYes : Answer::kNo;
   }
+  if (condition.kind_case() == Condition::kApprovalsAtLeast) {
+    if (!request.approvals) return Answer::kUnknown;
+    return *request.approvals < condition.approvals_at_least() ? Answer::kNo : Answer::kYes;
+  }
   if (!request.dataset_age) return Answer::kUnknown;
   const double age = absl::ToDoubleSeconds(*request.dataset_age);
   if (!(age >= 0) || std::isinf(age)) return Answer::kUnknown;
@@ -95,9 +99,17 @@ bool Has(const RequestedColumn& column, int data_class) {
   return false;
 }
 
+bool UsesModel(const Request& request) {
+  return request.action == EVALUATE || request.action == EXPORT_MODEL;
+}
+
 bool Forbids(const Rule& rule, const Request& request) {
   bool concerns = rule.scope().data_class().empty();
+  if (UsesModel(request) && request.model_classes.empty()) concerns = true;
   for (const int c : rule.scope().data_class()) {
+    for (const DataClass inherited : request.model_classes) {
+      concerns = concerns || (UsesModel(request) && inherited == c);
+    }
     for (const RequestedColumn& column : request.columns) concerns = concerns || Has(column, c);
   }
   if (!concerns) return false;
@@ -234,6 +246,9 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
       if (c <= DATA_CLASS_UNSPECIFIED || c > LABEL) return decision;
     }
   }
+  for (const DataClass c : request.model_classes) {
+    if (UsesModel(request) && (c <= DATA_CLASS_UNSPECIFIED || c > LABEL)) return decision;
+  }
   const double now = absl::ToDoubleSeconds(request.now - absl::UnixEpoch());
   if (std::isinf(now)) return decision;
   if (set.has_not_before() && now < UnixSeconds(set.not_before())) return decision;
@@ -261,6 +276,12 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
       if ((obligation.has_lease() || obligation.has_transform()) && !seals && !opens) {
         return decision;
       }
+      if (obligation.kind_case() == Obligation::kMaxOpens) {
+        if (!opens) return decision;
+        if (!decision.max_opens || obligation.max_opens() < *decision.max_opens) {
+          decision.max_opens = obligation.max_opens();
+        }
+      }
       if (obligation.has_lease()) {
         const double lease = Seconds(obligation.lease());
         if (!decision.lease || lease < *decision.lease) decision.lease = lease;
@@ -277,7 +298,20 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
       if (obligation.dp().unit() == SUBJECT) dp->set_unit(SUBJECT);
     }
   }
-  // 5. Columns.
+  // 5. The model and the columns.
+  bool inherits_what_is_covered = !UsesModel(request) || !request.model_classes.empty();
+  for (const DataClass c : request.model_classes) {
+    bool covered = !UsesModel(request);
+    for (const Rule* permit : permits) {
+      for (const int covers : permit->scope().data_class()) covered = covered || covers == c;
+    }
+    inherits_what_is_covered = inherits_what_is_covered && covered;
+  }
+  if (!inherits_what_is_covered) {
+    decision.lease.reset();
+    decision.retention.reset();
+    return decision;
+  }
   std::vector<std::string> columns;
   for (const RequestedColumn& column : request.columns) {
     const std::optional<std::string> plan = PlanOf(column, request, permits);

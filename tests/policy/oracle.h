@@ -3,6 +3,7 @@
 #ifndef SEALTRAIN_TESTS_POLICY_ORACLE_H_
 #define SEALTRAIN_TESTS_POLICY_ORACLE_H_
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,6 +20,7 @@ struct OracleDecision {
   std::string dp;                    // "3 1e-05 2 8", or empty
   std::optional<double> lease;       // seconds
   std::optional<double> retention;   // seconds
+  std::optional<std::uint64_t> max_opens;
 };
 
 OracleDecision OracleDecide(const PolicySet& set, const Request& request);

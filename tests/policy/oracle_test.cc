@@ -1,9 +1,12 @@
 // The decision against a naive second implementation, on random policies and
 // requests over a small world in which much collides.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <iostream>
+#include <limits>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -12,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/text_format.h"
 #include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/policy/sealed_decision.h"
 #include "sealtrain/tests/policy/oracle.h"
 #include "sealtrain/tests/policy/random_world.h"
 #include "sealtrain/tests/util/status_matchers.h"
@@ -54,6 +58,7 @@ OracleDecision InOracleWords(const Decision& decision) {
   if (decision.dp) words.dp = DpText(*decision.dp);
   if (decision.lease) words.lease = absl::ToDoubleSeconds(*decision.lease);
   if (decision.retention) words.retention = absl::ToDoubleSeconds(*decision.retention);
+  words.max_opens = decision.max_opens;
   return words;
 }
 
@@ -84,7 +89,8 @@ TEST(DecisionOracle, AgreesOnAMillionPairs) {
           actual.allow == expected.allow && actual.rules == expected.rules &&
           (!actual.allow ||
            (actual.columns == expected.columns && actual.dp == expected.dp &&
-            actual.lease == expected.lease && actual.retention == expected.retention));
+            actual.lease == expected.lease && actual.retention == expected.retention &&
+            actual.max_opens == expected.max_opens));
       ASSERT_TRUE(agree) << Show(set, request, decision);
       ASSERT_EQ(decision.allow, decision.reason_code == "allowed");
       ASSERT_TRUE(decision.allow || decision.columns.empty());
@@ -98,6 +104,55 @@ TEST(DecisionOracle, AgreesOnAMillionPairs) {
                          "allowed", "no_matching_permit", "forbidden", "uncovered_column",
                          "unknown_fact", "expired", "undeclared_purpose", "conflicting_obligations",
                          "cannot_honour", "invalid_request"));
+}
+
+// A request for data that stand under two sets is answered as naively as it can be:
+// by both oracles, with what they oblige to put together here.
+TEST(DecisionOracle, AgreesOnDataSealedUnderAnEarlierSet) {
+  World world(Seed());
+  int allowed = 0;
+  int shut_by_the_earlier = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const PolicySet earlier = world.MakePolicy();
+    const PolicySet later = world.MakePolicy();
+    std::vector<LoadedPolicy> sets;
+    sets.push_back(Load(earlier));
+    sets.push_back(Load(later));
+    for (int j = 0; j < 110; ++j) {
+      Request request = world.MakeRequest();
+      request.sealed_under = {sets[0].sha256()};
+      const Decision decision = DecideSealed(sets, request);
+      const OracleDecision now = OracleDecide(later, request);
+      const OracleDecision then = OracleDecide(earlier, request);
+      const bool opens = request.action == TRAIN || request.action == EVALUATE;
+      ASSERT_EQ(decision.allow, now.allow && (then.allow || !opens))
+          << Show(later, request, decision);
+      shut_by_the_earlier += decision.reason_code == "sealed_under" ? 1 : 0;
+      if (!decision.allow || !opens) continue;
+      ++allowed;
+      const OracleDecision actual = InOracleWords(decision);
+      for (std::size_t c = 0; c < request.columns.size(); ++c) {
+        const bool dropped = now.columns[c] == "DROP" || then.columns[c] == "DROP";
+        ASSERT_EQ(actual.columns[c], dropped ? "DROP" : "KEEP");
+      }
+      ASSERT_EQ(actual.rules, now.rules);
+      const double never = std::numeric_limits<double>::infinity();
+      ASSERT_EQ(actual.lease.value_or(never),
+                std::fmin(now.lease.value_or(never), then.lease.value_or(never)));
+      const std::optional<DifferentialPrivacy> now_dp = sets[1].Decide(request).dp;
+      const std::optional<DifferentialPrivacy> then_dp = sets[0].Decide(request).dp;
+      ASSERT_EQ(decision.dp.has_value(), now_dp.has_value() || then_dp.has_value());
+      for (const std::optional<DifferentialPrivacy>& dp : {now_dp, then_dp}) {
+        if (!dp) continue;
+        ASSERT_LE(decision.dp->epsilon_max(), dp->epsilon_max());
+        ASSERT_LE(decision.dp->delta_max(), dp->delta_max());
+        ASSERT_LE(decision.dp->ledger_epsilon(), dp->ledger_epsilon());
+        ASSERT_GE(decision.dp->unit(), dp->unit());
+      }
+    }
+  }
+  EXPECT_GT(allowed, 100);
+  EXPECT_GT(shut_by_the_earlier, 1000);
 }
 
 // Allowed without a fact: then no value of it may take away what allowed it.
@@ -123,6 +178,11 @@ TEST(DecisionOracle, NeverOpensOnAnUnknown) {
       Request gap = request;
       gap.now = absl::InfinitePast();
       opened_on_unknown += policy.Decide(gap).allow;
+      if (request.action == EVALUATE || request.action == EXPORT_MODEL) {
+        gap = request;
+        gap.model_classes.clear();
+        opened_on_unknown += policy.Decide(gap).allow;
+      }
       gap = request;
       gap.action = ACTION_UNSPECIFIED;
       opened_on_unknown += policy.Decide(gap).allow;
@@ -158,6 +218,14 @@ TEST(DecisionOracle, NeverOpensOnAnUnknown) {
       for (int age = 0; age <= 21; age += 3) {
         gap.dataset_age = absl::Seconds(age);
         opened_on_unknown += no_age.allow && !HoldsWithTheFact(no_age, policy.Decide(gap));
+      }
+      gap = request;
+      gap.approvals.reset();
+      const Decision no_approvals = policy.Decide(gap);
+      for (std::uint64_t approvals = 0; approvals <= 4; ++approvals) {
+        gap.approvals = approvals;
+        opened_on_unknown +=
+            no_approvals.allow && !HoldsWithTheFact(no_approvals, policy.Decide(gap));
       }
       allowed_without_a_fact += no_trust.allow + no_rows.allow + no_age.allow;
     }

@@ -136,12 +136,15 @@ LoadedPolicy LoadRandom(const PolicySet& set) {
   return *std::move(policy);
 }
 
-// With at most one column, of one class.
+// With at most one column, of one class, and a model that learned from it; for
+// EXPORT_MODEL, from one class.
 Request Narrowed(Request request) {
   if (request.columns.size() > 1) request.columns.resize(1);
   if (!request.columns.empty() && request.columns[0].classes.size() > 1) {
     request.columns[0].classes.resize(1);
   }
+  if (request.action == EVALUATE) request.model_classes = UnionOfClasses(request.columns);
+  if (request.model_classes.size() > 1) request.model_classes.resize(1);
   return request;
 }
 
@@ -153,8 +156,9 @@ bool SpeaksOf(const Entry& entry, const Request& request) {
     return std::find(entry.principals.begin(), entry.principals.end(), name) !=
            entry.principals.end();
   };
-  const std::vector<DataClass> classes =
-      request.columns.empty() ? std::vector<DataClass>{} : request.columns[0].classes;
+  std::vector<DataClass> classes;
+  if (!request.columns.empty()) classes = request.columns[0].classes;
+  if (request.action == EXPORT_MODEL) classes = request.model_classes;
   return entry.action == request.action && entry.purpose == request.purpose &&
          (names(request.principal) || names("(anybody else)")) && entry.classes == classes &&
          (entry.dataset == request.dataset || absl::StrContains(entry.dataset, "(any other)"));

@@ -48,6 +48,7 @@ inline Request TrainRequest(std::vector<RequestedColumn> columns) {
   request.dataset = "mails/a";
   request.purpose = "safety/abuse";
   request.columns = std::move(columns);
+  request.model_classes = UnionOfClasses(request.columns);  // counts for EVALUATE only
   request.trust = SANDBOXED;
   request.rows = 100;
   request.dataset_age = absl::Hours(1);

@@ -41,9 +41,11 @@ class World {
       }
     }
     set.mutable_approval()->set_required(1);
-    Approver& approver = *set.mutable_approval()->add_approver();
-    approver.set_name("ada");
-    approver.set_public_key(std::string(64, 'a'));
+    for (const char* name : {"ada", "bea", "cam"}) {
+      Approver& approver = *set.mutable_approval()->add_approver();
+      approver.set_name(name);
+      approver.set_public_key(std::string(64, name[0]));
+    }
     const int rules = Number(1, 6);
     for (int i = 0; i < rules; ++i) MakeRule(i, set);
     return set;
@@ -59,9 +61,13 @@ class World {
       const int columns = Chance(0.02) ? 0 : Number(1, 3);
       for (int i = 0; i < columns; ++i) request.columns.push_back(MakeColumn(i));
     }
+    if (Chance(0.95)) request.model_classes.push_back(Pick(kClasses));
+    if (Chance(0.2)) request.model_classes.push_back(Pick(kClasses));
+    if (Chance(0.01)) request.model_classes.push_back(static_cast<DataClass>(Number(17, 40)));
     if (Chance(0.85)) request.trust = static_cast<Trust>(Number(1, 3));
     if (Chance(0.85)) request.rows = static_cast<std::uint64_t>(Number(0, 20));
     if (Chance(0.85)) request.dataset_age = absl::Seconds(Number(-1, 20));
+    if (Chance(0.85)) request.approvals = static_cast<std::uint64_t>(Number(0, 3));
     if (Chance(0.02)) request.dataset_age = absl::InfiniteDuration();
     if (Chance(0.97)) request.now = absl::FromUnixSeconds(Number(0, 100));
     return request;
@@ -107,18 +113,20 @@ class World {
   }
 
   void MakeCondition(Condition& condition) {
-    switch (Number(0, 2)) {
+    switch (Number(0, 3)) {
       case 0:
         return condition.set_trust_at_least(static_cast<Trust>(Number(1, 3)));
       case 1:
         return condition.set_rows_at_least(static_cast<std::uint64_t>(Number(0, 20)));
+      case 2:
+        return condition.set_approvals_at_least(static_cast<std::uint64_t>(Number(1, 3)));
       default:
         return condition.mutable_dataset_age_below()->set_seconds(Number(1, 20));
     }
   }
 
   void MakeObligation(Obligation& obligation) {
-    switch (Number(0, 9)) {
+    switch (Number(0, 10)) {
       case 0:
         return obligation.mutable_lease()->set_seconds(Number(1, 9));
       case 1:
@@ -130,6 +138,8 @@ class World {
         dp.set_unit(Chance(0.5) ? RECORD : SUBJECT);
         return dp.set_ledger_epsilon(Number(1, 9));
       }
+      case 3:
+        return obligation.set_max_opens(static_cast<std::uint64_t>(Number(1, 9)));
       default:
         *obligation.mutable_transform() = MakeTransform();
         obligation.mutable_transform()->add_on_class(Pick(kClasses));

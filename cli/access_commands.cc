@@ -1,0 +1,143 @@
+// sealtrain access: request, approve, submit.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "google/protobuf/text_format.h"
+#include "sealtrain/base/env.h"
+#include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/approval_files.h"
+#include "sealtrain/cli/context.h"
+#include "sealtrain/cli/policy_files.h"
+#include "sealtrain/crypto/hash.h"
+#include "sealtrain/custody/access_request.pb.h"
+#include "sealtrain/custody/policy_approval.h"
+
+namespace sealtrain::cli {
+namespace {
+
+struct AccessRequestArgs {
+  std::vector<std::string> actions;
+  std::string dataset;
+  std::string purpose;
+  std::string why;
+  std::string until;
+  std::string out;
+};
+
+absl::Status RunAccessRequest(Context& context, const AccessRequestArgs& args) {
+  custody::AccessRequest request;
+  request.set_principal(context.principal());
+  for (const std::string& name : args.actions) {
+    ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, name));
+    request.add_action(action);
+  }
+  request.set_dataset(args.dataset);
+  request.set_purpose(args.purpose);
+  request.set_why(args.why);
+  absl::Time until;
+  std::string error;
+  if (!absl::ParseTime(absl::RFC3339_full, args.until, &until, &error)) {
+    return context.UsageError(absl::StrCat("--until is no RFC 3339 time: ", Printable(error)));
+  }
+  request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(until));
+  std::string text;
+  if (!google::protobuf::TextFormat::PrintToString(request, &text)) {
+    return absl::InternalError("cannot print the request");
+  }
+  ST_RETURN_IF_ERROR(WriteNewFile(args.out, AsBytes(text)));
+  context.Print({{"file", args.out}},
+                absl::StrCat("Written: ", args.out,
+                             ". Approvers sign it with `access approve`; then `access submit`."));
+  return absl::OkStatus();
+}
+
+struct AccessApproveArgs {
+  std::string file;
+  std::string name;
+  std::string key;
+};
+
+absl::Status RunAccessApprove(Context& context, const AccessApproveArgs& args) {
+  ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(args.file));
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, ReadApproverKey(args.key));
+  ST_ASSIGN_OR_RETURN(const std::string line, custody::ApproveAccess(text, args.name, key));
+  ST_ASSIGN_OR_RETURN(const std::string path, AddApproval(args.file, args.name, line));
+  const std::string digest = HexEncode(crypto::Sha256(AsBytes(text)));
+  context.Print({{"approvals_file", path}, {"name", args.name}, {"sha256", digest}},
+                absl::StrCat(args.name, " approved this, SHA-256 ", digest, ":\n\n", text,
+                             "\nwritten  ", path));
+  return absl::OkStatus();
+}
+
+absl::Status RunAccessSubmit(Context& context, const std::string& file) {
+  ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(file));
+  ST_ASSIGN_OR_RETURN(const std::string approvals, ReadApprovals(file));
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_RETURN_IF_ERROR(custodian->SubmitAccess(context.principal(), text, file, approvals));
+  const std::string digest = HexEncode(crypto::Sha256(AsBytes(text)));
+  context.Print({{"file", file}, {"sha256", digest}},
+                absl::StrCat("Handed in: ", file, "\nSHA-256    ", digest));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddAccessCommands(CLI::App& app, Context& context) {
+  CLI::App* access = app.add_subcommand(
+      "access",
+      "Requests that approvers sign before they are made, for policies that ask for\n"
+      "approvals_at_least.\n\n"
+      "Examples:\n"
+      "  sealtrain --principal workload:train access request --action TRAIN --dataset mails \\\n"
+      "      --purpose safety --until 2027-01-31T00:00:00Z --out run.textproto\n"
+      "  sealtrain access approve run.textproto --name ada --key ada.key\n"
+      "  sealtrain access submit run.textproto");
+  access->require_subcommand(1);
+
+  auto request = std::make_shared<AccessRequestArgs>();
+  CLI::App* command = access->add_subcommand(
+      "request",
+      "Write down what --principal is going to ask for\n\n"
+      "Example:\n"
+      "  sealtrain --principal user:ada access request --action CHANGE_POLICY --dataset mails \\\n"
+      "      --purpose safety --until 2027-01-31T00:00:00Z --out reseal.textproto");
+  command->add_option("--action", request->actions, "TRAIN, EVALUATE, ...; may be repeated")
+      ->required();
+  command->add_option("--dataset", request->dataset, "Data set")->required();
+  command->add_option("--purpose", request->purpose, "A purpose the policy declares")->required();
+  command->add_option("--why", request->why, "For those who sign");
+  command->add_option("--until", request->until, "RFC 3339; at most 30 days from now")->required();
+  command->add_option("--out", request->out, "New file")->required();
+  command->callback([&context, request] {
+    context.run = [&context, request] { return RunAccessRequest(context, *request); };
+  });
+
+  auto approve = std::make_shared<AccessApproveArgs>();
+  command =
+      access->add_subcommand("approve",
+                             "Sign a request as an approver, into FILE.approvals\n\n"
+                             "Example:\n"
+                             "  sealtrain access approve run.textproto --name ada --key ada.key");
+  command->add_option("FILE", approve->file, "Made by `access request`")->required();
+  command->add_option("--name", approve->name, "The approver's name in the policy")->required();
+  command->add_option("--key", approve->key, "Private key made by `policy keygen`")->required();
+  command->callback([&context, approve] {
+    context.run = [&context, approve] { return RunAccessApprove(context, *approve); };
+  });
+
+  auto file = std::make_shared<std::string>();
+  command = access->add_subcommand("submit",
+                                   "Hand a signed request in: from now on it may be made\n\n"
+                                   "Example:\n"
+                                   "  sealtrain access submit run.textproto");
+  command->add_option("FILE", *file, "Request, with FILE.approvals beside it")->required();
+  command->callback([&context, file] {
+    context.run = [&context, file] { return RunAccessSubmit(context, *file); };
+  });
+}
+
+}  // namespace sealtrain::cli

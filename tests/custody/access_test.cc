@@ -1,0 +1,188 @@
+// Requests that approvers sign before they are made.
+#include "sealtrain/custody/policy_approval.h"
+#include "sealtrain/custody/sqlite_internal.h"
+#include "sealtrain/tests/custody/custody_fixture.h"
+
+namespace sealtrain::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// The trainer's plain run takes two approvals.
+class Access : public CustodyTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(CustodyTest::SetUp());
+    ASSERT_OK(custodian_->CreateDataset("admin", "mails", schema_));
+    first_ = absl::StrReplaceAll(
+        WithKeys(kMailPolicy),
+        {{"data_class: FREE_TEXT data_class: HEALTH data_class: LABEL\n  }\n}\nrule {\n  id: "
+          "\"train-locked\"",
+          "data_class: FREE_TEXT data_class: HEALTH data_class: LABEL\n  }\n"
+          "  when { approvals_at_least: 2 }\n}\nrule {\n  id: \"train-locked\""}});
+    ASSERT_OK(ApplyText(first_));
+    ASSERT_OK(IngestOneShard());
+  }
+
+  std::string RequestText(const std::string& action = "TRAIN",
+                          absl::Duration lasts = absl::Hours(24)) {
+    return absl::StrCat("principal: \"trainer\" action: ", action,
+                        " dataset: \"mails\" purpose: \"plain\" not_after { seconds: ",
+                        absl::ToUnixSeconds(clock_.now + lasts), " }\n");
+  }
+  std::string ApproveText(const std::string& text, const std::vector<std::string>& names) const {
+    std::string lines;
+    for (const std::string& name : names) {
+      lines += *custody::ApproveAccess(text, name, approver_keys_.at(name));
+    }
+    return lines;
+  }
+  absl::Status Submit(const std::string& text, const std::vector<std::string>& names) {
+    return custodian_->SubmitAccess("clerk", text, "run.textproto", ApproveText(text, names));
+  }
+  std::uint64_t ApprovalsNow(const std::string& principal = "trainer") {
+    return *custodian_->RequestFor(principal, policy::TRAIN, "mails", "plain", {})->approvals;
+  }
+  absl::Status Train() {
+    custody::TrainRequest run = PlainRun(absl::StrCat("m", ++runs_));
+    return custodian_->RequestTrain(run).status();
+  }
+
+  std::string first_;
+  int runs_ = 0;
+};
+
+TEST_F(Access, IsGrantedOnceEnoughHaveSigned) {
+  EXPECT_EQ(ApprovalsNow(), 0u);
+  EXPECT_THAT(Train(), StatusIs(absl::StatusCode::kPermissionDenied));
+  ASSERT_OK(Submit(RequestText(), {"ada"}));
+  EXPECT_EQ(ApprovalsNow(), 1u);
+  EXPECT_THAT(Train(), StatusIs(absl::StatusCode::kPermissionDenied));
+  ASSERT_OK(Submit(RequestText(), {"ada", "bob"}));
+  EXPECT_EQ(ApprovalsNow(), 2u);
+  EXPECT_OK(Train());
+  Reopen();
+  EXPECT_OK(Train());
+}
+
+TEST_F(Access, CountsEachApproverOnce) {
+  ASSERT_OK(Submit(RequestText(), {"ada", "ada"}));
+  EXPECT_EQ(ApprovalsNow(), 1u);
+  // Nor do approvals of two texts add up.
+  ASSERT_OK(Submit(RequestText() + "why: \"again\"\n", {"bob"}));
+  EXPECT_EQ(ApprovalsNow(), 1u);
+}
+
+TEST_F(Access, IsForThisRequestOnly) {
+  ASSERT_OK(Submit(RequestText("EVALUATE"), {"ada", "bob"}));
+  EXPECT_EQ(ApprovalsNow(), 0u);
+  ASSERT_OK(
+      Submit(absl::StrReplaceAll(RequestText(), {{"\"plain\"", "\"study\""}}), {"ada", "bob"}));
+  EXPECT_EQ(ApprovalsNow(), 0u);
+  ASSERT_OK(
+      Submit(absl::StrReplaceAll(RequestText(), {{"\"trainer\"", "\"other\""}}), {"ada", "bob"}));
+  EXPECT_EQ(ApprovalsNow(), 0u);
+  ASSERT_OK(Submit(RequestText("EVALUATE action: TRAIN"), {"ada", "bob"}));
+  EXPECT_EQ(ApprovalsNow(), 2u);
+}
+
+TEST_F(Access, RunsOut) {
+  ASSERT_OK(Submit(RequestText(), {"ada", "bob"}));
+  clock_.now += absl::Hours(24) - absl::Seconds(1);
+  EXPECT_OK(Train());
+  clock_.now += absl::Seconds(1);
+  EXPECT_EQ(ApprovalsNow(), 0u);
+  EXPECT_THAT(Train(), StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(Access, IsForgottenWhenItHasRunOut) {
+  ASSERT_OK(Submit(RequestText(), {"ada"}));
+  clock_.now += absl::Hours(25);
+  ASSERT_OK(Submit(RequestText(), {"ada"}));
+  custodian_.reset();
+  ASSERT_OK_AND_ASSIGN(const custody::Database db,
+                       custody::Database::Open(JoinPath(home(), "keystore.db")));
+  EXPECT_EQ(*db.QueryInt("SELECT count(*) FROM approved_access"), 1);
+}
+
+TEST_F(Access, IsNotApprovedByWhoAsks) {
+  const std::string own = absl::StrReplaceAll(RequestText(), {{"\"trainer\"", "\"ada\""}});
+  ASSERT_OK(Submit(own, {"ada", "bob"}));
+  EXPECT_EQ(ApprovalsNow("ada"), 1u);
+  EXPECT_THAT(Submit(own + "why: \"x\"\n", {"ada"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nobody has approved")));
+}
+
+TEST_F(Access, TakesSignaturesOverThisTextByThoseWhoMay) {
+  const auto expect_refused = [&](const std::string& text, const std::string& approvals) {
+    EXPECT_THAT(custodian_->SubmitAccess("clerk", text, "run.textproto", approvals),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("run.textproto")));
+  };
+  const std::string text = RequestText();
+  expect_refused(text, "");
+  expect_refused(text, ApproveText(text + "\n", {"ada"}));
+  expect_refused(text, *custody::ApproveAccess(text, "ada", approver_keys_.at("bob")));
+  expect_refused(text, *custody::ApproveAccess(text, "mallory", approver_keys_.at("bob")));
+  // An approval of a policy is none of a request that has the same bytes.
+  expect_refused(text, *custody::ApprovePolicy(text, "ada", approver_keys_.at("ada")));
+  EXPECT_EQ(ApprovalsNow(), 0u);
+}
+
+TEST_F(Access, TakesWellFormedRequestsOfThirtyDaysAtMost) {
+  EXPECT_OK(Submit(RequestText("TRAIN", absl::Hours(30 * 24)), {"ada"}));
+  for (const std::string& text :
+       {RequestText("TRAIN", absl::Hours(30 * 24) + absl::Seconds(1)),
+        RequestText("TRAIN", absl::ZeroDuration()), RequestText("ACTION_UNSPECIFIED"),
+        absl::StrReplaceAll(RequestText(), {{"action: TRAIN", ""}}),
+        absl::StrReplaceAll(RequestText(), {{"seconds:", "nanos:"}}),
+        absl::StrReplaceAll(RequestText(), {{"purpose: \"plain\"", ""}}),
+        RequestText() + "nonsense", std::string("")}) {
+    EXPECT_THAT(Submit(text, {"ada", "bob"}), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+  }
+  EXPECT_THAT(Submit(absl::StrReplaceAll(RequestText(), {{"\"mails\"", "\"none\""}}), {"ada"}),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(Access, IsInTheLogWithTheNamesOfThoseWhoSigned) {
+  const std::string text = RequestText();
+  ASSERT_OK(Submit(text, {"bob", "ada"}));
+  const audit::Event event = LastEvent();
+  EXPECT_EQ(event.type(), audit::ACCESS_APPROVED);
+  EXPECT_EQ(event.phase(), audit::SUCCEEDED);
+  EXPECT_EQ(event.actor().principal(), "clerk");
+  EXPECT_EQ(event.approval().principal(), "trainer");
+  EXPECT_THAT(event.approval().approver(), ElementsAre("bob", "ada"));
+  EXPECT_EQ(event.approval().sha256(), Text(crypto::Sha256(AsBytes(text))));
+  EXPECT_EQ(event.approval().not_after_ns(),
+            static_cast<std::uint64_t>(absl::ToUnixNanos(clock_.now + absl::Hours(24))));
+}
+
+// Who can write the home but has no approver's key gains nothing.
+TEST_F(Access, CannotBeForgedByWritingTheKeyStore) {
+  ASSERT_OK(Submit(RequestText("EVALUATE"), {"ada", "bob"}));
+  custodian_.reset();
+  {
+    ASSERT_OK_AND_ASSIGN(const custody::Database db,
+                         custody::Database::Open(JoinPath(home(), "keystore.db")));
+    ASSERT_OK_AND_ASSIGN(custody::Statement update,
+                         db.Prepare("UPDATE approved_access SET request = ?"));
+    ASSERT_OK(update.Bind(AsBytes(RequestText())).Run());
+  }
+  Open();
+  EXPECT_EQ(ApprovalsNow(), 0u);
+}
+
+TEST_F(Access, EndsWithTheApproversWhoGaveIt) {
+  ASSERT_OK(Submit(RequestText(), {"ada", "bob"}));
+  ASSERT_OK_AND_ASSIGN(const crypto::SigningKey other, crypto::SigningKey::Generate());
+  const std::string second = absl::StrReplaceAll(
+      first_, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
+                                           HexEncode(crypto::Sha256(AsBytes(first_))), "\"")},
+               {HexEncode(approver_keys_.at("bob").public_key()), HexEncode(other.public_key())}});
+  ASSERT_OK(ApplyText(second));
+  EXPECT_EQ(ApprovalsNow(), 0u);
+}
+
+}  // namespace
+}  // namespace sealtrain::testing
