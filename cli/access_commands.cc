@@ -11,6 +11,7 @@
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/approval_files.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/custody/access_request.pb.h"
