@@ -142,6 +142,7 @@ absl::StatusOr<policy::Request> PastRequest(custody::Custodian& custodian,
   request.trust = policy::TRUST_UNSPECIFIED;
   if (!event.actor().trust().empty()) policy::Trust_Parse(event.actor().trust(), &request.trust);
   request.rows = event.object().rows();
+  request.approvals = event.approvals();
   request.dataset_age = past.dataset_age;
   request.now = absl::FromUnixNanos(static_cast<std::int64_t>(event.wall_time_ns()));
   return request;

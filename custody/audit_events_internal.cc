@@ -54,6 +54,7 @@ audit::Event AccessEvent(const policy::Request& request, const policy::Decision&
         ->assign(column.name);
   }
   object.set_rows(request.rows.value_or(0));
+  event.set_approvals(request.approvals.value_or(0));
   object.set_model(grant.model);
   object.set_key_epoch(grant.key_epoch);
 

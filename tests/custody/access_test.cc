@@ -152,10 +152,22 @@ TEST_F(Access, IsInTheLogWithTheNamesOfThoseWhoSigned) {
   EXPECT_EQ(event.phase(), audit::SUCCEEDED);
   EXPECT_EQ(event.actor().principal(), "clerk");
   EXPECT_EQ(event.approval().principal(), "trainer");
+  EXPECT_EQ(event.approvals(), 0u);
   EXPECT_THAT(event.approval().approver(), ElementsAre("bob", "ada"));
   EXPECT_EQ(event.approval().sha256(), Text(crypto::Sha256(AsBytes(text))));
   EXPECT_EQ(event.approval().not_after_ns(),
             static_cast<std::uint64_t>(absl::ToUnixNanos(clock_.now + absl::Hours(24))));
+}
+
+TEST_F(Access, IsCountedInTheLogOfWhatIsAskedFor) {
+  ASSERT_OK(Submit(RequestText(), {"ada"}));
+  EXPECT_THAT(Train(), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(LastEvent().phase(), audit::DENIED);
+  EXPECT_EQ(LastEvent().approvals(), 1u);
+  ASSERT_OK(Submit(RequestText(), {"ada", "bob"}));
+  ASSERT_OK(Train());
+  EXPECT_EQ(LastEvent().phase(), audit::INTENT);
+  EXPECT_EQ(LastEvent().approvals(), 2u);
 }
 
 // Who can write the home but has no approver's key gains nothing.
