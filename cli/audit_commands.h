@@ -4,20 +4,24 @@
 #define SEALTRAIN_CLI_AUDIT_COMMANDS_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "sealtrain/audit/event_filter.h"
 #include "sealtrain/audit/log_reader.h"
+#include "sealtrain/audit/scan.h"
 
 namespace sealtrain::cli {
 
 // What all commands share. A command that was chosen sets `run`.
 class AuditContext {
  public:
-  // Adds --home, --log, --vkey and --json to `app`.
+  // Adds --home, --log, --at, --vkey and --json to `app`.
   void AddGlobalOptions(CLI::App& app);
 
   std::function<absl::Status()> run;
@@ -30,20 +34,31 @@ class AuditContext {
   // InvalidArgument, with the exit code kUsage: no log was named, bad --vkey.
   absl::StatusOr<std::unique_ptr<audit::LogReader>> OpenLog();
 
+  // The filter that `terms` stand for now. InvalidArgument, with kUsage: none.
+  absl::StatusOr<audit::EventFilter> ParseFilter(const audit::FilterTerms& terms);
+
   // An InvalidArgument that exits with kUsage.
   absl::Status UsageError(const absl::string_view message);
 
-  // "the key given with --vkey" or "the key that the log itself names".
-  std::string WhoseKey() const;
+  bool key_trusted() const { return !vkey_.empty(); }
 
  private:
   std::string home_;
   std::string log_;
   std::string vkey_;
+  std::optional<std::uint64_t> at_;
   bool json_ = false;
 };
 
-void AddQueryCommands(CLI::App& app, AuditContext& context);  // log, search, show, dangling, export
+// Adds --since, --until, --principal… to `command`; `terms` must outlive it.
+void AddFilterOptions(CLI::App& command, audit::FilterTerms& terms);
+
+// The footer of an answer: on standard error for people, the last line of standard
+// output with --json.
+void PrintScan(const AuditContext& context, const audit::LogReader& log, const audit::Scan& scan,
+               const audit::EventFilter& filter = {});
+
+void AddQueryCommands(CLI::App& app, AuditContext& context);
 void AddVerifyCommands(CLI::App& app, AuditContext& context);  // verify, prove, check
 
 }  // namespace sealtrain::cli

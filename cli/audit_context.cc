@@ -1,8 +1,14 @@
+#include <iostream>
+#include <nlohmann/json.hpp>
+
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "sealtrain/audit/event_view.h"
 #include "sealtrain/audit/note.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/exit_code.h"
 #include "sealtrain/cli/audit_commands.h"
+#include "sealtrain/cli/command_line.h"
 
 namespace sealtrain::cli {
 
@@ -12,6 +18,8 @@ void AuditContext::AddGlobalOptions(CLI::App& app) {
   app.add_option("--log", log_, "The log's own folder, or a copy of it; instead of --home");
   app.add_option("--vkey", vkey_,
                  "The verifier key that the log must have (default: what the log itself names)");
+  app.add_option("--at", at_, "The log as it was at this size, by the checkpoint kept of it")
+      ->check(kIndex);
   app.add_flag("--json", json_, "Print results as JSON");
 }
 
@@ -22,7 +30,7 @@ absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
     if (!key.ok()) return UsageError(key.status().message());
   }
   const std::string directory = log_.empty() ? JoinPath(home_, "audit") : log_;
-  auto log = audit::LogReader::Open(Env::Posix(), directory, vkey_);
+  auto log = audit::LogReader::Open(Env::Posix(), directory, vkey_, at_);
   if (!absl::IsNotFound(log.status()) || !log_.empty()) return log;
   // What may not be looked into is not there for all that Open() can tell.
   const absl::Status listed = Env::Posix().List(directory).status();
@@ -33,13 +41,41 @@ absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
   return log;
 }
 
+absl::StatusOr<audit::EventFilter> AuditContext::ParseFilter(const audit::FilterTerms& terms) {
+  auto filter = audit::EventFilter::Parse(terms, absl::Now());
+  if (!filter.ok()) return UsageError(filter.status().message());
+  return filter;
+}
+
 absl::Status AuditContext::UsageError(const absl::string_view message) {
   exit_code = kUsage;
   return absl::InvalidArgumentError(message);
 }
 
-std::string AuditContext::WhoseKey() const {
-  return vkey_.empty() ? "the key that the log itself names" : "the key given with --vkey";
+void AddFilterOptions(CLI::App& command, audit::FilterTerms& terms) {
+  command.add_option("--since", terms.since, "From this time on: RFC 3339, or 2d, 3h ago");
+  command.add_option("--until", terms.until, "Before this time");
+  command.add_option("--principal", terms.principals, "Who asked");
+  command.add_option("--purpose", terms.purposes, "What for, or any purpose below it");
+  command.add_option("--dataset", terms.datasets, "NAME or NAME@GENERATION");
+  command.add_option("--column", terms.columns, "A column opened, sealed or withheld");
+  command.add_option("--model", terms.models, "A model's name");
+  command.add_option("--verdict", terms.verdicts, "intent, denied, succeeded, failed or abandoned");
+  command.add_option("--type", terms.types, "Such as train-access, policy-applied");
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_items_expected_max() > 1) option->allow_extra_args(false);
+  }
+}
+
+void PrintScan(const AuditContext& context, const audit::LogReader& log, const audit::Scan& scan,
+               const audit::EventFilter& filter) {
+  if (context.json()) {
+    std::cout << audit::OneLine(
+                     {{"scan", audit::ScanToJson(scan, filter, log, context.key_trusted())}})
+              << "\n";
+  } else {
+    std::cerr << audit::FormatScan(scan, filter, log, context.key_trusted());
+  }
 }
 
 }  // namespace sealtrain::cli

@@ -2,18 +2,19 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/note.h"
 #include "sealtrain/audit/proof.h"
+#include "sealtrain/audit/scan.h"
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
-#include "sealtrain/cli/audit_format.h"
 #include "sealtrain/cli/command_line.h"
 
 namespace sealtrain::cli {
@@ -43,7 +44,7 @@ absl::Status RunVerify(AuditContext& context, const std::vector<std::string>& ol
                                         {"kept_checkpoints", kept},
                                         {"old_checkpoints", old.size()},
                                         {"key", reader->vkey()},
-                                        {"key_trusted", !context.vkey().empty()}}
+                                        {"key_trusted", context.key_trusted()}}
                      .dump(2)
               << "\n";
     return absl::OkStatus();
@@ -56,7 +57,7 @@ absl::Status RunVerify(AuditContext& context, const std::vector<std::string>& ol
             << "tiles compared      " << report.tiles << "\n"
             << "kept checkpoints    " << kept << "\n"
             << "old checkpoints     " << old.size() << "\n"
-            << "against             " << context.WhoseKey() << "\n";
+            << "against             " << audit::WhoseKey(context.key_trusted()) << "\n";
   if (context.vkey().empty()) {
     std::cerr << "note: who can replace the whole folder can replace its key too; give --vkey.\n";
   }
@@ -141,7 +142,7 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
                                         {"size", checkpoint.size},
                                         {"root", root},
                                         {"key", vkey},
-                                        {"key_trusted", !context.vkey().empty()}}
+                                        {"key_trusted", context.key_trusted()}}
                      .dump(2)
               << "\n";
     return absl::OkStatus();
@@ -151,7 +152,7 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
             << "origin              " << Printable(checkpoint.origin) << "\n"
             << "size                " << checkpoint.size << "\n"
             << "root                " << root << "\n"
-            << "against             " << context.WhoseKey() << "\n";
+            << "against             " << audit::WhoseKey(context.key_trusted()) << "\n";
   return absl::OkStatus();
 }
 

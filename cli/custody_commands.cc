@@ -19,9 +19,9 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
-#include "sealtrain/cli/epsilon.h"
+#include "sealtrain/base/epsilon.h"
 #include "sealtrain/cli/hex.h"
-#include "sealtrain/cli/table.h"
+#include "sealtrain/base/text_table.h"
 
 namespace sealtrain::cli {
 namespace {

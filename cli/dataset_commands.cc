@@ -19,7 +19,7 @@
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/hex.h"
 #include "sealtrain/cli/progress.h"
-#include "sealtrain/cli/table.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/pipeline/dataset.h"
 #include "sealtrain/pipeline/ingestion.h"
 #include "sealtrain/pipeline/source.h"

@@ -15,7 +15,7 @@
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/policy_files.h"
-#include "sealtrain/cli/table.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/policy/policy_diff.h"
 #include "sealtrain/policy/policy_format.h"
 

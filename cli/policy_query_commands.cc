@@ -14,7 +14,7 @@
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/policy_files.h"
-#include "sealtrain/cli/table.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/policy/access.h"
 #include "sealtrain/policy/explain.h"
 

@@ -7,7 +7,6 @@
 
 #include "sealtrain/base/exit_code.h"
 #include "sealtrain/cli/audit_commands.h"
-#include "sealtrain/cli/audit_format.h"
 #include "sealtrain/cli/command_line.h"
 
 namespace sealtrain::cli {
