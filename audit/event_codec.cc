@@ -72,10 +72,13 @@ absl::Status DecodeEvent(absl::string_view bytes, Event& event) {
   if (!event.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::DataLossError("entry is not an event");
   }
-  if (const std::string fault = Fault(event); !fault.empty()) {
-    return absl::DataLossError(absl::StrCat("entry with unknown ", fault));
-  }
-  return absl::OkStatus();
+  return CheckEvent(event);
+}
+
+absl::Status CheckEvent(const Event& event) {
+  const std::string fault = Fault(event);
+  if (fault.empty()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("entry with unknown ", fault));
 }
 
 }  // namespace sealtrain::audit

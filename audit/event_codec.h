@@ -25,6 +25,10 @@ absl::StatusOr<Event> DecodeEvent(absl::string_view bytes);
 // it holds after an error is not defined.
 absl::Status DecodeEvent(absl::string_view bytes, Event& event);
 
+// DataLoss: the event has another format, an unknown type or phase, or ids of a
+// wrong size.
+absl::Status CheckEvent(const Event& event);
+
 }  // namespace sealtrain::audit
 
 #endif  // SEALTRAIN_AUDIT_EVENT_CODEC_H_

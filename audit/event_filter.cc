@@ -1,5 +1,7 @@
 #include "sealtrain/audit/event_filter.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -142,6 +144,19 @@ bool EventFilter::Matches(const Event& event) const {
          AnyOf(terms_.datasets, [&](const std::string& name) { return IsDataset(object, name); }) &&
          AnyOf(terms_.columns, [&](const std::string& name) { return HasColumn(object, name); }) &&
          AnyOf(terms_.models, [&](const std::string& name) { return object.model() == name; });
+}
+
+bool EventFilter::MayMatch(absl::string_view bytes) const {
+  // Protobuf stores a string as it is and in one piece.
+  const auto holds_any = [bytes](const std::vector<std::string>& names) {
+    return AnyOf(names, [bytes](const std::string& name) {
+      // Of a data set without its generation, which is a number.
+      const std::size_t length = std::min(name.find('@'), name.size());
+      return ::memmem(bytes.data(), bytes.size(), name.data(), length) != nullptr;
+    });
+  };
+  return holds_any(terms_.principals) && holds_any(terms_.purposes) && holds_any(terms_.datasets) &&
+         holds_any(terms_.columns) && holds_any(terms_.models);
 }
 
 std::vector<std::pair<std::string, std::vector<std::string>>> EventFilter::Given() const {

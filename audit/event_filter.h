@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "sealtrain/audit/event.pb.h"
 
@@ -38,6 +39,10 @@ class EventFilter {
   // "safety" for "safety/abuse-detection". A data set may be "NAME@GENERATION".
   // A column is opened, sealed or withheld.
   bool Matches(const Event& event) const;
+
+  // False if an entry of these bytes cannot match, as a name that it must have does
+  // not stand in them: spares decoding it. Says nothing of whether they are an event.
+  bool MayMatch(absl::string_view bytes) const;
 
   absl::Time since() const { return since_; }  // InfinitePast: no bound
   absl::Time until() const { return until_; }  // InfiniteFuture: no bound

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/audit/tiles.h"
 #include "sealtrain/base/status_macros.h"
@@ -23,10 +24,10 @@ absl::StatusOr<Scan> ScanBackwards(LogReader& log, const EventFilter& filter, st
   while (scan.begin > 0) {
     const std::uint64_t block_begin = (scan.begin - 1) / kTileWidth * kTileWidth;
     matches.clear();
-    ST_RETURN_IF_ERROR(log.ForEach(block_begin, scan.begin, [&](const Entry& entry) {
-      if (filter.Matches(entry.event)) matches.push_back(entry);
-      return true;
-    }));
+    ST_RETURN_IF_ERROR(ForEachMatch(log, block_begin, scan.begin, filter, [&](const Entry& entry) {
+                         matches.push_back(entry);
+                         return true;
+                       }).status());
     scan.begin = block_begin;
     for (auto entry = matches.rbegin(); entry != matches.rend(); ++entry) {
       visit(*entry);
@@ -42,12 +43,11 @@ absl::StatusOr<Scan> ScanBackwards(LogReader& log, const EventFilter& filter, st
 absl::StatusOr<Scan> ScanForwards(LogReader& log, const EventFilter& filter, std::uint64_t limit,
                                   absl::FunctionRef<void(const Entry&)> visit) {
   Scan scan;
-  ST_RETURN_IF_ERROR(log.ForEach(0, log.checkpoint().size, [&](const Entry& entry) {
-    scan.end = entry.index + 1;
-    if (!filter.Matches(entry.event)) return true;
-    visit(entry);
-    return ++scan.shown != limit;
-  }));
+  ST_ASSIGN_OR_RETURN(scan.end,
+                      ForEachMatch(log, 0, log.checkpoint().size, filter, [&](const Entry& entry) {
+                        visit(entry);
+                        return ++scan.shown != limit;
+                      }));
   return scan;
 }
 
@@ -62,6 +62,30 @@ std::string SignatureLines(absl::string_view note) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::uint64_t> ForEachMatch(LogReader& log, std::uint64_t begin, std::uint64_t end,
+                                           const EventFilter& filter,
+                                           absl::FunctionRef<bool(const Entry&)> visit) {
+  Entry entry;
+  absl::Status decoded;
+  std::uint64_t looked = begin;
+  const auto look = [&](std::uint64_t index, absl::string_view bytes) {
+    looked = index + 1;
+    if (!filter.MayMatch(bytes)) return true;
+    decoded = DecodeEvent(bytes, entry.event);
+    if (!decoded.ok()) {
+      decoded = absl::DataLossError(absl::StrCat("entry ", index, ": ", decoded.message()));
+      return false;
+    }
+    if (!filter.Matches(entry.event)) return true;
+    entry.index = index;
+    entry.bytes.assign(bytes.data(), bytes.size());
+    return visit(entry);
+  };
+  ST_RETURN_IF_ERROR(log.ForEachBytes(begin, end, look));
+  ST_RETURN_IF_ERROR(decoded);
+  return looked;
+}
 
 absl::StatusOr<Scan> ScanLog(LogReader& log, const EventFilter& filter, Order order,
                              std::uint64_t limit, absl::FunctionRef<void(const Entry&)> visit) {

@@ -24,12 +24,20 @@ struct Scan {
   std::uint64_t entries() const { return end - begin; }
 };
 
+// Calls `visit` for the entries of [begin, end) that `filter` takes, in order, until
+// it returns false, and returns how far it looked: all before that index were
+// proven. An entry that cannot match by its bytes is not decoded.
+// DataLoss: an entry that cannot be proven, or may match and is no known event.
+absl::StatusOr<std::uint64_t> ForEachMatch(LogReader& log, std::uint64_t begin, std::uint64_t end,
+                                           const EventFilter& filter,
+                                           absl::FunctionRef<bool(const Entry&)> visit);
+
 enum class Order { kOldestFirst, kNewestFirst };
 
 // Calls `visit` for the entries of the whole log that `filter` takes, until it
 // was called `limit` times (0: no limit); then the scan's range ends with the
 // entry that was shown last. Memory does not depend on the log's size.
-// DataLoss: an entry that cannot be proven, or is no known event.
+// Errors of ForEachMatch().
 absl::StatusOr<Scan> ScanLog(LogReader& log, const EventFilter& filter, Order order,
                              std::uint64_t limit, absl::FunctionRef<void(const Entry&)> visit);
 

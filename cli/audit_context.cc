@@ -1,5 +1,7 @@
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -7,6 +9,7 @@
 #include "sealtrain/audit/note.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/exit_code.h"
+#include "sealtrain/base/status_macros.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/command_line.h"
 
@@ -21,15 +24,20 @@ void AuditContext::AddGlobalOptions(CLI::App& app) {
   app.add_option("--at", at_, "The log as it was at this size, by the checkpoint kept of it")
       ->check(kIndex);
   app.add_flag("--json", json_, "Print results as JSON");
+  app.add_flag("--no-pager", no_pager_, "Do not show long output through $PAGER");
 }
 
-absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
+absl::StatusOr<std::string> AuditContext::LogDirectory() {
   if (!names_log()) return UsageError("no log: give --home or --log, or set SEALTRAIN_HOME");
   if (!vkey_.empty()) {
     const auto key = audit::ParseVkey(vkey_);
     if (!key.ok()) return UsageError(key.status().message());
   }
-  const std::string directory = log_.empty() ? JoinPath(home_, "audit") : log_;
+  return log_.empty() ? JoinPath(home_, "audit") : log_;
+}
+
+absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
+  ST_ASSIGN_OR_RETURN(const std::string directory, LogDirectory());
   auto log = audit::LogReader::Open(Env::Posix(), directory, vkey_, at_);
   if (!absl::IsNotFound(log.status()) || !log_.empty()) return log;
   // What may not be looked into is not there for all that Open() can tell.
@@ -45,6 +53,25 @@ absl::StatusOr<audit::EventFilter> AuditContext::ParseFilter(const audit::Filter
   auto filter = audit::EventFilter::Parse(terms, absl::Now());
   if (!filter.ok()) return UsageError(filter.status().message());
   return filter;
+}
+
+absl::StatusOr<std::vector<audit::KeptCheckpoint>> AuditContext::ReadOldCheckpoints(
+    const std::vector<std::string>& files) {
+  std::vector<audit::KeptCheckpoint> old;
+  for (const std::string& file : files) {
+    ST_ASSIGN_OR_RETURN(std::string note, Env::Posix().ReadFile(file, audit::kMaxNoteBytes));
+    if (note.empty()) return UsageError(absl::StrCat("--old: ", file, " is empty"));
+    old.push_back({.name = file, .note = std::move(note)});
+  }
+  return old;
+}
+
+absl::Status AuditContext::WriteOutput(const std::string& path, ByteSpan bytes) {
+  const std::filesystem::file_status there = std::filesystem::symlink_status(path);
+  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
+    return UsageError(absl::StrCat(path, " is there and no regular file"));
+  }
+  return WriteFileDurably(Env::Posix(), path, bytes);
 }
 
 absl::Status AuditContext::UsageError(const absl::string_view message) {
@@ -65,6 +92,12 @@ void AddFilterOptions(CLI::App& command, audit::FilterTerms& terms) {
   for (CLI::Option* option : command.get_options()) {
     if (option->get_items_expected_max() > 1) option->allow_extra_args(false);
   }
+}
+
+void AddOldOption(CLI::App& command, std::vector<std::string>& files) {
+  command.add_option("--old", files, "A checkpoint seen earlier and kept elsewhere; repeatable")
+      ->check(CLI::ExistingFile)
+      ->allow_extra_args(false);
 }
 
 void PrintScan(const AuditContext& context, const audit::LogReader& log, const audit::Scan& scan,

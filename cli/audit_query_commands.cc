@@ -1,22 +1,18 @@
-// log, search, show, dangling, export: reading entries.
-#include <unistd.h>
-
-#include <cstdlib>
+// log, search, show, dangling: reading entries.
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/event_view.h"
 #include "sealtrain/audit/open_intents.h"
 #include "sealtrain/audit/scan.h"
-#include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/base/exit_code.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/command_line.h"
+#include "sealtrain/cli/terminal.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -30,11 +26,6 @@ using audit::OneLine;
 using audit::RequestOf;
 using audit::Scan;
 using audit::ToJson;
-
-bool UseColour() {
-  const char* no_colour = std::getenv("NO_COLOR");
-  return ::isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
-}
 
 LineStyle StyleFor(const LogReader& reader) {
   const std::uint64_t size = reader.checkpoint().size;
@@ -56,6 +47,7 @@ void PrintEntry(const AuditContext& context, const Entry& entry, const LineStyle
 absl::Status RunQuery(AuditContext& context, const QueryFlags& flags, bool must_find) {
   ST_ASSIGN_OR_RETURN(const EventFilter filter, context.ParseFilter(flags.filter));
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
+  const Pager pager(context.pages());
   const LineStyle style = StyleFor(*reader);
   const auto order = flags.reverse ? audit::Order::kOldestFirst : audit::Order::kNewestFirst;
   ST_ASSIGN_OR_RETURN(const Scan scan,
@@ -96,6 +88,7 @@ absl::Status RunShow(AuditContext& context, std::uint64_t index) {
   const std::string request = RequestOf(shown.event);
   nlohmann::ordered_json others = nlohmann::ordered_json::array();
   std::string lines;
+  const Pager pager(context.pages());
   const LineStyle style = StyleFor(*reader);
   ST_RETURN_IF_ERROR(reader->ForEach(0, size, [&](const Entry& entry) {
     const audit::Event& event = entry.event;
@@ -128,24 +121,11 @@ absl::Status RunDangling(AuditContext& context) {
     return true;
   }));
   const std::vector<Entry> dangling = intents.Left();
+  const Pager pager(context.pages());
   const LineStyle style = StyleFor(*reader);
   for (const Entry& entry : dangling) PrintEntry(context, entry, style);
   PrintScan(context, *reader, {.begin = 0, .end = size, .shown = dangling.size()});
   if (!dangling.empty()) context.exit_code = kCheckFailed;
-  return absl::OkStatus();
-}
-
-absl::Status RunExport(AuditContext& context) {
-  ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
-  ST_RETURN_IF_ERROR(reader->ForEach(0, reader->checkpoint().size, [&](const Entry& entry) {
-    std::cout << OneLine(ToJson(entry)) << "\n";
-    return static_cast<bool>(std::cout);
-  }));
-  std::cout.flush();
-  if (!std::cout) return absl::UnavailableError("cannot write to standard output");
-  const audit::Checkpoint& checkpoint = reader->checkpoint();
-  std::cerr << "exported " << checkpoint.size << " entries, all proven under root "
-            << audit::EncodeBase64(checkpoint.root) << "\n";
   return absl::OkStatus();
 }
 
@@ -185,18 +165,6 @@ void AddQueryCommands(CLI::App& app, AuditContext& context) {
       "Example:\n"
       "  sealtrain-audit dangling");
   dangling.callback([&context] { context.run = [&context] { return RunDangling(context); }; });
-
-  CLI::App& export_command =
-      *app.add_subcommand("export",
-                          "All entries to standard output, oldest first.\n\n"
-                          "Example:\n"
-                          "  sealtrain-audit export --format jsonl >entries.jsonl");
-  const auto format = std::make_shared<std::string>();
-  export_command.add_option("--format", *format, "jsonl: one JSON object a line")
-      ->required()
-      ->check(CLI::IsMember({"jsonl"}));
-  export_command.callback(
-      [&context, format] { context.run = [&context] { return RunExport(context); }; });
 }
 
 }  // namespace sealtrain::cli

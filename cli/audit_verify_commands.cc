@@ -1,9 +1,7 @@
 // verify, prove, check: what can be believed.
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,12 +21,7 @@ namespace {
 constexpr std::uint64_t kMaxEntryFileBytes = 0xFFFF;
 
 absl::Status RunVerify(AuditContext& context, const std::vector<std::string>& old_files) {
-  std::vector<audit::KeptCheckpoint> old;
-  for (const std::string& file : old_files) {
-    ST_ASSIGN_OR_RETURN(std::string note, Env::Posix().ReadFile(file, audit::kMaxNoteBytes));
-    if (note.empty()) return context.UsageError(absl::StrCat("--old: ", file, " is empty"));
-    old.push_back({.name = file, .note = std::move(note)});
-  }
+  ST_ASSIGN_OR_RETURN(const auto old, context.ReadOldCheckpoints(old_files));
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   ST_ASSIGN_OR_RETURN(const audit::VerifyReport report, reader->Verify(old));
   const audit::Checkpoint& checkpoint = report.checkpoint;
@@ -75,16 +68,6 @@ struct ProveFlags {
   std::string entry;
 };
 
-// Writes `path`, which the user named: anew or in a file's place, but never in
-// that of a device, a pipe or a link.
-absl::Status WriteOutput(AuditContext& context, const std::string& path, ByteSpan bytes) {
-  const std::filesystem::file_status there = std::filesystem::symlink_status(path);
-  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
-    return context.UsageError(absl::StrCat(path, " is there and no regular file"));
-  }
-  return WriteFileDurably(Env::Posix(), path, bytes);
-}
-
 absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   ST_ASSIGN_OR_RETURN(const std::string proof, reader->Prove(flags.index));
@@ -95,9 +78,9 @@ absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
           bytes = entry.bytes;
           return true;
         }));
-    ST_RETURN_IF_ERROR(WriteOutput(context, flags.entry, AsBytes(bytes)));
+    ST_RETURN_IF_ERROR(context.WriteOutput(flags.entry, AsBytes(bytes)));
   }
-  if (!flags.out.empty()) ST_RETURN_IF_ERROR(WriteOutput(context, flags.out, AsBytes(proof)));
+  if (!flags.out.empty()) ST_RETURN_IF_ERROR(context.WriteOutput(flags.out, AsBytes(proof)));
   if (context.json()) {
     nlohmann::ordered_json object = {{"index", flags.index}, {"proof", proof}};
     if (!flags.out.empty()) object["proof_file"] = flags.out;
@@ -167,9 +150,7 @@ void AddVerifyCommands(CLI::App& app, AuditContext& context) {
       "  sealtrain-audit verify --vkey \"$(cat log.vkey)\"\n"
       "  sealtrain-audit verify --old checkpoint-of-last-week --old checkpoint-of-yesterday");
   const auto old_files = std::make_shared<std::vector<std::string>>();
-  verify
-      .add_option("--old", *old_files, "A checkpoint seen earlier and kept elsewhere; repeatable")
-      ->check(CLI::ExistingFile);
+  AddOldOption(verify, *old_files);
   verify.callback([&context, old_files] {
     context.run = [&context, old_files] { return RunVerify(context, *old_files); };
   });

@@ -10,11 +10,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/policy_files.h"
-#include "sealtrain/base/text_table.h"
 #include "sealtrain/policy/access.h"
 #include "sealtrain/policy/explain.h"
 

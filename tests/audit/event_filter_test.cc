@@ -116,6 +116,30 @@ TEST(EventFilter, TellsHowItWasUnderstood) {
   EXPECT_EQ(EventFilter().ToJson().dump(), "{}");
 }
 
+TEST(EventFilter, MayMatchWhatItMatches) {
+  const std::string bytes = RichEvent().SerializeAsString();
+  for (const FilterTerms& terms : std::vector<FilterTerms>{
+           {},
+           {.principals = {"nobody", "job:a"}},
+           {.purposes = {"safety"}, .verdicts = {"intent"}},
+           {.datasets = {"mails@3"}},
+           {.columns = {"client_ip"}, .models = {"spam"}},
+       }) {
+    const auto filter = EventFilter::Parse(terms, absl::Now());
+    EXPECT_TRUE(filter->Matches(RichEvent()));
+    EXPECT_TRUE(filter->MayMatch(bytes));
+  }
+  for (const FilterTerms& terms : std::vector<FilterTerms>{
+           {.principals = {"job:b"}},
+           {.principals = {"job:a"}, .purposes = {"finance"}},
+           {.datasets = {"letters@3"}},
+           {.columns = {"subject"}},
+           {.models = {"ham"}},
+       }) {
+    EXPECT_FALSE(EventFilter::Parse(terms, absl::Now())->MayMatch(bytes));
+  }
+}
+
 TEST(EventFilter, ShowsHostileNamesAsWordsForAShell) {
   ASSERT_OK_AND_ASSIGN(const EventFilter filter,
                        EventFilter::Parse({.principals = {"a\x1B\nb"}}, absl::Now()));

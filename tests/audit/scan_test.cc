@@ -99,6 +99,25 @@ TEST_F(ScanTest, FindsNothingInAChangedLog) {
   }
 }
 
+TEST_F(ScanTest, RefusesAnEventItDoesNotKnowIfItMayMatch) {
+  Event unknown = TestEvent(1000);
+  unknown.set_type(static_cast<EventType>(999));
+  ASSERT_OK_AND_ASSIGN(TreeWriter tree, TreeWriter::Load(env, log_dir_, log_->checkpoint()));
+  tree.Add(unknown.SerializeAsString());
+  ASSERT_OK_AND_ASSIGN(
+      const std::string note,
+      SignCheckpoint({.origin = kTestOrigin, .size = 601, .root = tree.Root()}, TestKey()));
+  ASSERT_OK(tree.Publish(note));
+  ASSERT_OK_AND_ASSIGN(log_, LogReader::Open(env, log_dir_));
+  EXPECT_THAT(Indices(ByPrincipal({"job:3"}), Order::kNewestFirst, 0), ElementsAre(3));
+  EXPECT_TRUE(IsComplete(scan_, *log_));
+  const auto ignore = [](const Entry&) {};
+  for (const EventFilter& filter : {EventFilter(), ByPrincipal({"job:1000"})}) {
+    EXPECT_THAT(ScanLog(*log_, filter, Order::kOldestFirst, 0, ignore),
+                StatusIs(kDataLoss, HasSubstr("entry 600: ")));
+  }
+}
+
 TEST_F(ScanTest, AsksAnOldStateOfAGrownLog) {
   {
     ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(env, log_dir_));
