@@ -62,15 +62,23 @@ absl::StatusOr<std::string> EncodeEvent(Event event) {
 }
 
 absl::StatusOr<Event> DecodeEvent(absl::string_view bytes) {
-  if (bytes.size() > kMaxEntryBytes) return absl::DataLossError("entry too long for an event");
   Event event;
+  ST_RETURN_IF_ERROR(DecodeEvent(bytes, event));
+  return event;
+}
+
+absl::Status DecodeEvent(absl::string_view bytes, Event& event) {
+  if (bytes.size() > kMaxEntryBytes) return absl::DataLossError("entry too long for an event");
   if (!event.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::DataLossError("entry is not an event");
   }
-  if (const std::string fault = Fault(event); !fault.empty()) {
-    return absl::DataLossError(absl::StrCat("entry with unknown ", fault));
-  }
-  return event;
+  return CheckEvent(event);
+}
+
+absl::Status CheckEvent(const Event& event) {
+  const std::string fault = Fault(event);
+  if (fault.empty()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("entry with unknown ", fault));
 }
 
 }  // namespace sealtrain::audit

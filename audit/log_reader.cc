@@ -33,6 +33,11 @@ absl::StatusOr<std::string> ReadRequired(Env& env, const std::string& directory,
   return text;
 }
 
+// Of a kept checkpoint, which is named by its size.
+absl::Status SizeMismatch(const std::string& name, const Checkpoint& checkpoint) {
+  return absl::DataLossError(absl::StrCat(name, ": signs size ", checkpoint.size));
+}
+
 class PublishedLog final : public LogReader {
  public:
   // `keys`: all that older checkpoints may be signed by.
@@ -51,8 +56,10 @@ class PublishedLog final : public LogReader {
   const std::vector<VerifierKey>& keys() const override { return keys_; }
 
   absl::StatusOr<VerifyReport> Verify(const std::vector<KeptCheckpoint>& old_checkpoints) override;
-  absl::Status ForEach(std::uint64_t begin, std::uint64_t end,
-                       const std::function<bool(const Entry&)>& visit) override;
+  absl::Status ForEachBytes(
+      std::uint64_t begin, std::uint64_t end,
+      absl::FunctionRef<bool(std::uint64_t index, absl::string_view bytes)> visit) override;
+  absl::Status CheckExtends(const KeptCheckpoint& old) override;
   absl::StatusOr<std::string> Prove(std::uint64_t index) override;
   absl::StatusOr<ProofHashes> ProveConsistency(std::uint64_t old_size) override;
 
@@ -63,6 +70,8 @@ class PublishedLog final : public LogReader {
     std::string name;
   };
 
+  // DataLoss: not signed by the log's key, or of more entries than the log has.
+  absl::StatusOr<OldCheckpoint> ParseOld(const KeptCheckpoint& given) const;
   // Given ones and those in checkpoints/, by size.
   absl::StatusOr<std::vector<OldCheckpoint>> CollectOld(const std::vector<KeptCheckpoint>& given);
   absl::Status CollectKept(std::vector<OldCheckpoint>& old);
@@ -76,12 +85,16 @@ class PublishedLog final : public LogReader {
                              const std::function<ByteSpan(std::size_t)>& prefix);
   absl::Status CheckTilePartials(TileTree& tree, int level, std::uint64_t index);
 
+  // The tree of checkpoint_, opened when it is first needed.
+  absl::StatusOr<TileTree*> Tree();
+
   Env& env_;
   const std::string directory_;
   const std::vector<VerifierKey> keys_;
   const std::string vkey_;
   const std::string note_;
   const Checkpoint checkpoint_;
+  std::optional<TileTree> tree_;
 };
 
 std::uint64_t TilesAtLevel(std::uint64_t size, int level) {
@@ -137,19 +150,25 @@ absl::Status PublishedLog::CheckOld(const OldCheckpoint& old, const Digest& root
                                           " is not that of the log's first entries"));
 }
 
+absl::StatusOr<PublishedLog::OldCheckpoint> PublishedLog::ParseOld(
+    const KeptCheckpoint& given) const {
+  absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(given.note, keys_);
+  if (!verified.ok()) return Annotate(given.name, verified.status());
+  Checkpoint* const checkpoint = &verified->checkpoint;
+  if (checkpoint->size > checkpoint_.size) {
+    return absl::DataLossError(absl::StrCat(given.name, ": signs size ", checkpoint->size,
+                                            ", but the log has size ", checkpoint_.size,
+                                            ": rolled back or truncated"));
+  }
+  return OldCheckpoint{std::move(*checkpoint), given.name};
+}
+
 absl::StatusOr<std::vector<PublishedLog::OldCheckpoint>> PublishedLog::CollectOld(
     const std::vector<KeptCheckpoint>& given) {
   std::vector<OldCheckpoint> old;
-  for (const auto& [name, note] : given) {
-    absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(note, keys_);
-    if (!verified.ok()) return Annotate(name, verified.status());
-    Checkpoint* const checkpoint = &verified->checkpoint;
-    if (checkpoint->size > checkpoint_.size) {
-      return absl::DataLossError(absl::StrCat(name, ": signs size ", checkpoint->size,
-                                              ", but the log has size ", checkpoint_.size,
-                                              ": rolled back or truncated"));
-    }
-    old.push_back({std::move(*checkpoint), name});
+  for (const KeptCheckpoint& kept : given) {
+    ST_ASSIGN_OR_RETURN(OldCheckpoint parsed, ParseOld(kept));
+    old.push_back(std::move(parsed));
   }
   ST_RETURN_IF_ERROR(CollectKept(old));
   std::stable_sort(old.begin(), old.end(), [](const OldCheckpoint& a, const OldCheckpoint& b) {
@@ -185,9 +204,7 @@ absl::Status PublishedLog::CollectKept(std::vector<OldCheckpoint>& old) {
     absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(note, keys_);
     if (!verified.ok()) return Annotate(name, verified.status());
     Checkpoint* const checkpoint = &verified->checkpoint;
-    if (checkpoint->size != *size) {
-      return absl::DataLossError(absl::StrCat(name, ": signs size ", checkpoint->size));
-    }
+    if (checkpoint->size != *size) return SizeMismatch(name, *checkpoint);
     old.push_back({std::move(*checkpoint), name});
   }
   return absl::OkStatus();
@@ -224,38 +241,51 @@ absl::Status PublishedLog::CheckTilePartials(TileTree& tree, int level, std::uin
                        [&](std::size_t n) { return ByteSpan(bytes).first(n * sizeof(Digest)); });
 }
 
-absl::Status PublishedLog::ForEach(std::uint64_t begin, std::uint64_t end,
-                                   const std::function<bool(const Entry&)>& visit) {
+absl::Status PublishedLog::ForEachBytes(
+    std::uint64_t begin, std::uint64_t end,
+    absl::FunctionRef<bool(std::uint64_t index, absl::string_view bytes)> visit) {
   if (begin > end || end > checkpoint_.size) {
     return absl::OutOfRangeError(
         absl::StrCat("no entries ", begin, " to ", end, " in a log of size ", checkpoint_.size));
   }
-  ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
-  Entry entry;
-  entry.index = begin;
-  while (entry.index < end) {
-    const std::uint64_t block = entry.index / kTileWidth;
-    ST_ASSIGN_OR_RETURN(const auto leaf_hashes, tree.Tile(0, block));
+  ST_ASSIGN_OR_RETURN(TileTree* const tree, Tree());
+  for (std::uint64_t index = begin; index < end;) {
+    const std::uint64_t block = index / kTileWidth;
+    ST_ASSIGN_OR_RETURN(const auto leaf_hashes, tree->Tile(0, block));
     ST_ASSIGN_OR_RETURN(const Bundle bundle, Bundle::Read(env_, directory_, block, leaf_hashes));
     const std::uint64_t block_end = std::min(end, block * kTileWidth + bundle.size());
-    for (; entry.index < block_end; ++entry.index) {
-      const absl::string_view bytes = bundle.entry(entry.index % kTileWidth);
-      absl::StatusOr<Event> event = DecodeEvent(bytes);
-      if (!event.ok()) return Annotate(absl::StrCat("entry ", entry.index), event.status());
-      entry.bytes = std::string(bytes);
-      entry.event = *std::move(event);
-      if (!visit(entry)) return absl::OkStatus();
+    for (; index < block_end; ++index) {
+      if (!visit(index, bundle.entry(index % kTileWidth))) return absl::OkStatus();
     }
   }
   return absl::OkStatus();
 }
 
+absl::StatusOr<TileTree*> PublishedLog::Tree() {
+  if (!tree_.has_value()) {
+    ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
+    tree_.emplace(std::move(tree));
+  }
+  return &*tree_;
+}
+
+absl::Status PublishedLog::CheckExtends(const KeptCheckpoint& old) {
+  ST_ASSIGN_OR_RETURN(const OldCheckpoint kept, ParseOld(old));
+  if (kept.checkpoint.size == 0) return CheckOld(kept, crypto::Sha256({}));
+  ST_ASSIGN_OR_RETURN(TileTree* const tree, Tree());
+  ST_ASSIGN_OR_RETURN(const Digest root,
+                      RootOf(kept.checkpoint.size, [&](int height, std::uint64_t subtree) {
+                        return tree->SubtreeHash(height, subtree);
+                      }));
+  return CheckOld(kept, root);
+}
+
 absl::StatusOr<std::string> PublishedLog::Prove(std::uint64_t index) {
-  ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
+  ST_ASSIGN_OR_RETURN(TileTree* const tree, Tree());
   TlogProof proof{.extra = {}, .index = index, .hashes = {}, .checkpoint_note = note_};
   ST_ASSIGN_OR_RETURN(
       proof.hashes, ProveInclusion(index, checkpoint_.size, [&](int height, std::uint64_t subtree) {
-        return tree.SubtreeHash(height, subtree);
+        return tree->SubtreeHash(height, subtree);
       }));
   return FormatTlogProof(proof);
 }
@@ -269,8 +299,26 @@ absl::StatusOr<ProofHashes> PublishedLog::ProveConsistency(std::uint64_t old_siz
 
 }  // namespace
 
+absl::Status LogReader::ForEach(std::uint64_t begin, std::uint64_t end,
+                                const std::function<bool(const Entry&)>& visit) {
+  Entry entry;
+  absl::Status decoded;
+  ST_RETURN_IF_ERROR(ForEachBytes(begin, end, [&](std::uint64_t index, absl::string_view bytes) {
+    decoded = DecodeEvent(bytes, entry.event);
+    if (!decoded.ok()) {
+      decoded = Annotate(absl::StrCat("entry ", index), decoded);
+      return false;
+    }
+    entry.index = index;
+    entry.bytes.assign(bytes.data(), bytes.size());
+    return visit(entry);
+  }));
+  return decoded;
+}
+
 absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(
-    Env& env, const std::string& directory, const std::vector<std::string>& trusted_vkeys) {
+    Env& env, const std::string& directory, const std::vector<std::string>& trusted_vkeys,
+    std::optional<std::uint64_t> size) {
   if (!env.Exists(JoinPath(directory, kVkeyFile)) &&
       !env.Exists(JoinPath(directory, kCheckpointFile))) {
     return absl::NotFoundError(absl::StrCat("no audit log in ", directory));
@@ -285,9 +333,15 @@ absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(
              keys->end()) {
     return absl::DataLossError(absl::StrCat(kVkeyFile, ": not the trusted verifier key"));
   }
-  ST_ASSIGN_OR_RETURN(std::string note, ReadRequired(env, directory, kCheckpointFile));
+  const std::string file =
+      size ? absl::StrCat(kCheckpointsFolder, "/", *size) : std::string(kCheckpointFile);
+  if (size && !env.Exists(JoinPath(directory, file))) {
+    return absl::OutOfRangeError(absl::StrCat("no checkpoint of size ", *size, " was kept"));
+  }
+  ST_ASSIGN_OR_RETURN(std::string note, ReadRequired(env, directory, file));
   absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(note, trusted);
-  if (!verified.ok()) return Annotate(kCheckpointFile, verified.status());
+  if (!verified.ok()) return Annotate(file, verified.status());
+  if (size && verified->checkpoint.size != *size) return SizeMismatch(file, verified->checkpoint);
   for (VerifierKey& key : trusted) {
     if (std::find(keys->begin(), keys->end(), key) == keys->end()) keys->push_back(std::move(key));
   }

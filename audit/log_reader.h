@@ -6,11 +6,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/event.pb.h"
 #include "sealtrain/audit/note.h"
@@ -46,12 +49,17 @@ class LogReader {
   // `trusted_vkeys` one of them must be in log.vkey, and one have signed; else one of
   // log.vkey's must have. InvalidArgument: malformed trusted key. DataLoss: bad
   // signature, another key, malformed note. NotFound: no log there.
+  //
+  // With `size` it reads the kept checkpoint of that size instead of the newest:
+  // the log as it was then. OutOfRange: none of that size was kept.
   static absl::StatusOr<std::unique_ptr<LogReader>> Open(
-      Env& env, const std::string& directory, const std::vector<std::string>& trusted_vkeys = {});
+      Env& env, const std::string& directory, const std::vector<std::string>& trusted_vkeys = {},
+      std::optional<std::uint64_t> size = std::nullopt);
   virtual ~LogReader() = default;
 
   virtual const Checkpoint& checkpoint() const = 0;
-  virtual const std::string& checkpoint_note() const = 0;  // as it was read
+  // As it was read, with its signatures.
+  virtual const std::string& checkpoint_note() const = 0;
   // The key that signed it; of several, the first.
   virtual const std::string& vkey() const = 0;
   // Those that may have signed older checkpoints: the trusted ones and log.vkey's.
@@ -66,8 +74,18 @@ class LogReader {
   // Calls `visit` for entries [begin, end) in order, each proven against the
   // signed root before it is shown. `visit` returns false to stop. Entries with
   // an unparsable or unknown event are DataLoss, for the writer writes none.
-  virtual absl::Status ForEach(std::uint64_t begin, std::uint64_t end,
-                               const std::function<bool(const Entry&)>& visit) = 0;
+  absl::Status ForEach(std::uint64_t begin, std::uint64_t end,
+                       const std::function<bool(const Entry&)>& visit);
+
+  // The same for the bytes as they are, whatever they say. `visit` may use them
+  // until it returns.
+  virtual absl::Status ForEachBytes(
+      std::uint64_t begin, std::uint64_t end,
+      absl::FunctionRef<bool(std::uint64_t index, absl::string_view bytes)> visit) = 0;
+
+  // That the log goes on from `old`. DataLoss: not signed by the log's key, of
+  // more entries (rolled back), or of others (forked); says which.
+  virtual absl::Status CheckExtends(const KeptCheckpoint& old) = 0;
 
   // A C2SP tlog-proof of entry `index`, checkpoint included. OutOfRange.
   virtual absl::StatusOr<std::string> Prove(std::uint64_t index) = 0;

@@ -1,16 +1,24 @@
 // The audit log: durable appends against the bare fdatasync of as many bytes,
-// and verification.
+// verification and searches.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "sealtrain/audit/audit_log.h"
+#include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/log_reader.h"
+#include "sealtrain/audit/scan.h"
+#include "sealtrain/audit/tree_writer.h"
+#include "sealtrain/bench/memory_growth.h"
+#include "sealtrain/crypto/hash.h"
 #include "sealtrain/crypto/signing.h"
 
 namespace sealtrain::audit {
@@ -135,6 +143,94 @@ void BM_Verify(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(entries));
 }
 BENCHMARK(BM_Verify)->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// With all that custody says of a training run.
+Event CustodyEvent() {
+  Event event = BenchEvent();
+  event.set_request_uid(std::string(16, 'r'));
+  event.set_action("TRAIN");
+  event.mutable_actor()->set_host("trainer-07.example.org");
+  event.mutable_actor()->set_pid(12'345);
+  event.mutable_actor()->set_executable_sha256(std::string(32, 'e'));
+  event.mutable_actor()->set_trust("LOCKED");
+  Object& object = *event.mutable_object();
+  object.set_generation(7);
+  object.set_manifest_sha256(std::string(32, 'm'));
+  for (const char* column : {"message_id", "client_ip"}) object.add_withheld_column(column);
+  object.set_model("abuse-ranker");
+  object.set_key_epoch(1);
+  event.mutable_policy()->set_version(3);
+  event.mutable_policy()->add_rule("train-private");
+  event.mutable_privacy()->set_epsilon(0.4);
+  event.mutable_privacy()->set_delta(1e-6);
+  event.mutable_privacy()->set_unit("SUBJECT");
+  event.mutable_privacy()->set_ledger_epsilon(2.5);
+  return event;
+}
+
+// A log of so many entries of different principals, signed once: no other kept
+// checkpoint, no write-ahead log.
+class PublishedLog {
+ public:
+  explicit PublishedLog(std::uint64_t size) {
+    Env& env = Env::Posix();
+    const auto seed = crypto::SecretBytes::CopyFrom(Bytes(32, 7));
+    const auto key = crypto::SigningKey::FromSeed(*seed);
+    Checkpoint checkpoint{.origin = "example.org/bench", .size = 0, .root = crypto::Sha256({})};
+    while (checkpoint.size < size) {
+      auto tree = TreeWriter::Load(env, path(), checkpoint);
+      const std::uint64_t end = std::min<std::uint64_t>(size, checkpoint.size + 100'000);
+      for (std::uint64_t n = checkpoint.size; n < end; ++n) {
+        Event event = CustodyEvent();
+        event.mutable_actor()->set_principal(absl::StrCat("workload:train-", n % 1000));
+        const auto bytes = EncodeEvent(event);
+        bytes_ += bytes->size();
+        tree->Add(*bytes);
+      }
+      checkpoint.size = tree->size();
+      checkpoint.root = tree->Root();
+      tree->Publish(*SignCheckpoint(checkpoint, *key)).IgnoreError();
+    }
+    const std::string vkey =
+        FormatVkey({.name = "example.org/bench", .public_key = key->public_key()}) + "\n";
+    WriteFileDurably(env, JoinPath(path(), "log.vkey"), AsBytes(vkey)).IgnoreError();
+  }
+  std::string path() const { return dir_.Join("audit"); }
+  std::uint64_t bytes() const { return bytes_; }  // of all entries
+
+ private:
+  const BenchDir dir_;
+  std::uint64_t bytes_ = 0;
+};
+
+// A complete search that finds nothing: every entry is read, proven and compared.
+// Arguments: entries; 0: by a principal, which need not decode others' entries,
+// oldest first, 1: the same, newest first, 2: by a verdict, oldest first.
+void BM_Search(benchmark::State& state) {
+  static std::map<std::int64_t, std::unique_ptr<PublishedLog>> logs;
+  std::unique_ptr<PublishedLog>& log = logs[state.range(0)];
+  if (log == nullptr) log = std::make_unique<PublishedLog>(state.range(0));
+  const auto order = state.range(1) == 1 ? Order::kNewestFirst : Order::kOldestFirst;
+  FilterTerms terms;
+  (state.range(1) == 2 ? terms.verdicts : terms.principals) = {"denied"};
+  const auto filter = EventFilter::Parse(terms, absl::Now());
+  const MemoryGrowth growth;
+  for (auto _ : state) {
+    const auto reader = LogReader::Open(Env::Posix(), log->path());
+    const auto scan = ScanLog(**reader, *filter, order, 0, [](const Entry&) {});
+    if (!scan.ok() || !IsComplete(*scan, **reader) || scan->shown != 0) {
+      state.SkipWithError("no complete search");
+      break;
+    }
+  }
+  state.counters["grown_KiB"] = growth.KiB();
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(log->bytes()));
+}
+BENCHMARK(BM_Search)
+    ->ArgsProduct({{100'000, 1'000'000}, {0, 1, 2}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace sealtrain::audit

@@ -22,6 +22,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/env.h"
+#include "sealtrain/bench/memory_growth.h"
 #include "sealtrain/crypto/sealed_stream.h"
 #include "sealtrain/pipeline/dataset_reader.h"
 #include "sealtrain/pipeline/ingestion.h"
@@ -258,36 +259,11 @@ BENCHMARK(BM_ReadAndGcm)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 // --- memory ---------------------------------------------------------------------
 
-std::uint64_t ProcessKiB(absl::string_view what) {
-  std::ifstream status("/proc/self/status");
-  std::string name;
-  std::uint64_t kib = 0;
-  std::string rest;
-  while (status >> name && name != what) std::getline(status, rest);
-  status >> kib;
-  return kib;
-}
-// How much the process grew at most since this was made.
-class Growth {
- public:
-  Growth() {
-    std::ofstream("/proc/self/clear_refs") << "5";  // forgets the highest size so far
-    before_ = ProcessKiB("VmRSS:");
-  }
-  void Report(benchmark::State& state) const {
-    state.counters["MiB_more_at_most"] =
-        (static_cast<double>(ProcessKiB("VmHWM:")) - static_cast<double>(before_)) / 1024;
-  }
-
- private:
-  std::uint64_t before_;
-};
-
 // All columns as typed spans; argument: threads that read ahead.
 void OpenToSpans(benchmark::State& state, const Shape& shape,
                  std::optional<ReadPlan::Shuffle> shuffle) {
   const Files& files = FilesOf(shape);
-  const Growth growth;
+  const MemoryGrowth growth;
   for (auto _ : state) {
     const ReadPlan plan = files.Plan(shuffle);
     BlockQueue queue(plan, files.Opener(), {}, static_cast<int>(state.range(0)));
@@ -298,7 +274,7 @@ void OpenToSpans(benchmark::State& state, const Shape& shape,
       }
     }
   }
-  growth.Report(state);
+  state.counters["MiB_more_at_most"] = growth.KiB() / 1024;
   CountRows(state, shape);
 }
 void BM_OpenToSpans(benchmark::State& state) { OpenToSpans(state, kTable, {}); }

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -11,8 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "sealtrain/audit/event_time.h"
 #include "sealtrain/audit/note.h"
 #include "sealtrain/audit/proof.h"
+#include "sealtrain/audit/scan.h"
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/audit/trust_policy.h"
 #include "sealtrain/audit/witness_client.h"
@@ -21,8 +24,6 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
-#include "sealtrain/cli/audit_format.h"
-#include "sealtrain/cli/audit_time.h"
 #include "sealtrain/cli/command_line.h"
 
 namespace sealtrain::cli {
@@ -39,17 +40,6 @@ struct VerifyFlags {
   std::string max_age;
 };
 
-absl::StatusOr<std::vector<audit::KeptCheckpoint>> ReadOld(AuditContext& context,
-                                                           const std::vector<std::string>& files) {
-  std::vector<audit::KeptCheckpoint> old;
-  for (const std::string& file : files) {
-    ST_ASSIGN_OR_RETURN(std::string note, Env::Posix().ReadFile(file, audit::kMaxNoteBytes));
-    if (note.empty()) return context.UsageError(absl::StrCat("--old: ", file, " is empty"));
-    old.push_back({.name = file, .note = std::move(note)});
-  }
-  return old;
-}
-
 // Which cosignatures count.
 absl::StatusOr<audit::TrustPolicy::Times> AllowedTimes(AuditContext& context,
                                                        const VerifyFlags& flags) {
@@ -57,7 +47,7 @@ absl::StatusOr<audit::TrustPolicy::Times> AllowedTimes(AuditContext& context,
   audit::TrustPolicy::Times times{.not_after = now + kMaxClockSkew};
   if (flags.max_age.empty()) return times;
   if (flags.policy.empty()) return context.UsageError("--max-age goes with --policy");
-  const absl::StatusOr<absl::Time> since = ParseTime(flags.max_age, now);
+  const absl::StatusOr<absl::Time> since = audit::ParseTime(flags.max_age, now);
   if (!since.ok()) return context.UsageError(since.status().message());
   times.not_before = *since;
   return times;
@@ -65,8 +55,8 @@ absl::StatusOr<audit::TrustPolicy::Times> AllowedTimes(AuditContext& context,
 
 std::string TimeText(std::uint64_t time_s) {
   constexpr std::uint64_t kNanos = 1'000'000'000;
-  return FormatSeconds(std::min(time_s, std::numeric_limits<std::uint64_t>::max() / kNanos) *
-                       kNanos);
+  return audit::FormatSeconds(std::min(time_s, std::numeric_limits<std::uint64_t>::max() / kNanos) *
+                              kNanos);
 }
 
 nlohmann::ordered_json WitnessedJson(const audit::TrustPolicy& policy,
@@ -115,22 +105,22 @@ struct Verdict {
 absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) {
   Verdict verdict;
   ST_ASSIGN_OR_RETURN(const audit::TrustPolicy::Times times, AllowedTimes(context, flags));
-  ST_ASSIGN_OR_RETURN(std::vector<audit::KeptCheckpoint> older, ReadOld(context, flags.old));
+  ST_ASSIGN_OR_RETURN(std::vector<audit::KeptCheckpoint> older,
+                      context.ReadOldCheckpoints(flags.old));
   verdict.old = older.size();
   if (!flags.policy.empty()) {
     ST_ASSIGN_OR_RETURN(verdict.policy, context.ReadTrustPolicy(flags.policy));
   }
   // Before the log: what somebody adds meanwhile may be of a newer checkpoint.
-  if (context.names_log()) {
-    ST_ASSIGN_OR_RETURN(std::vector<audit::KeptCheckpoint> cosigned,
-                        audit::ReadCosigned(Env::Posix(), context.log_directory()));
-    verdict.cosigned = cosigned.size();
-    std::move(cosigned.begin(), cosigned.end(), std::back_inserter(older));
-  }
+  ST_ASSIGN_OR_RETURN(const std::string directory, context.LogDirectory());
+  ST_ASSIGN_OR_RETURN(std::vector<audit::KeptCheckpoint> cosigned,
+                      audit::ReadCosigned(Env::Posix(), directory));
+  verdict.cosigned = cosigned.size();
+  std::move(cosigned.begin(), cosigned.end(), std::back_inserter(older));
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   verdict.vkey = reader->vkey();
-  verdict.key_trusted = !context.vkey().empty();
-  verdict.whose_key = context.WhoseKey();
+  verdict.key_trusted = context.key_trusted();
+  verdict.whose_key = audit::WhoseKey(context.key_trusted());
   if (verdict.policy) {
     if (!verdict.policy->logs().empty()) {
       ST_ASSIGN_OR_RETURN(const audit::VerifierKey key, audit::ParseVkey(verdict.vkey));
@@ -278,7 +268,7 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
                                         {"size", checkpoint.size},
                                         {"root", root},
                                         {"key", audit::FormatVkey(proven.key)},
-                                        {"key_trusted", !context.vkey().empty()}}
+                                        {"key_trusted", context.key_trusted()}}
                      .dump(2)
               << "\n";
     return absl::OkStatus();
@@ -288,7 +278,7 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
             << "origin              " << Printable(checkpoint.origin) << "\n"
             << "size                " << checkpoint.size << "\n"
             << "root                " << root << "\n"
-            << "against             " << context.WhoseKey() << "\n";
+            << "against             " << audit::WhoseKey(context.key_trusted()) << "\n";
   return absl::OkStatus();
 }
 
@@ -304,10 +294,7 @@ void AddVerifyCommands(CLI::App& app, AuditContext& context) {
       "  sealtrain-audit verify --old checkpoint-of-last-week --old checkpoint-of-yesterday\n"
       "  sealtrain-audit verify --policy trust.policy --max-age 2d");
   const auto verify_flags = std::make_shared<VerifyFlags>();
-  verify
-      .add_option("--old", verify_flags->old,
-                  "A checkpoint seen earlier and kept elsewhere; repeatable")
-      ->check(CLI::ExistingFile);
+  AddOldOption(verify, verify_flags->old);
   verify
       .add_option("--policy", verify_flags->policy,
                   "A trust policy (C2SP tlog-policy): exits with 1 unless a quorum of its\n"

@@ -19,7 +19,6 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
-#include "sealtrain/cli/audit_format.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/seed_line.h"
@@ -221,9 +220,11 @@ class CosignedFile {
   std::string note_;
 };
 
-std::string CosignOut(const AuditContext& context, const CosignFlags& flags, std::uint64_t size) {
+absl::StatusOr<std::string> CosignOut(AuditContext& context, const CosignFlags& flags,
+                                      std::uint64_t size) {
   if (!flags.out.empty()) return flags.out;
-  return JoinPath(context.log_directory(), audit::CosignedPath(size));
+  ST_ASSIGN_OR_RETURN(const std::string directory, context.LogDirectory());
+  return JoinPath(directory, audit::CosignedPath(size));
 }
 
 struct Asked {
@@ -278,9 +279,9 @@ struct Round {
 absl::StatusOr<Round> AskAll(AuditContext& context, const CosignFlags& flags,
                              const std::vector<Asked>& asked) {
   ST_ASSIGN_OR_RETURN(const auto log, context.OpenLog());
+  ST_ASSIGN_OR_RETURN(std::string out, CosignOut(context, flags, log->checkpoint().size));
   ST_ASSIGN_OR_RETURN(CosignedFile file,
-                      CosignedFile::Open(CosignOut(context, flags, log->checkpoint().size),
-                                         log->checkpoint_note(), log->keys()));
+                      CosignedFile::Open(std::move(out), log->checkpoint_note(), log->keys()));
   Round round{.file = std::move(file), .log_keys = log->keys(), .statuses = {}};
   for (const Asked& witness : asked) {
     absl::StatusOr<std::string> note = audit::AskForCosignature(
@@ -365,9 +366,9 @@ absl::Status TakeAnswerFile(AuditContext& context, const CosignFlags& flags) {
   ST_ASSIGN_OR_RETURN(const auto log, context.OpenLog());
   ST_ASSIGN_OR_RETURN(const audit::SignedCheckpoint verified,
                       audit::VerifyCheckpoint(request.checkpoint_note, log->keys()));
+  ST_ASSIGN_OR_RETURN(std::string out, CosignOut(context, flags, verified.checkpoint.size));
   ST_ASSIGN_OR_RETURN(CosignedFile file,
-                      CosignedFile::Open(CosignOut(context, flags, verified.checkpoint.size),
-                                         request.checkpoint_note, log->keys()));
+                      CosignedFile::Open(std::move(out), request.checkpoint_note, log->keys()));
   ST_ASSIGN_OR_RETURN(std::string note, audit::TakeAnswer(file.note(), answer, witness));
   return file.Replace(context, std::move(note));
 }

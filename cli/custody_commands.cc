@@ -16,12 +16,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "sealtrain/base/epsilon.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/context.h"
-#include "sealtrain/cli/epsilon.h"
 #include "sealtrain/cli/hex.h"
-#include "sealtrain/cli/table.h"
 
 namespace sealtrain::cli {
 namespace {

@@ -11,12 +11,12 @@
 #include "sealtrain/audit/log_reader.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
-#include "sealtrain/cli/table.h"
 #include "sealtrain/policy/policy_diff.h"
 #include "sealtrain/policy/policy_format.h"
 

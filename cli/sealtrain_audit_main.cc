@@ -7,34 +7,15 @@
 
 #include "sealtrain/base/exit_code.h"
 #include "sealtrain/cli/audit_commands.h"
-#include "sealtrain/cli/audit_format.h"
 #include "sealtrain/cli/command_line.h"
 
 namespace sealtrain::cli {
 namespace {
 
-constexpr char kDescription[] =
-    R"help(Reads and verifies the audit log: who opened what, when and what for.
-
-Examples:
-  sealtrain-audit --home H log -n 20
-  sealtrain-audit --home H search --dataset mails --verdict denied --since 7d
-  sealtrain-audit --log COPY verify --vkey "$(cat log.vkey)" --old checkpoint-of-last-week
-  sealtrain-audit --home H prove 17 --out 17.tlog-proof --entry 17.entry
-
-Exit codes: 0 ok, 1 nothing found or findings, 2 usage, 4 the log was changed, truncated, rolled
-back or forked, 75 try again.)help";
-
 int Run(int argc, char** argv) {
-  CLI::App app{kDescription, "sealtrain-audit"};
-  app.set_version_flag("--version", SEALTRAIN_VERSION);
-  app.require_subcommand(1);
-  app.fallthrough();
+  CLI::App app;
   AuditContext context;
-  context.AddGlobalOptions(app);
-  AddQueryCommands(app, context);
-  AddVerifyCommands(app, context);
-  AddWitnessCommands(app, context);
+  AddAuditCommands(app, context);
   if (const std::optional<int> end = ParseCommandLine(app, argc, argv)) return *end;
   // What is wrong with a message we say ourselves.
   google::protobuf::SetLogHandler(nullptr);

@@ -53,6 +53,27 @@ Digest Sha256(ByteSpan bytes) { return Hash<32>(FetchedSha256(), {bytes}); }
 
 std::array<std::uint8_t, 48> Sha384(ByteSpan bytes) { return Hash<48>(FetchedSha384(), {bytes}); }
 
+void Sha256Stream::FreeContext::operator()(evp_md_ctx_st* context) const {
+  EVP_MD_CTX_free(context);
+}
+
+Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new()) {
+  if (FetchedSha256() == nullptr || context_ == nullptr ||
+      EVP_DigestInit_ex2(context_.get(), FetchedSha256(), nullptr) != 1) {
+    std::abort();
+  }
+}
+
+void Sha256Stream::Append(ByteSpan bytes) {
+  if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) std::abort();
+}
+
+Digest Sha256Stream::Finish() {
+  Digest digest;
+  if (EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) != 1) std::abort();
+  return digest;
+}
+
 Digest MerkleLeafHash(ByteSpan entry) { return Hash<32>(FetchedSha256(), {kLeafPrefix, entry}); }
 
 Digest MerkleNodeHash(const Digest& left, const Digest& right) {

@@ -5,15 +5,33 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "sealtrain/base/bytes.h"
 
+struct evp_md_ctx_st;  // EVP_MD_CTX of OpenSSL
+
 namespace sealtrain::crypto {
 
 Digest Sha256(ByteSpan bytes);
 std::array<std::uint8_t, 48> Sha384(ByteSpan bytes);
+
+// SHA-256 of bytes that arrive in parts. Not thread-safe.
+class Sha256Stream {
+ public:
+  Sha256Stream();
+  void Append(ByteSpan bytes);
+  // Of all that was appended; nothing may be appended after it.
+  Digest Finish();
+
+ private:
+  struct FreeContext {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, FreeContext> context_;
+};
 
 // RFC 6962 section 2.1: leaf = SHA-256(00 ‖ entry), node = SHA-256(01 ‖ l ‖ r).
 Digest MerkleLeafHash(ByteSpan entry);

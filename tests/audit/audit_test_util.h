@@ -57,6 +57,24 @@ inline Event TestEvent(std::uint64_t n) {
   return event;
 }
 
+// An event with something in most fields, at 1,000 s.
+inline Event RichEvent() {
+  Event event = TestEvent(1);
+  event.set_wall_time_ns(1'000'000'000'000);
+  event.mutable_actor()->set_principal("job:a");
+  event.set_purpose("safety/abuse");
+  event.mutable_object()->set_dataset("mails");
+  event.mutable_object()->set_generation(3);
+  event.mutable_object()->add_column("body");
+  event.mutable_object()->add_withheld_column("client_ip");
+  event.mutable_object()->set_model("spam");
+  return event;
+}
+
+// Names as an attacker chooses them: escape sequences, line breaks, a direction
+// override, markup, and what a spreadsheet would run.
+inline constexpr char kHostileName[] = "=cmd|\x1B[2J\n\xE2\x80\xAE<script>&\"'</script>\\,=";
+
 inline absl::StatusOr<std::unique_ptr<AuditLog>> OpenTestLog(Env& environment,
                                                              const std::string& directory) {
   return AuditLog::Open(environment, TestOptions(directory), TestKey());

@@ -11,6 +11,19 @@ namespace sealtrain::crypto {
 namespace {
 
 // FIPS 180-4 examples.
+TEST(Sha256Stream, HashesPartsLikeTheWhole) {
+  Bytes bytes(1000);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
+  for (const std::size_t part : {1, 7, 64, 999, 1000}) {
+    Sha256Stream stream;
+    for (std::size_t begin = 0; begin < bytes.size(); begin += part) {
+      stream.Append(ByteSpan(bytes).subspan(begin, part));
+    }
+    EXPECT_EQ(stream.Finish(), Sha256(bytes)) << part;
+  }
+  EXPECT_EQ(Sha256Stream().Finish(), Sha256({}));
+}
+
 TEST(Sha256, MatchesKnownAnswers) {
   EXPECT_EQ(HexEncode(Sha256({})),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

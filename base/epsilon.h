@@ -1,19 +1,19 @@
 // How an epsilon is shown.
-#ifndef SEALTRAIN_CLI_EPSILON_H_
-#define SEALTRAIN_CLI_EPSILON_H_
+#ifndef SEALTRAIN_BASE_EPSILON_H_
+#define SEALTRAIN_BASE_EPSILON_H_
 
 #include <cmath>
 #include <string>
 
 #include "absl/strings/str_format.h"
 
-namespace sealtrain::cli {
+namespace sealtrain {
 
 // An upper bound with four decimals, rounded up so that what is printed holds.
 inline std::string FormatEpsilon(double epsilon) {
   return absl::StrFormat("%.4f", std::ceil(epsilon * 1e4) / 1e4);
 }
 
-}  // namespace sealtrain::cli
+}  // namespace sealtrain
 
-#endif  // SEALTRAIN_CLI_EPSILON_H_
+#endif  // SEALTRAIN_BASE_EPSILON_H_

@@ -1,6 +1,6 @@
-#include "sealtrain/cli/audit_format.h"
+#include "sealtrain/audit/event_view.h"
 
-#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
@@ -9,14 +9,14 @@
 #include "absl/strings/str_join.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
-#include "sealtrain/audit/text_encoding.h"
+#include "sealtrain/audit/event_filter.h"
+#include "sealtrain/audit/event_time.h"
+#include "sealtrain/base/epsilon.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
-#include "sealtrain/cli/audit_filter.h"
-#include "sealtrain/cli/audit_time.h"
-#include "sealtrain/cli/epsilon.h"
 #include "sealtrain/crypto/hash.h"
 
-namespace sealtrain::cli {
+namespace sealtrain::audit {
 namespace {
 
 using google::protobuf::FieldDescriptor;
@@ -24,24 +24,12 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 using Json = nlohmann::ordered_json;
 
-std::size_t CodePoints(absl::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
-std::string Padded(std::string text, std::size_t width) {
-  const std::size_t length = CodePoints(text);
-  if (length < width) text.append(width - length, ' ');
-  return text;
-}
-
-std::string Coloured(std::string text, audit::Phase phase) {
+std::string Coloured(std::string text, Phase phase) {
   switch (phase) {
-    case audit::DENIED:
+    case DENIED:
       return absl::StrCat("\x1B[31m", text, "\x1B[0m");
-    case audit::FAILED:
-    case audit::ABANDONED:
+    case FAILED:
+    case ABANDONED:
       return absl::StrCat("\x1B[33m", text, "\x1B[0m");
     default:
       return text;
@@ -50,21 +38,7 @@ std::string Coloured(std::string text, audit::Phase phase) {
 
 std::string OrDash(const std::string& text) { return text.empty() ? "-" : Printable(text); }
 
-std::string WhatTo(const audit::Object& object) {
-  std::vector<std::string> parts;
-  if (!object.dataset().empty()) {
-    parts.push_back(object.generation() == 0
-                        ? object.dataset()
-                        : absl::StrCat(object.dataset(), "@", object.generation()));
-  }
-  if (!object.model().empty()) parts.push_back(absl::StrCat("model:", object.model()));
-  if (parts.empty() && !object.key_id().empty()) {
-    parts.push_back(absl::StrCat("key:", object.key_id()));
-  }
-  return OrDash(absl::StrJoin(parts, " "));
-}
-
-std::string Remark(const audit::Event& event) {
+std::string Remark(const Event& event) {
   std::vector<std::string> parts;
   if (!event.reason_code().empty()) parts.push_back(Printable(event.reason_code()));
   if (event.has_privacy()) {
@@ -153,8 +127,22 @@ void AppendFields(const Json& fields, const std::string& prefix, std::string& ou
 
 }  // namespace
 
-std::string FormatLine(const audit::Entry& entry, const LineStyle& style) {
-  const audit::Event& event = entry.event;
+std::string WhatTo(const Object& object) {
+  std::vector<std::string> parts;
+  if (!object.dataset().empty()) {
+    parts.push_back(object.generation() == 0
+                        ? object.dataset()
+                        : absl::StrCat(object.dataset(), "@", object.generation()));
+  }
+  if (!object.model().empty()) parts.push_back(absl::StrCat("model:", object.model()));
+  if (parts.empty() && !object.key_id().empty()) {
+    parts.push_back(absl::StrCat("key:", object.key_id()));
+  }
+  return OrDash(absl::StrJoin(parts, " "));
+}
+
+std::string FormatLine(const Entry& entry, const LineStyle& style) {
+  const Event& event = entry.event;
   std::string verdict = Padded(VerdictName(event.phase()), 9);
   if (style.colour) verdict = Coloured(std::move(verdict), event.phase());
   const std::vector<std::string> columns = {absl::StrFormat("%*d", style.index_width, entry.index),
@@ -170,7 +158,7 @@ std::string FormatLine(const audit::Entry& entry, const LineStyle& style) {
   return line;
 }
 
-nlohmann::ordered_json ToJson(const audit::Entry& entry) {
+nlohmann::ordered_json ToJson(const Entry& entry) {
   Json json = {{"index", entry.index},
                {"leaf_hash", HexEncode(crypto::MerkleLeafHash(AsBytes(entry.bytes)))},
                {"time", FormatNanos(entry.event.wall_time_ns())}};
@@ -178,10 +166,14 @@ nlohmann::ordered_json ToJson(const audit::Entry& entry) {
   return json;
 }
 
-std::string FormatFields(const audit::Entry& entry) {
+std::string FormatFields(const Entry& entry) {
   std::string text;
   AppendFields(ToJson(entry), "", text);
   return text;
 }
 
-}  // namespace sealtrain::cli
+std::string OneLine(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
+}
+
+}  // namespace sealtrain::audit

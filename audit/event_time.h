@@ -1,6 +1,6 @@
 // Times as `sealtrain-audit` takes and prints them.
-#ifndef SEALTRAIN_CLI_AUDIT_TIME_H_
-#define SEALTRAIN_CLI_AUDIT_TIME_H_
+#ifndef SEALTRAIN_AUDIT_EVENT_TIME_H_
+#define SEALTRAIN_AUDIT_EVENT_TIME_H_
 
 #include <cstdint>
 #include <string>
@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-namespace sealtrain::cli {
+namespace sealtrain::audit {
 
 // RFC 3339 with its offset ("2026-11-23T01:28:01Z"), or so long before `now`:
 // a whole number of s, m, h, d or w ("2d"). Nothing else, for a date that is
@@ -24,6 +24,6 @@ std::string FormatNanos(std::uint64_t unix_ns);
 // The time of an event; beyond the year 2262, that year's end of int64.
 absl::Time TimeOf(std::uint64_t unix_ns);
 
-}  // namespace sealtrain::cli
+}  // namespace sealtrain::audit
 
-#endif  // SEALTRAIN_CLI_AUDIT_TIME_H_
+#endif  // SEALTRAIN_AUDIT_EVENT_TIME_H_

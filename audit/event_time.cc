@@ -1,4 +1,4 @@
-#include "sealtrain/cli/audit_time.h"
+#include "sealtrain/audit/event_time.h"
 
 #include <algorithm>
 #include <limits>
@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/text_encoding.h"
 
-namespace sealtrain::cli {
+namespace sealtrain::audit {
 namespace {
 
 std::optional<absl::Duration> UnitOf(char letter) {
@@ -32,7 +32,7 @@ std::optional<absl::Duration> UnitOf(char letter) {
 absl::StatusOr<absl::Time> ParseTime(absl::string_view text, absl::Time now) {
   if (!text.empty()) {
     const std::optional<absl::Duration> unit = UnitOf(text.back());
-    const auto count = audit::DecodeDecimal(text.substr(0, text.size() - 1), 1'000'000'000);
+    const auto count = DecodeDecimal(text.substr(0, text.size() - 1), 1'000'000'000);
     if (unit && count) return now - *unit * static_cast<std::int64_t>(*count);
   }
   absl::Time time;
@@ -58,4 +58,4 @@ std::string FormatNanos(std::uint64_t unix_ns) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E9SZ", TimeOf(unix_ns), absl::UTCTimeZone());
 }
 
-}  // namespace sealtrain::cli
+}  // namespace sealtrain::audit

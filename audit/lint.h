@@ -1,0 +1,34 @@
+// Whether what a log says hangs together. That it was not changed is for
+// LogReader::Verify() to say.
+#ifndef SEALTRAIN_AUDIT_LINT_H_
+#define SEALTRAIN_AUDIT_LINT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sealtrain/audit/log_reader.h"
+
+namespace sealtrain::audit {
+
+struct LintFinding {
+  std::uint64_t index = 0;
+  std::string code;     // below
+  std::string message;  // holds names as they are: escape them
+};
+
+// Findings in the order of the log:
+//   not-an-event             bytes that no reader takes
+//   unknown-value            a type, phase or format that this version does not know
+//   outcome-without-intent   a request to seal, train or evaluate ended (otherwise than
+//                            abandoned) that had no open intent
+//   missing-outcome          an intent that is still open at the log's end
+//   policy-never-applied     an event names a policy that no entry before it applied
+// An abandoned outcome needs no intent: custody owes it before it logs one.
+// DataLoss: an entry cannot be proven.
+absl::StatusOr<std::vector<LintFinding>> LintLog(LogReader& log);
+
+}  // namespace sealtrain::audit
+
+#endif  // SEALTRAIN_AUDIT_LINT_H_

@@ -1,0 +1,63 @@
+#include "sealtrain/audit/log_follower.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sealtrain/base/status_macros.h"
+
+namespace sealtrain::audit {
+
+absl::StatusOr<std::unique_ptr<LogFollower>> LogFollower::Open(Env& env, Options options) {
+  ST_ASSIGN_OR_RETURN(const auto log,
+                      LogReader::Open(env, options.log_directory, options.trusted_vkeys));
+  // From here on other keys are another log.
+  if (options.trusted_vkeys.empty()) {
+    for (const VerifierKey& key : log->keys()) options.trusted_vkeys.push_back(FormatVkey(key));
+  }
+  std::unique_ptr<LogFollower> follower(new LogFollower(env, std::move(options)));
+  const std::string& file = follower->options_.state_file;
+  if (file.empty()) return follower;
+  absl::StatusOr<std::string> note = env.ReadFile(file, kMaxNoteBytes);
+  if (absl::IsNotFound(note.status())) return follower;
+  ST_RETURN_IF_ERROR(note.status());
+  const absl::StatusOr<SignedCheckpoint> last = VerifyCheckpoint(*note, log->keys());
+  if (!last.ok()) {
+    return absl::DataLossError(absl::StrCat(file, ": ", last.status().message()));
+  }
+  follower->last_ = KeptCheckpoint{.name = file, .note = *std::move(note)};
+  follower->next_ = last->checkpoint.size;
+  return follower;
+}
+
+absl::StatusOr<std::uint64_t> LogFollower::Poll(absl::FunctionRef<void(const Entry&)> show,
+                                                absl::FunctionRef<absl::Status()> flush) {
+  ST_ASSIGN_OR_RETURN(auto log,
+                      LogReader::Open(env_, options_.log_directory, options_.trusted_vkeys));
+  const std::uint64_t size = log->checkpoint().size;
+  if (last_.has_value()) {
+    ST_RETURN_IF_ERROR(log->CheckExtends(*last_));
+  } else {
+    next_ = options_.begin.value_or(size);
+    if (next_ > size) {
+      return absl::OutOfRangeError(absl::StrCat("no entry ", next_, " in a log of size ", size));
+    }
+  }
+  const std::uint64_t count = size - next_;
+  ST_RETURN_IF_ERROR(log->ForEach(next_, size, [&](const Entry& entry) {
+    show(entry);
+    return true;
+  }));
+  ST_RETURN_IF_ERROR(flush());
+  if (!options_.state_file.empty() && (count > 0 || !last_.has_value())) {
+    ST_RETURN_IF_ERROR(
+        WriteFileDurably(env_, options_.state_file, AsBytes(log->checkpoint_note())));
+  }
+  last_ = KeptCheckpoint{
+      .name = options_.state_file.empty() ? "the last checkpoint seen" : options_.state_file,
+      .note = log->checkpoint_note()};
+  next_ = size;
+  log_ = std::move(log);
+  return count;
+}
+
+}  // namespace sealtrain::audit
