@@ -82,7 +82,7 @@ absl::Status EmbeddedCustodian::AdvanceGeneration(Permit<policy::CHANGE_POLICY> 
       return catalog_.Advance(grant.dataset, bytes, manifest, dataset.info.last_commit);
     });
   };
-  const absl::Status status = advance();
+  absl::Status status = advance();
   ST_ASSIGN_OR_RETURN(const bool unfinished, leases_.IsLive(grant.permit_id));
   if (unfinished) {
     // The permit is gone with this call, so the job is over.
