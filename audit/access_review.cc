@@ -97,7 +97,8 @@ class Reviewer {
       review_.first_seen.push_back({event.actor().principal(), entry.index, time});
     }
     if (event.type() == KEY_ROTATED || event.type() == KEY_DESTROYED) review_.keys.push_back(entry);
-    if (event.type() == POLICY_APPLIED || event.type() == POLICY_SIGNED) {
+    if (event.type() == POLICY_APPLIED || event.type() == POLICY_SIGNED ||
+        event.type() == DATASET_RESEALED || event.type() == ACCESS_APPROVED) {
       review_.policies.push_back(entry);
     }
     if (event.has_privacy()) {

@@ -106,7 +106,7 @@ std::vector<std::string> EntryCells(const Entry& entry) {
 }
 
 ReviewTable PolicyTable(const AccessReview& review) {
-  ReviewTable table = {.title = "Policies signed and applied",
+  ReviewTable table = {.title = "Policies and approvals",
                        .rows = {{"Entry", "Time", "What", "By", "Policy", "Version", "SHA-256"}},
                        .right = {0, 5},
                        .note = ""};

@@ -61,6 +61,8 @@ OcsfActivity ActivityOf(const Event& event) {
       return {kDatastore, 6, "Create"};
     case SNAPSHOT_COMMITTED:
       return {kDatastore, 5, "Write"};
+    case DATASET_RESEALED:
+      return {kDatastore, 2, "Update"};
     case SEAL_ACCESS:
       if (grants) return {kAuthorizeSession, 1, "Assign Privileges"};
       return {kDatastore, 9, "Encrypt"};

@@ -20,6 +20,7 @@ bool EndsRequest(EventType type) {
     case TRAIN_ACCESS:
     case EVALUATE_ACCESS:
     case SNAPSHOT_COMMITTED:
+    case DATASET_RESEALED:
     case MODEL_SEALED:
       return true;
     default:

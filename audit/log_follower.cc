@@ -7,6 +7,8 @@
 
 namespace sealtrain::audit {
 
+LogFollower::LogFollower(Env& env, Options options) : env_(env), options_(std::move(options)) {}
+
 absl::StatusOr<std::unique_ptr<LogFollower>> LogFollower::Open(Env& env, Options options) {
   ST_ASSIGN_OR_RETURN(const auto log,
                       LogReader::Open(env, options.log_directory, options.trusted_vkeys));

@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -50,7 +49,7 @@ class LogFollower {
   const LogReader* log() const { return log_.get(); }
 
  private:
-  LogFollower(Env& env, Options options) : env_(env), options_(std::move(options)) {}
+  LogFollower(Env& env, Options options);
 
   Env& env_;
   Options options_;

@@ -192,7 +192,8 @@ class PublishedLog {
       tree->Publish(*SignCheckpoint(checkpoint, *key)).IgnoreError();
     }
     const std::string vkey =
-        FormatVkey({.name = "example.org/bench", .public_key = key->public_key()}) + "\n";
+        FormatVkey(VerifierKey{.name = "example.org/bench", .public_key = key->public_key()}) +
+        "\n";
     WriteFileDurably(env, JoinPath(path(), "log.vkey"), AsBytes(vkey)).IgnoreError();
   }
   std::string path() const { return dir_.Join("audit"); }

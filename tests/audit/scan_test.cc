@@ -125,12 +125,12 @@ TEST_F(ScanTest, AsksAnOldStateOfAGrownLog) {
   }
   ASSERT_OK_AND_ASSIGN(log_, LogReader::Open(env, log_dir_));
   EXPECT_THAT(Indices(ByPrincipal({"job:a"}), Order::kNewestFirst, 0), ElementsAre(600));
-  ASSERT_OK_AND_ASSIGN(log_, LogReader::Open(env, log_dir_, "", 600));
+  ASSERT_OK_AND_ASSIGN(log_, LogReader::Open(env, log_dir_, {}, 600));
   EXPECT_THAT(Indices(ByPrincipal({"job:a"}), Order::kNewestFirst, 0), IsEmpty());
   EXPECT_EQ(scan_.entries(), 600u);
-  EXPECT_THAT(LogReader::Open(env, log_dir_, "", 599), StatusIs(absl::StatusCode::kOutOfRange));
+  EXPECT_THAT(LogReader::Open(env, log_dir_, {}, 599), StatusIs(absl::StatusCode::kOutOfRange));
   std::filesystem::copy(log_dir_ + "/checkpoints/600", log_dir_ + "/checkpoints/599");
-  EXPECT_THAT(LogReader::Open(env, log_dir_, "", 599), StatusIs(kDataLoss));
+  EXPECT_THAT(LogReader::Open(env, log_dir_, {}, 599), StatusIs(kDataLoss));
 }
 
 TEST_F(ScanTest, KnowsWhetherALogGoesOnFromACheckpoint) {
