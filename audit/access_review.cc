@@ -13,7 +13,8 @@ namespace sealtrain::audit {
 namespace {
 
 bool IsAccess(EventType type) {
-  return type == SEAL_ACCESS || type == TRAIN_ACCESS || type == EVALUATE_ACCESS;
+  return type == SEAL_ACCESS || type == TRAIN_ACCESS || type == EVALUATE_ACCESS ||
+         type == DATASET_RESEALED;
 }
 
 bool IsRequest(const Event& event) {

@@ -107,14 +107,17 @@ std::vector<std::string> EntryCells(const Entry& entry) {
 
 ReviewTable PolicyTable(const AccessReview& review) {
   ReviewTable table = {.title = "Policies and approvals",
-                       .rows = {{"Entry", "Time", "What", "By", "Policy", "Version", "SHA-256"}},
-                       .right = {0, 5},
+                       .rows = {{"Entry", "Time", "What", "By", "Verdict", "Data set",
+                                 "Approved by", "Policy", "Version", "SHA-256"}},
+                       .right = {0, 8},
                        .note = ""};
   for (const Entry& entry : review.policies) {
-    const PolicyRef& policy = entry.event.policy();
+    const Event& event = entry.event;
+    const PolicyRef& policy = event.policy();
     std::vector<std::string>& row = table.rows.emplace_back(EntryCells(entry));
-    row.insert(row.end(),
-               {policy.id(), absl::StrCat(policy.version()), HexEncode(AsBytes(policy.sha256()))});
+    row.insert(row.end(), {VerdictName(event.phase()), event.object().dataset(),
+                           absl::StrJoin(event.approval().approver(), ", "), policy.id(),
+                           absl::StrCat(policy.version()), HexEncode(AsBytes(policy.sha256()))});
   }
   return table;
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "google/protobuf/text_format.h"
 #include "sealtrain/base/env.h"
@@ -68,8 +69,12 @@ absl::Status RunAccessApprove(Context& context, const AccessApproveArgs& args) {
   ST_ASSIGN_OR_RETURN(const std::string line, custody::ApproveAccess(text, args.name, key));
   ST_ASSIGN_OR_RETURN(const std::string path, AddApproval(args.file, args.name, line));
   const std::string digest = HexEncode(crypto::Sha256(AsBytes(text)));
+  std::string shown;
+  for (const absl::string_view shown_line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    absl::StrAppend(&shown, Printable(shown_line), "\n");
+  }
   context.Print({{"approvals_file", path}, {"name", args.name}, {"sha256", digest}},
-                absl::StrCat(args.name, " approved this, SHA-256 ", digest, ":\n\n", text,
+                absl::StrCat(args.name, " approved this, SHA-256 ", digest, ":\n\n", shown,
                              "\nwritten  ", path));
   return absl::OkStatus();
 }
@@ -132,7 +137,7 @@ void AddAccessCommands(CLI::App& app, Context& context) {
 
   auto file = std::make_shared<std::string>();
   command = access->add_subcommand("submit",
-                                   "Hand a signed request in: from now on it may be made\n\n"
+                                   "Hand a signed request in: its signatures count from now on\n\n"
                                    "Example:\n"
                                    "  sealtrain access submit run.textproto");
   command->add_option("FILE", *file, "Request, with FILE.approvals beside it")->required();

@@ -60,6 +60,8 @@ class AuditContext {
   absl::Status UsageError(const absl::string_view message);
 
   bool key_trusted() const { return !vkey_.empty(); }
+  // The size that --at names.
+  const std::optional<std::uint64_t>& at() const { return at_; }
 
  private:
   std::string home_;

@@ -115,9 +115,19 @@ absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) 
   ST_ASSIGN_OR_RETURN(const std::string directory, context.LogDirectory());
   ST_ASSIGN_OR_RETURN(std::vector<audit::KeptCheckpoint> cosigned,
                       audit::ReadCosigned(Env::Posix(), directory));
+  ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
+  if (context.at()) {
+    // What witnesses saw of the log later says nothing about it as it was then.
+    cosigned.erase(std::remove_if(cosigned.begin(), cosigned.end(),
+                                  [&](const audit::KeptCheckpoint& kept) {
+                                    const auto later =
+                                        audit::VerifyCheckpoint(kept.note, reader->keys());
+                                    return later.ok() && later->checkpoint.size > *context.at();
+                                  }),
+                   cosigned.end());
+  }
   verdict.cosigned = cosigned.size();
   std::move(cosigned.begin(), cosigned.end(), std::back_inserter(older));
-  ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   verdict.vkey = reader->vkey();
   verdict.key_trusted = context.key_trusted();
   verdict.whose_key = audit::WhoseKey(context.key_trusted());

@@ -195,6 +195,10 @@ class CosignedFile {
             absl::StrCat(Printable(path),
                          ": is there, and no checkpoint of this log: ", before.status().message()));
       }
+      if (before->checkpoint.size > checkpoint.size) {
+        return absl::FailedPreconditionError(absl::StrCat(
+            Printable(path), ": has a later checkpoint, of size ", before->checkpoint.size));
+      }
       if (before->checkpoint.size == checkpoint.size &&
           before->checkpoint.root != checkpoint.root) {
         return absl::DataLossError(

@@ -53,6 +53,15 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     }
     manifest = *std::move(parsed);
     ST_ASSIGN_OR_RETURN(request.sealed_under, SealedUnder(manifest));
+    // Who replaces the approvers loosens as well: those of each set must have signed.
+    for (const policy::LoadedPolicy& set : sets_) {
+      if (std::count(request.sealed_under.begin(), request.sealed_under.end(), set.sha256()) == 0) {
+        continue;
+      }
+      ST_ASSIGN_OR_RETURN(const std::uint64_t signed_by,
+                          approved_.Count(request, set.proto().approval()));
+      request.approvals = std::min(request.approvals.value_or(0), signed_by);
+    }
   }
   const auto add = [&](const policy::Column& column) {
     policy::RequestedColumn& requested = request.columns.emplace_back();

@@ -16,6 +16,8 @@ using google::protobuf::util::MessageDifferencer;
 
 constexpr std::uint32_t kManifestFormat = 1;
 constexpr std::size_t kMaxManifestBytes = 64u << 20;
+// absl::ToInt64Nanoseconds() goes no further.
+constexpr std::uint64_t kLatestUnixNs = std::numeric_limits<std::int64_t>::max();
 constexpr absl::Duration kMaxClockSkew = absl::Minutes(5);
 
 absl::Status Wrong(absl::string_view what) {
@@ -199,8 +201,10 @@ std::uint64_t RetentionDeadlineNs(std::uint64_t previous_deadline_ns,
                                   std::optional<absl::Duration> retention) {
   std::uint64_t deadline = previous_deadline_ns;
   if (retention.has_value()) {
-    const std::uint64_t own =
-        committed_unix_ns + static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(*retention));
+    // Both are below 2^63. What is later than a time can be is the latest there is.
+    const std::uint64_t own = std::min(
+        kLatestUnixNs,
+        committed_unix_ns + static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(*retention)));
     deadline = deadline == 0 ? own : std::min(deadline, own);
   }
   return deadline;
@@ -208,7 +212,8 @@ std::uint64_t RetentionDeadlineNs(std::uint64_t previous_deadline_ns,
 
 absl::Time DeadlineOf(const Manifest& manifest) {
   if (manifest.retention_unix_ns() == 0) return absl::InfiniteFuture();
-  return absl::UnixEpoch() + absl::Nanoseconds(1) * manifest.retention_unix_ns();
+  return absl::FromUnixNanos(
+      static_cast<std::int64_t>(std::min(kLatestUnixNs, manifest.retention_unix_ns())));
 }
 
 bool IsPastDeadline(const Manifest& manifest, absl::Time now) {

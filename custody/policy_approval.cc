@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
+#include "sealtrain/custody/approved_access_internal.h"
 #include "sealtrain/custody/names_internal.h"
 
 namespace sealtrain::custody {
@@ -130,6 +131,7 @@ absl::StatusOr<std::string> ApprovePolicy(absl::string_view policy_text, absl::s
 
 absl::StatusOr<std::string> ApproveAccess(absl::string_view request_text, absl::string_view name,
                                           const crypto::SigningKey& key) {
+  ST_RETURN_IF_ERROR(ParseAccessRequest(request_text).status());
   return Approve(kAccessLabel, request_text, name, key);
 }
 

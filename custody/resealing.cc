@@ -70,6 +70,9 @@ absl::Status EmbeddedCustodian::AdvanceGeneration(Permit<policy::CHANGE_POLICY> 
     mutex_.AssertHeld();
     // Unlike a commit of ciphertext, a reseal opens something: not after its time.
     ST_RETURN_IF_ERROR(leases_.CheckUsable(grant.permit_id, Now()));
+    if (sets_.back().sha256() != grant.decision.policy_sha256) {
+      return absl::FailedPreconditionError("another policy set was applied in the meantime");
+    }
     const std::string& bytes = signed_manifest.manifest();
     ST_ASSIGN_OR_RETURN(const Manifest manifest, CheckSigned(grant, signed_manifest, CheckReseal));
     ST_ASSIGN_OR_RETURN(const DatasetRecord dataset, catalog_.GetDataset(grant.dataset));

@@ -207,6 +207,21 @@ TEST_F(AccessReviewTest, ListsKeysAndPolicies) {
   EXPECT_THAT(review.accesses, IsEmpty());
 }
 
+TEST_F(AccessReviewTest, TellsAResealThatWasDeniedFromOneThatWasDone) {
+  Event denied = Request(At(11, 9), "user:x", DENIED);
+  denied.set_type(DATASET_RESEALED);
+  denied.set_action("CHANGE_POLICY");
+  denied.set_reason_code("no_matching_permit");
+  Add(denied);
+  const AccessReview review = Review();
+  EXPECT_EQ(review.denied, 1u);
+  EXPECT_EQ(review.failed, 0u);
+  ASSERT_THAT(review.denials, SizeIs(1));
+  EXPECT_EQ(review.denials[0].reason, "no_matching_permit");
+  ASSERT_THAT(review.policies, SizeIs(1));
+  EXPECT_EQ(review.policies[0].event.phase(), DENIED);
+}
+
 TEST_F(AccessReviewTest, SaysWhatNobodyVerified) {
   Event event = Request(At(12, 0), "job:a");
   event.mutable_actor()->clear_executable_sha256();

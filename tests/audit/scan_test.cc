@@ -75,7 +75,7 @@ TEST_F(ScanTest, ProvesAbsenceOverEverything) {
     EXPECT_EQ(scan_.entries(), 600u);
   }
   const auto json = ScanToJson(scan_, filter, *log_, /*key_trusted=*/false);
-  EXPECT_EQ(json["filter"]["principal"], nlohmann::json::array({"nobody"}));
+  EXPECT_EQ(json["filter"]["principal"], nlohmann::ordered_json::array({"nobody"}));
   EXPECT_EQ(json["entries"], 600);
   EXPECT_EQ(json["complete"], true);
   EXPECT_EQ(json["checkpoint"], ReadText(log_dir_ + "/checkpoint"));

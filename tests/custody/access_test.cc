@@ -34,7 +34,8 @@ class Access : public CustodyTest {
   std::string ApproveText(const std::string& text, const std::vector<std::string>& names) const {
     std::string lines;
     for (const std::string& name : names) {
-      lines += *custody::ApproveAccess(text, name, approver_keys_.at(name));
+      // None for what is no request.
+      lines += custody::ApproveAccess(text, name, approver_keys_.at(name)).value_or("");
     }
     return lines;
   }
@@ -85,6 +86,29 @@ TEST_F(Access, IsForThisRequestOnly) {
   EXPECT_EQ(ApprovalsNow(), 0u);
   ASSERT_OK(Submit(RequestText("EVALUATE action: TRAIN"), {"ada", "bob"}));
   EXPECT_EQ(ApprovalsNow(), 2u);
+}
+
+TEST_F(Access, TakesTheApproversThatTheDataWereSealedUnder) {
+  const std::string second = absl::StrReplaceAll(
+      first_, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
+                                           HexEncode(crypto::Sha256(AsBytes(first_))), "\"")},
+               {"approver { name: \"ada\"", "approver { name: \"mal\""}});
+  ASSERT_OK(ApplyText(second));
+  const std::string text = RequestText();
+  // Mal, who came with the second set, has Ada's key: only the name is new.
+  ASSERT_OK(custodian_->SubmitAccess(
+      "clerk", text, "run.textproto",
+      *custody::ApproveAccess(text, "mal", approver_keys_.at("ada")) + ApproveText(text, {"bob"})));
+  EXPECT_EQ(ApprovalsNow(), 0u);
+  EXPECT_THAT(Train(), StatusIs(absl::StatusCode::kPermissionDenied));
+  ASSERT_OK(Submit(text + "why: \"again\"\n", {"bob", "eve"}));
+  EXPECT_EQ(ApprovalsNow(), 2u);
+  EXPECT_OK(Train());
+}
+
+TEST_F(Access, IsTheOnlyThingThatIsApproved) {
+  EXPECT_THAT(custody::ApproveAccess(first_, "ada", approver_keys_.at("ada")),
+              StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(Access, RunsOut) {
