@@ -159,7 +159,8 @@ absl::StatusOr<Catalog::ModelRecord> Catalog::GetModel(const std::string& name) 
   if (select.Int(10) == 0) {
     ST_RETURN_IF_ERROR(select.Blob(9, absl::MakeSpan(record.ledger_entry.emplace())));
   }
-  for (const std::uint8_t number : AsBytes(select.Text(11))) {
+  const std::string classes = select.Text(11);
+  for (const std::uint8_t number : AsBytes(classes)) {
     info.classes.push_back(static_cast<DataClass>(number));
   }
   if (info.classes.empty()) {
