@@ -16,8 +16,8 @@
 
 namespace sealtrain::audit {
 
-// A *request* is an intent or a denial to seal, train on or evaluate on a data
-// set: somebody asked for keys. Days and hours are in UTC. All vectors are in the
+// A *request* is an intent or a denial to seal, train on, evaluate on or reseal a data
+// set: somebody asked for keys, or to open more. Days and hours are in UTC. All vectors are in the
 // order of the log unless something else is said.
 struct AccessReview {
   // Against what the log was proven.

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "sealtrain/audit/access_review_view.h"
+#include "sealtrain/audit/event_time.h"
 #include "sealtrain/audit/html.h"
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/base/epsilon.h"
@@ -143,29 +144,24 @@ std::string HtmlOf(const ReviewTable& table) {
                               table.note.empty() ? "" : Rule(table.note)));
 }
 
-// Where in the period a time lies. A period without a beginning starts with `first`.
-double PlaceInPeriod(const AccessReview& review, absl::Time first, absl::Time time) {
-  const absl::Time since = std::max(review.since, first);
-  return absl::FDivDuration(time - since, review.until - since);
-}
-
 std::string BudgetCharts(const AccessReview& review) {
   std::string html;
   for (const AccessReview::Budget& budget : review.budgets) {
+    // A period without a beginning starts with the first run.
     const absl::Time first =
         review.since == absl::InfinitePast() ? budget.points.front().time : review.since;
     std::vector<ChartStep> steps;
     for (const AccessReview::BudgetPoint& point : budget.points) {
-      steps.push_back({.at = PlaceInPeriod(review, first, point.time),
+      steps.push_back({.at = absl::FDivDuration(point.time - first, review.until - first),
                        .value = point.ledger_epsilon,
-                       .title = absl::StrCat(ReviewTime(point.time), ", entry ", point.index, ": ",
-                                             FormatEpsilon(point.ledger_epsilon))});
+                       .title = absl::StrCat(FormatSeconds(point.time), ", entry ", point.index,
+                                             ": ", FormatEpsilon(point.ledger_epsilon))});
     }
     const std::string title =
         absl::StrCat("Epsilon spent on ", budget.dataset, ", unit ", budget.unit);
-    absl::StrAppend(
-        &html, Section(title, SvgSteps(title, budget.before, steps, ReviewTime(first).substr(0, 10),
-                                       ReviewTime(review.until).substr(0, 10))));
+    absl::StrAppend(&html, Section(title, SvgSteps(title, budget.before, steps,
+                                                   FormatSeconds(first).substr(0, 10),
+                                                   FormatSeconds(review.until).substr(0, 10))));
   }
   return html;
 }

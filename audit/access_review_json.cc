@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sealtrain/audit/access_review_view.h"
+#include "sealtrain/audit/event_time.h"
 #include "sealtrain/audit/event_view.h"
 #include "sealtrain/audit/text_encoding.h"
 
@@ -23,7 +24,7 @@ ReviewJson AccessToJson(const AccessReview::Access& access) {
           {"dataset", access.dataset},     {"purpose", access.purpose},
           {"columns", access.columns},     {"granted", access.granted},
           {"denied", access.denied},       {"succeeded", access.succeeded},
-          {"failed", access.failed},       {"last", ReviewTime(access.last)}};
+          {"failed", access.failed},       {"last", FormatSeconds(access.last)}};
 }
 
 ReviewJson DenialsToJson(const AccessReview::Denials& denials) {
@@ -31,7 +32,7 @@ ReviewJson DenialsToJson(const AccessReview::Denials& denials) {
           {"count", denials.count},
           {"principals", denials.principals},
           {"last_index", denials.last_index},
-          {"last", ReviewTime(denials.last)}};
+          {"last", FormatSeconds(denials.last)}};
 }
 
 ReviewJson BudgetToJson(const AccessReview::Budget& budget) {
@@ -39,7 +40,7 @@ ReviewJson BudgetToJson(const AccessReview::Budget& budget) {
           {"unit", budget.unit},
           {"before", budget.before},
           {"points", ArrayOf(budget.points, [](const AccessReview::BudgetPoint& point) {
-             return ReviewJson{{"time", ReviewTime(point.time)},
+             return ReviewJson{{"time", FormatSeconds(point.time)},
                                {"index", point.index},
                                {"epsilon", point.epsilon},
                                {"ledger_epsilon", point.ledger_epsilon}};
@@ -50,8 +51,8 @@ ReviewJson BudgetToJson(const AccessReview::Budget& budget) {
 
 nlohmann::ordered_json ReviewToJson(const AccessReview& review) {
   const Checkpoint& checkpoint = review.proof.checkpoint;
-  return {{"since", review.since == absl::InfinitePast() ? "" : ReviewTime(review.since)},
-          {"until", ReviewTime(review.until)},
+  return {{"since", review.since == absl::InfinitePast() ? "" : FormatSeconds(review.since)},
+          {"until", FormatSeconds(review.until)},
           {"entries", review.entries},
           {"granted", review.granted},
           {"denied", review.denied},
@@ -62,7 +63,7 @@ nlohmann::ordered_json ReviewToJson(const AccessReview& review) {
                                  [](const AccessReview::FirstSeen& seen) {
                                    return ReviewJson{{"principal", seen.principal},
                                                      {"index", seen.index},
-                                                     {"time", ReviewTime(seen.time)}};
+                                                     {"time", FormatSeconds(seen.time)}};
                                  })},
           {"unusual_hours", ArrayOf(review.unusual_hours,
                                     [](const AccessReview::UnusualHour& hour) {

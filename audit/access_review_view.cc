@@ -27,7 +27,7 @@ ReviewTable AccessTable(const AccessReview& review) {
     table.rows.push_back({access.principal, absl::AsciiStrToLower(access.action), access.dataset,
                           access.purpose, absl::StrCat(access.granted), absl::StrCat(access.denied),
                           absl::StrCat(access.succeeded), absl::StrCat(access.failed),
-                          ReviewTime(access.last), Joined(access.columns)});
+                          FormatSeconds(access.last), Joined(access.columns)});
   }
   return table;
 }
@@ -38,7 +38,7 @@ ReviewTable DenialTable(const AccessReview& review) {
                        .right = {1, 3},
                        .note = ""};
   for (const AccessReview::Denials& denials : review.denials) {
-    table.rows.push_back({denials.reason, absl::StrCat(denials.count), ReviewTime(denials.last),
+    table.rows.push_back({denials.reason, absl::StrCat(denials.count), FormatSeconds(denials.last),
                           absl::StrCat(denials.last_index), Joined(denials.principals)});
   }
   return table;
@@ -50,7 +50,7 @@ ReviewTable FirstSeenTable(const AccessReview& review) {
                        .right = {2},
                        .note = "Principals that no entry before the period names."};
   for (const AccessReview::FirstSeen& seen : review.first_seen) {
-    table.rows.push_back({seen.principal, ReviewTime(seen.time), absl::StrCat(seen.index)});
+    table.rows.push_back({seen.principal, FormatSeconds(seen.time), absl::StrCat(seen.index)});
   }
   return table;
 }
@@ -91,7 +91,7 @@ ReviewTable BudgetTable(const AccessReview& review) {
           "both are entries."};
   for (const AccessReview::Budget& budget : review.budgets) {
     for (const AccessReview::BudgetPoint& point : budget.points) {
-      table.rows.push_back({budget.dataset, budget.unit, ReviewTime(point.time),
+      table.rows.push_back({budget.dataset, budget.unit, FormatSeconds(point.time),
                             absl::StrCat(point.index), FormatEpsilon(point.epsilon),
                             FormatEpsilon(point.ledger_epsilon), FormatEpsilon(budget.before)});
     }
@@ -101,7 +101,7 @@ ReviewTable BudgetTable(const AccessReview& review) {
 
 // The first cells of a row that tells of one entry.
 std::vector<std::string> EntryCells(const Entry& entry) {
-  return {absl::StrCat(entry.index), ReviewTime(TimeOf(entry.event.wall_time_ns())),
+  return {absl::StrCat(entry.index), FormatSeconds(entry.event.wall_time_ns()),
           TypeName(entry.event.type()), entry.event.actor().principal()};
 }
 
@@ -157,14 +157,10 @@ std::string ReviewDay(std::int64_t day_since_1970) {
                           absl::UTCTimeZone());
 }
 
-std::string ReviewTime(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
-}
-
 std::string ReviewPeriod(const AccessReview& review) {
   return absl::StrCat(
-      review.since == absl::InfinitePast() ? "the beginning" : ReviewTime(review.since), " to ",
-      ReviewTime(review.until));
+      review.since == absl::InfinitePast() ? "the beginning" : FormatSeconds(review.since), " to ",
+      FormatSeconds(review.until));
 }
 
 std::vector<std::string> ProvenAgainst(const AccessReview& review) {

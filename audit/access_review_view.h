@@ -17,9 +17,7 @@ std::vector<std::string> NeverVerified(const AccessReview& review);
 
 // "2026-11-23".
 std::string ReviewDay(std::int64_t day_since_1970);
-// RFC 3339 to the second, in UTC.
-std::string ReviewTime(absl::Time time);
-// "all" if there is no bound.
+// "2026-11-01T00:00:00Z to 2026-11-23T01:28:01Z", or from "the beginning".
 std::string ReviewPeriod(const AccessReview& review);
 
 // A section of a review. Cells hold names as they are: escape them.

@@ -50,9 +50,11 @@ absl::Time TimeOf(std::uint64_t unix_ns) {
   return absl::FromUnixNanos(static_cast<std::int64_t>(std::min(unix_ns, kMax)));
 }
 
-std::string FormatSeconds(std::uint64_t unix_ns) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", TimeOf(unix_ns), absl::UTCTimeZone());
+std::string FormatSeconds(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
 }
+
+std::string FormatSeconds(std::uint64_t unix_ns) { return FormatSeconds(TimeOf(unix_ns)); }
 
 std::string FormatNanos(std::uint64_t unix_ns) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E9SZ", TimeOf(unix_ns), absl::UTCTimeZone());

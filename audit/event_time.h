@@ -17,7 +17,8 @@ namespace sealtrain::audit {
 // InvalidArgument: another form.
 absl::StatusOr<absl::Time> ParseTime(absl::string_view text, absl::Time now);
 
-// Nanoseconds since 1970 as RFC 3339 in UTC: to the second, or all of it.
+// As RFC 3339 in UTC: to the second, or all of it.
+std::string FormatSeconds(absl::Time time);
 std::string FormatSeconds(std::uint64_t unix_ns);
 std::string FormatNanos(std::uint64_t unix_ns);
 

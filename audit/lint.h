@@ -21,7 +21,7 @@ struct LintFinding {
 // Findings in the order of the log:
 //   not-an-event             bytes that no reader takes
 //   unknown-value            a type, phase or format that this version does not know
-//   outcome-without-intent   a request to seal, train or evaluate ended (otherwise than
+//   outcome-without-intent   a request to seal, train, evaluate or reseal ended (otherwise than
 //                            abandoned) that had no open intent
 //   missing-outcome          an intent that is still open at the log's end
 //   policy-never-applied     an event names a policy that no entry before it applied

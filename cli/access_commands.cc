@@ -40,11 +40,7 @@ absl::Status RunAccessRequest(Context& context, const AccessRequestArgs& args) {
   request.set_dataset(args.dataset);
   request.set_purpose(args.purpose);
   request.set_why(args.why);
-  absl::Time until;
-  std::string error;
-  if (!absl::ParseTime(absl::RFC3339_full, args.until, &until, &error)) {
-    return context.UsageError(absl::StrCat("--until is no RFC 3339 time: ", Printable(error)));
-  }
+  ST_ASSIGN_OR_RETURN(const absl::Time until, ParseRfc3339(context, "--until", args.until));
   request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(until));
   std::string text;
   if (!google::protobuf::TextFormat::PrintToString(request, &text)) {

@@ -84,6 +84,16 @@ absl::StatusOr<policy::Trust> ParseTrust(Context& context, const std::string& na
   return trust;
 }
 
+absl::StatusOr<absl::Time> ParseRfc3339(Context& context, absl::string_view option,
+                                        const std::string& text) {
+  absl::Time time;
+  std::string error;
+  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
+    return context.UsageError(absl::StrCat(option, " is no RFC 3339 time: ", Printable(error)));
+  }
+  return time;
+}
+
 json RuleRefsJson(const std::vector<policy::RuleRef>& rules) {
   json list = json::array();
   for (const policy::RuleRef& rule : rules) list.push_back({{"id", rule.id}, {"line", rule.line}});

@@ -54,9 +54,11 @@ struct PolicySource {
   absl::StatusOr<Found> Open(Context& context, const std::string& dataset) const;
 };
 
-// Usage error: no such action, trust.
+// Usage error: no such action, trust; no RFC 3339 time, given with `option`.
 absl::StatusOr<policy::Action> ParseAction(Context& context, const std::string& name);
 absl::StatusOr<policy::Trust> ParseTrust(Context& context, const std::string& name);
+absl::StatusOr<absl::Time> ParseRfc3339(Context& context, absl::string_view option,
+                                        const std::string& text);
 
 nlohmann::json RuleRefsJson(const std::vector<policy::RuleRef>& rules);
 std::string RuleRefsText(const std::vector<policy::RuleRef>& rules);

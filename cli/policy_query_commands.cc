@@ -88,10 +88,7 @@ absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& ar
   if (args.approvals) request.approvals = args.approvals;
   if (args.age_seconds) request.dataset_age = absl::Seconds(*args.age_seconds);
   if (!args.at.empty()) {
-    std::string error;
-    if (!absl::ParseTime(absl::RFC3339_full, args.at, &request.now, &error)) {
-      return context.UsageError(absl::StrCat("--at is no RFC 3339 time: ", Printable(error)));
-    }
+    ST_ASSIGN_OR_RETURN(request.now, ParseRfc3339(context, "--at", args.at));
   }
   return request;
 }

@@ -35,10 +35,6 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
   request.trust = MeasureTrust();
   request.rows = dataset.info.rows;
   request.now = Now();
-  if (!sets_.empty()) {
-    ST_ASSIGN_OR_RETURN(request.approvals,
-                        approved_.Count(request, sets_.back().proto().approval()));
-  }
   // An age below zero is a clock that went back: unknown.
   if (dataset.info.generation > 0 && request.now >= dataset.info.last_commit) {
     request.dataset_age = request.now - dataset.info.last_commit;
@@ -53,15 +49,17 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     }
     manifest = *std::move(parsed);
     ST_ASSIGN_OR_RETURN(request.sealed_under, SealedUnder(manifest));
-    // Who replaces the approvers loosens as well: those of each set must have signed.
-    for (const policy::LoadedPolicy& set : sets_) {
-      if (std::count(request.sealed_under.begin(), request.sealed_under.end(), set.sha256()) == 0) {
-        continue;
-      }
-      ST_ASSIGN_OR_RETURN(const std::uint64_t signed_by,
-                          approved_.Count(request, set.proto().approval()));
-      request.approvals = std::min(request.approvals.value_or(0), signed_by);
+  }
+  // Who replaces the approvers loosens as well: those of each set must have signed.
+  const std::vector<Digest>& under = request.sealed_under;
+  for (const policy::LoadedPolicy& set : sets_) {
+    if (&set != &sets_.back() &&
+        std::find(under.begin(), under.end(), set.sha256()) == under.end()) {
+      continue;
     }
+    ST_ASSIGN_OR_RETURN(const std::uint64_t signed_by,
+                        approved_.Count(request, set.proto().approval()));
+    request.approvals = std::min(request.approvals.value_or(signed_by), signed_by);
   }
   const auto add = [&](const policy::Column& column) {
     policy::RequestedColumn& requested = request.columns.emplace_back();

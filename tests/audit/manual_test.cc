@@ -28,14 +28,9 @@ class ManualTest : public ::testing::Test {
                                 words +
                                 "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _sealtrain_audit; "
                                 "printf \"%s\\n\" \"${COMPREPLY[@]}\"'";
-    std::string out;
-    std::FILE* pipe = ::popen(command.c_str(), "r");
-    std::array<char, 4096> buffer;
-    for (std::size_t n; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-      out.append(buffer.data(), n);
-    }
-    EXPECT_EQ(::pclose(pipe), 0);
-    return absl::StrSplit(out, '\n', absl::SkipEmpty());
+    const Result result = RunShell(command);
+    EXPECT_EQ(result.code, 0);
+    return absl::StrSplit(result.out, '\n', absl::SkipEmpty());
   }
 
   CLI::App app_;

@@ -18,11 +18,8 @@ struct Result {
   std::string err;
 };
 
-// With a shell's words for arguments. What it says on standard error goes through
-// the file `err_path`.
-inline Result RunAuditCli(const std::string& arguments, const std::string& err_path) {
-  const std::string command =
-      "env -u SEALTRAIN_HOME " SEALTRAIN_BIN_DIR "/sealtrain-audit " + arguments + " 2>" + err_path;
+// Runs a command of the shell; what it says on standard error is left to it.
+inline Result RunShell(const std::string& command) {
   Result result;
   std::FILE* pipe = ::popen(command.c_str(), "r");
   std::array<char, 4096> buffer;
@@ -31,6 +28,14 @@ inline Result RunAuditCli(const std::string& arguments, const std::string& err_p
   }
   const int status = ::pclose(pipe);
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return result;
+}
+
+// With a shell's words for arguments. What it says on standard error goes through
+// the file `err_path`.
+inline Result RunAuditCli(const std::string& arguments, const std::string& err_path) {
+  Result result = RunShell("env -u SEALTRAIN_HOME " SEALTRAIN_BIN_DIR "/sealtrain-audit " +
+                           arguments + " 2>" + err_path);
   result.err = audit::ReadText(err_path);
   return result;
 }

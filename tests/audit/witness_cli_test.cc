@@ -373,6 +373,21 @@ TEST_F(WitnessCliTest, CollectsAQuorumAndVerifiesAgainstIt) {
               HasSubstr("no quorum has seen entries 7 to 7"));
 }
 
+TEST_F(WitnessCliTest, LeavesLaterCosignaturesOutOfTheLogAsItWas) {
+  Serve("one");
+  Serve("two");
+  const std::string policy = Policy();
+  ASSERT_EQ(RunOn(log_dir_, "cosign" + policy).code, 0);
+  Append(log_dir_, 5, 7);
+  ASSERT_EQ(RunOn(log_dir_, "cosign" + policy).code, 0);
+  const Result then = RunOn(log_dir_, "--at 5 --json verify" + policy);
+  ASSERT_EQ(then.code, 0) << then.err;
+  const auto json = nlohmann::json::parse(then.out);
+  EXPECT_EQ(json["size"], 5);
+  EXPECT_EQ(json["cosigned_checkpoints"], 1);
+  EXPECT_EQ(json["witnessed"]["size"], 5);
+}
+
 TEST_F(WitnessCliTest, CountsNoOldCosignatures) {
   Serve("one");
   Serve("two");
