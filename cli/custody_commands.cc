@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -35,6 +36,8 @@ constexpr char kNewPassphraseOption[] = "--new-passphrase-file";
 struct InitFlags {
   std::string root = "passphrase";
   std::string origin;
+  std::uint64_t argon2_mib = crypto::Argon2idParams{}.memory_bytes >> 20;
+  std::uint32_t argon2_passes = crypto::Argon2idParams{}.passes;
 };
 
 std::string DefaultOrigin() {
@@ -47,8 +50,10 @@ absl::Status RunInit(Context& context, const InitFlags& flags) {
   ST_ASSIGN_OR_RETURN(const std::string home, context.Home());
   ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, context.NewPassphrase());
   const std::string origin = flags.origin.empty() ? DefaultOrigin() : flags.origin;
-  ST_RETURN_IF_ERROR(
-      custody::Custodian::Create({.home = home}, {.log_origin = origin, .argon2 = {}}, passphrase));
+  const crypto::Argon2idParams argon2 = {.memory_bytes = flags.argon2_mib << 20,
+                                         .passes = flags.argon2_passes};
+  ST_RETURN_IF_ERROR(custody::Custodian::Create(
+      {.home = home}, {.log_origin = origin, .argon2 = argon2}, passphrase));
   ST_ASSIGN_OR_RETURN(std::string vkey,
                       Env::Posix().ReadFile(JoinPath(home, "audit/log.vkey"), 4096));
   while (!vkey.empty() && vkey.back() == '\n') vkey.pop_back();
@@ -81,6 +86,15 @@ void AddInit(CLI::App& app, Context& context) {
       ->capture_default_str();
   init->add_option("--origin", flags->origin,
                    "Name of the audit log, for those who check it (default: HOST/sealtrain)");
+  // The least is what OWASP's password storage cheat sheet asks for.
+  init->add_option("--argon2-memory", flags->argon2_mib,
+                   "Memory that trying one passphrase takes, in MiB")
+      ->check(CLI::Range(19, 1024))
+      ->capture_default_str();
+  init->add_option("--argon2-passes", flags->argon2_passes,
+                   "Passes over that memory; each command that opens the home makes them once")
+      ->check(CLI::Range(2, 10))
+      ->capture_default_str();
   init->callback(
       [&context, flags] { context.run = [&context, flags] { return RunInit(context, *flags); }; });
 }

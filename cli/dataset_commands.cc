@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/class_names.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/hex.h"
@@ -25,6 +25,7 @@
 #include "sealtrain/pipeline/reseal.h"
 #include "sealtrain/pipeline/source.h"
 #include "sealtrain/pipeline/sweep.h"
+#include "sealtrain/policy/explain.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -37,22 +38,6 @@ std::string FormatUnixNs(std::uint64_t ns) {
   return FormatUtc(absl::FromUnixNanos(static_cast<std::int64_t>(ns)));
 }
 
-std::string FormatTransform(const policy::Transform& transform) {
-  std::string text = policy::TransformKind_Name(transform.kind());
-  if (transform.has_step()) absl::StrAppend(&text, " ", transform.step());
-  if (transform.has_prefix_v4()) absl::StrAppend(&text, " /", transform.prefix_v4());
-  if (transform.has_prefix_v6()) absl::StrAppend(&text, " /", transform.prefix_v6());
-  if (transform.has_domain()) absl::StrAppend(&text, " \"", Printable(transform.domain()), "\"");
-  return text;
-}
-
-template <typename Classes>
-std::string FormatClasses(const Classes& classes) {
-  return absl::StrJoin(classes, " ", [](std::string* out, int c) {
-    absl::StrAppend(out, policy::DataClassName(static_cast<DataClass>(c)));
-  });
-}
-
 std::string FormatType(const policy::Column& column) {
   using google::protobuf::FieldDescriptor;
   const FieldDescriptor& leaf = column.leaf();
@@ -63,13 +48,6 @@ std::string FormatType(const policy::Column& column) {
                       : leaf.has_presence() && !leaf.is_required() ? "optional "
                                                                    : "",
                       type);
-}
-
-template <typename Classes>
-json ClassNames(const Classes& classes) {
-  json names = json::array();
-  for (const int c : classes) names.push_back(policy::DataClassName(static_cast<DataClass>(c)));
-  return names;
 }
 
 std::string TimeOrNever(absl::Time t) { return t == absl::InfinitePast() ? "never" : FormatUtc(t); }
@@ -139,7 +117,7 @@ json PlansJson(const custody::Manifest& manifest) {
     for (const custody::SealedColumn& column : plan.column()) {
       columns.push_back({{"column", column.name()},
                          {"classes", ClassNames(column.data_class())},
-                         {"applied", FormatTransform(column.applied())}});
+                         {"applied", policy::DescribeTransform(column.applied())}});
     }
     plans.push_back({{"policy", plan.policy_id()},
                      {"policy_version", plan.policy_version()},
@@ -169,7 +147,8 @@ std::string PlansText(const custody::Manifest& manifest) {
     Rows table = {{"  COLUMN", "CLASSES", "SEALED AS"}};
     for (const custody::SealedColumn& column : plan.column()) {
       table.push_back({absl::StrCat("  ", Printable(column.name())),
-                       FormatClasses(column.data_class()), FormatTransform(column.applied())});
+                       ClassesText(column.data_class()),
+                       policy::DescribeTransform(column.applied())});
     }
     absl::StrAppend(&text, "\nSealed under policy ", Printable(plan.policy_id()), " version ",
                     plan.policy_version(), ": ", WithCommas(size.rows), " rows in ",
@@ -302,7 +281,7 @@ absl::Status RunColumns(Context& context, const std::string& name) {
                     {"id", column.id},
                     {"type", FormatType(column)},
                     {"classes", ClassNames(column.classes)}});
-    rows.push_back({column.name, column.id, FormatType(column), FormatClasses(column.classes)});
+    rows.push_back({column.name, column.id, FormatType(column), ClassesText(column.classes)});
   }
   context.Print({{"dataset", name}, {"columns", list}}, Table(rows));
   return absl::OkStatus();
@@ -458,7 +437,7 @@ json ReviewJson(const pipeline::ReviewReport& review) {
   for (const pipeline::ReviewedColumn& column : review.column()) {
     object["columns"].push_back({{"column", column.name()},
                                  {"classes", ClassNames(column.data_class())},
-                                 {"applied", FormatTransform(column.applied())},
+                                 {"applied", policy::DescribeTransform(column.applied())},
                                  {"rules", column.from_rule()},
                                  {"values", column.values()},
                                  {"nulls", column.nulls()},
@@ -470,8 +449,8 @@ json ReviewJson(const pipeline::ReviewReport& review) {
 std::string ReviewText(const pipeline::ReviewReport& review) {
   Rows rows = {{"COLUMN", "CLASSES", "SEALED AS", "VALUES", "NULLS", "CHANGED"}};
   for (const pipeline::ReviewedColumn& column : review.column()) {
-    rows.push_back({Printable(column.name()), FormatClasses(column.data_class()),
-                    FormatTransform(column.applied()), WithCommas(column.values()),
+    rows.push_back({Printable(column.name()), ClassesText(column.data_class()),
+                    policy::DescribeTransform(column.applied()), WithCommas(column.values()),
                     WithCommas(column.nulls()), WithCommas(column.changed())});
   }
   std::string text = Table(rows, {3, 4, 5});

@@ -13,6 +13,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/class_names.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/new_file.h"

@@ -141,11 +141,4 @@ json DecisionJson(const policy::Decision& decision) {
   return object;
 }
 
-std::vector<std::string> ClassNames(const std::vector<DataClass>& classes) {
-  std::vector<std::string> names;
-  names.reserve(classes.size());
-  for (const DataClass c : classes) names.push_back(policy::DataClassName(c));
-  return names;
-}
-
 }  // namespace sealtrain::cli

@@ -64,7 +64,6 @@ nlohmann::json RuleRefsJson(const std::vector<policy::RuleRef>& rules);
 std::string RuleRefsText(const std::vector<policy::RuleRef>& rules);
 nlohmann::json DecisionJson(const policy::Decision& decision);
 nlohmann::json PrivacyJson(const policy::DifferentialPrivacy& dp);
-std::vector<std::string> ClassNames(const std::vector<DataClass>& classes);
 
 }  // namespace sealtrain::cli
 

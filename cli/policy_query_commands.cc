@@ -12,6 +12,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/class_names.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/policy_files.h"
@@ -116,8 +117,8 @@ absl::Status RunCan(Context& context, const CanArgs& args) {
     ST_ASSIGN_OR_RETURN(const policy::Decision single, Decide(args, found, alone));
     const std::string plan =
         single.allow ? policy::DescribeTransform(single.columns.front().transform) : single.reason;
-    rows.push_back({Printable(column.name), absl::StrJoin(ClassNames(column.classes), " "),
-                    single.allow ? "yes" : "no", plan});
+    rows.push_back(
+        {Printable(column.name), ClassesText(column.classes), single.allow ? "yes" : "no", plan});
     json entry = {{"name", column.name},
                   {"classes", ClassNames(column.classes)},
                   {"allow", single.allow},
@@ -232,9 +233,8 @@ absl::Status RunPlan(Context& context, const PlanArgs& args) {
     chapter = next;
     std::string privacy;
     if (access.dp) privacy = absl::StrCat("epsilon ", access.dp->epsilon_max());
-    rows.push_back({absl::StrCat("  ", Printable(access.column)),
-                    absl::StrJoin(ClassNames(access.classes), " "), Printable(WhatOneGets(access)),
-                    privacy, When(access)});
+    rows.push_back({absl::StrCat("  ", Printable(access.column)), ClassesText(access.classes),
+                    Printable(WhatOneGets(access)), privacy, When(access)});
   }
   end_chapter();
   context.Print({{"dataset", args.dataset}, {"access", AccessListJson(list)}},

@@ -8,12 +8,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/epsilon.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/class_names.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/progress.h"
 #include "sealtrain/crypto/hash.h"
@@ -56,12 +56,6 @@ void AddPrivacy(const ModelInfo& info, Rows& table) {
   table.push_back({"sampling rate", absl::StrFormat("%.6g", info.dp->phase.sampling_rate)});
 }
 
-std::vector<std::string> InheritedClasses(const ModelInfo& info) {
-  std::vector<std::string> names;
-  for (const DataClass c : info.classes) names.push_back(policy::DataClassName(c));
-  return names;
-}
-
 json ModelJson(const ModelInfo& info) {
   json deadline = nullptr;
   if (info.deadline != absl::InfiniteFuture()) deadline = FormatUtc(info.deadline);
@@ -75,7 +69,7 @@ json ModelJson(const ModelInfo& info) {
           {"artifact_sha256", HexEncode(info.artifact_sha256)},
           {"policy_sha256", HexEncode(info.policy_sha256)},
           {"key_epoch", info.key_epoch},
-          {"classes", InheritedClasses(info)},
+          {"classes", ClassNames(info.classes)},
           {"deadline", std::move(deadline)},
           {"privacy", PrivacyJson(info)}};
 }
@@ -179,7 +173,7 @@ absl::Status RunModelShow(Context& context, const std::string& name) {
   table.push_back({"purpose", Printable(info.purpose)});
   table.push_back({"trained by", Printable(info.principal)});
   table.push_back({"created", FormatUtc(info.created)});
-  table.push_back({"learned from", absl::StrJoin(InheritedClasses(info), " ")});
+  table.push_back({"learned from", ClassesText(info.classes)});
   if (info.deadline != absl::InfiniteFuture()) {
     table.push_back({"to be used until", FormatUtc(info.deadline)});
   }

@@ -14,7 +14,7 @@ file(MAKE_DIRECTORY ${SEALTRAIN_GENERATED_DIR})
 # neighbours use as well. What this hides, a missing include, the dev preset shows.
 function(sealtrain_batched target)
   if(SEALTRAIN_BATCHED)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
     # In a batch no file is the main one.
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   endif()
@@ -52,6 +52,10 @@ function(sealtrain_proto target root file)
             --cpp_out=${SEALTRAIN_GENERATED_DIR} ${root}/${file}
     DEPENDS ${root}/${file} VERBATIM)
   # protoc's output does not meet our warning level and is not ours to change.
-  set_source_files_properties(${out}.pb.cc PROPERTIES COMPILE_OPTIONS -w)
+  set(options -w)
+  if(SEALTRAIN_SANITIZE MATCHES address)
+    list(APPEND options -O0 -fno-sanitize=all)
+  endif()
+  set_source_files_properties(${out}.pb.cc PROPERTIES COMPILE_OPTIONS "${options}")
   target_sources(${target} PRIVATE ${out}.pb.cc ${out}.pb.h)
 endfunction()

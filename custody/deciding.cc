@@ -145,16 +145,12 @@ absl::StatusOr<Grant> EmbeddedCustodian::DraftGrant(const Ruling& ruling,
 }
 
 void EmbeddedCustodian::StampActor(audit::Event& event) {
-  if (!executable_sha256_.has_value()) {
-    // What cannot be read stays empty in the event; it is no reason to refuse.
-    absl::StatusOr<Digest> digest = ExecutableDigest(*options_.env);
-    if (digest.ok()) executable_sha256_ = *digest;
-  }
   audit::Actor& actor = *event.mutable_actor();
   actor.set_host(HostName());
   actor.set_pid(ProcessId());
-  if (executable_sha256_.has_value()) {
-    actor.set_executable_sha256(DigestField(*executable_sha256_));
+  // What cannot be read stays empty; it is no reason to refuse.
+  if (const std::optional<Digest> digest = ExecutableDigest(); digest.has_value()) {
+    actor.set_executable_sha256(DigestField(*digest));
   }
   if (actor.trust().empty()) actor.set_trust(policy::Trust_Name(MeasureTrust()));
 }

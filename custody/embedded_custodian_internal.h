@@ -150,7 +150,7 @@ class EmbeddedCustodian final : public Custodian {
 
   // --- recording ---
   // Who acts, as custody sees this process.
-  void StampActor(audit::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void StampActor(audit::Event& event);
   absl::Status RecordDenied(const Ruling& ruling, const Grant& grant)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes lease, reservation and then the INTENT events durable, in this
@@ -239,7 +239,6 @@ class EmbeddedCustodian final : public Custodian {
   // Every policy set that was in force; the last one is.
   std::vector<policy::LoadedPolicy> sets_ ABSL_GUARDED_BY(mutex_);
   std::map<Id, Job> jobs_ ABSL_GUARDED_BY(mutex_);
-  std::optional<Digest> executable_sha256_ ABSL_GUARDED_BY(mutex_);  // once read
   mutable absl::Time latest_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 

@@ -5,7 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sealtrain/base/status_macros.h"
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "sealtrain/base/env.h"
 #include "sealtrain/crypto/hash.h"
 
 namespace sealtrain::custody {
@@ -36,9 +39,14 @@ std::string HostName() {
 
 std::uint32_t ProcessId() { return static_cast<std::uint32_t>(::getpid()); }
 
-absl::StatusOr<Digest> ExecutableDigest(Env& env) {
-  ST_ASSIGN_OR_RETURN(const std::string bytes, env.ReadFile("/proc/self/exe", kMaxExecutableBytes));
-  return crypto::Sha256(AsBytes(bytes));
+std::optional<Digest> ExecutableDigest() {
+  static const std::optional<Digest> digest = []() -> std::optional<Digest> {
+    const absl::StatusOr<std::string> bytes =
+        Env::Posix().ReadFile("/proc/self/exe", kMaxExecutableBytes);
+    if (!bytes.ok()) return std::nullopt;
+    return crypto::Sha256(AsBytes(*bytes));
+  }();
+  return digest;
 }
 
 }  // namespace sealtrain::custody

@@ -4,11 +4,10 @@
 #define SEALTRAIN_CUSTODY_PROCESS_INTERNAL_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "sealtrain/base/bytes.h"
-#include "sealtrain/base/env.h"
 #include "sealtrain/policy/policy.pb.h"
 
 namespace sealtrain::custody {
@@ -23,8 +22,9 @@ std::int64_t BootTimeNs();
 std::string HostName();
 std::uint32_t ProcessId();
 
-// SHA-256 of the file that this process runs. Reads all of it.
-absl::StatusOr<Digest> ExecutableDigest(Env& env);
+// SHA-256 of the file that this process runs, none if it cannot be read. Read once:
+// nobody can write to a file while it runs (ETXTBSY).
+std::optional<Digest> ExecutableDigest();
 
 }  // namespace sealtrain::custody
 

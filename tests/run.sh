@@ -47,11 +47,11 @@ if [ "$quick" != --quick ]; then
   done
 
   say "AddressSanitizer and UndefinedBehaviorSanitizer"
-  build asan all
+  build asan sealtrain_checks
   # Whole programs at a time: starting one for each test would take longer than the tests.
-  # Those that go through thousands of crashes run in the normal build only; what they
-  # run is run by the others too.
-  printf '%s\n' build/asan/bin/*_test | grep -vE '/(custody|pipeline)_crash_test$' | xargs -P "$jobs" -I{} bash -c '
+  # Those that go through thousands of crashes or millions of decisions run in the normal
+  # build only; what they run is run by the others too.
+  printf '%s\n' build/asan/bin/*_test | grep -vE '/((custody|pipeline)_crash|policy_oracle|pld_accountant)_test$' | xargs -P "$jobs" -I{} bash -c '
     name=$(basename {})
     {} >"build/$name-asan.log" 2>&1 && echo "$name" && exit
     tail -n 80 "build/$name-asan.log"

@@ -140,7 +140,8 @@ class World(unittest.TestCase):
         return json.loads(self.sealtrain("--json", *args, **options))
 
     def init(self):
-        self.sealtrain("init")
+        # Every command derives the root key; at the least cost, not to wait for it.
+        self.sealtrain("init", "--argon2-memory", "19", "--argon2-passes", "2")
 
     def apply_policy(self, text=POLICY):
         key = self.sealtrain("policy", "keygen", "--out", self.dir / "ada.key").strip()
@@ -185,6 +186,17 @@ class Home(World):
         self.sealtrain("init", expect=FAILED)
         self.audit("verify")
 
+    def test_init_takes_no_cheaper_passphrase_than_the_least(self):
+        for cheap in (["--argon2-memory", "18"], ["--argon2-passes", "1"],
+                      ["--argon2-memory", "1025"], ["--argon2-passes", "11"]):
+            self.sealtrain("init", *cheap, expect=USAGE)
+            self.assertIn(cheap[0], self.stderr)
+        self.assertFalse(self.home.exists())
+        self.sealtrain("init", "--argon2-memory", "20", "--argon2-passes", "4")
+        with contextlib.closing(sqlite3.connect(self.home / "keystore.db")) as db:
+            self.assertEqual(db.execute("SELECT memory_bytes, passes FROM root_key").fetchall(),
+                             [(20 << 20, 4)])
+
     def test_a_folder_that_is_no_home_is_a_usage_error(self):
         self.sealtrain("dataset", "list", home=self.dir / "nowhere", expect=USAGE)
         self.assertIn("nowhere", self.stderr)
@@ -219,7 +231,8 @@ class Home(World):
     def test_absurd_argon2_parameters_are_refused(self):
         self.make()
         with contextlib.closing(sqlite3.connect(self.home / "keystore.db")) as db:
-            for memory, expect in ((99999999999999, INTEGRITY), (67108864, OK)):
+            (own,), = db.execute("SELECT memory_bytes FROM root_key").fetchall()
+            for memory, expect in ((99999999999999, INTEGRITY), (own, OK)):
                 changed = db.execute("UPDATE root_key SET memory_bytes = ?", (memory,)).rowcount
                 self.assertEqual(changed, 1)
                 db.commit()
