@@ -1,6 +1,7 @@
 #include "sealtrain/audit/audit_log.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <optional>
@@ -70,6 +71,11 @@ class LogWriter final : public AuditLog {
   std::uint64_t size() const override {
     MutexLock lock(&mutex_);
     return size_;
+  }
+
+  bool IsSignedByAll() const override {
+    MutexLock lock(&mutex_);
+    return failure_.ok() && base_is_signed_;
   }
 
  private:
@@ -157,7 +163,7 @@ class LogWriter final : public AuditLog {
   // Only the leader touches these, without the mutex.
   TreeWriter tree_;
   WalWriter wal_;
-  bool base_is_signed_;
+  std::atomic<bool> base_is_signed_;  // written by the leader alone
 
   mutable Mutex mutex_;
   std::deque<Request*> queue_ ABSL_GUARDED_BY(mutex_);

@@ -2,6 +2,7 @@
 #ifndef SEALTRAIN_AUDIT_EVENT_FILTER_H_
 #define SEALTRAIN_AUDIT_EVENT_FILTER_H_
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
@@ -40,8 +41,9 @@ class EventFilter {
   // A column is opened, sealed or withheld.
   bool Matches(const Event& event) const;
 
-  // False if an entry of these bytes cannot match, as a name that it must have does
-  // not stand in them: spares decoding it. Says nothing of whether they are an event.
+  // False if an entry of these bytes cannot match, by its time, type or verdict or as a
+  // name that it must have does not stand in them: spares decoding it. Says nothing of
+  // whether they are an event.
   bool MayMatch(absl::string_view bytes) const;
 
   absl::Time since() const { return since_; }  // InfinitePast: no bound
@@ -54,6 +56,7 @@ class EventFilter {
   nlohmann::ordered_json ToJson() const;
 
  private:
+  bool MatchesHead(std::uint64_t wall_time_ns, int type, int phase) const;
   // The names of the terms that were given, with their values as understood.
   std::vector<std::pair<std::string, std::vector<std::string>>> Given() const;
 

@@ -8,6 +8,7 @@
 #include "sealtrain/audit/event_filter.h"
 #include "sealtrain/audit/event_view.h"
 #include "sealtrain/audit/export.h"
+#include "sealtrain/base/epsilon.h"
 #include "sealtrain/base/unicode.h"
 
 namespace sealtrain::audit {
@@ -83,8 +84,8 @@ class Cef final : public EntryFormatter {
     extension.AddCustom("cn2", "generation", IfSet(object.generation()));
     extension.AddCustom("cn3", "rows", IfSet(object.rows()));
     if (event.has_privacy()) {
-      extension.AddCustom("cfp1", "epsilon", absl::StrCat(event.privacy().epsilon()));
-      extension.AddCustom("cfp2", "ledgerEpsilon", absl::StrCat(event.privacy().ledger_epsilon()));
+      extension.AddCustom("cfp1", "epsilon", FormatEpsilon(event.privacy().epsilon()));
+      extension.AddCustom("cfp2", "ledgerEpsilon", FormatEpsilon(event.privacy().ledger_epsilon()));
     }
     return absl::StrCat("CEF:0|Sealtrain|sealtrain-audit|", HeaderText(source_.product_version),
                         "|", HeaderText(type), "|", HeaderText(absl::StrCat(type, " ", verdict)),

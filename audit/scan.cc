@@ -89,8 +89,12 @@ absl::StatusOr<std::uint64_t> ForEachMatch(LogReader& log, std::uint64_t begin, 
 
 absl::StatusOr<Scan> ScanLog(LogReader& log, const EventFilter& filter, Order order,
                              std::uint64_t limit, absl::FunctionRef<void(const Entry&)> visit) {
-  return order == Order::kOldestFirst ? ScanForwards(log, filter, limit, visit)
-                                      : ScanBackwards(log, filter, limit, visit);
+  ST_ASSIGN_OR_RETURN(Scan scan, order == Order::kOldestFirst
+                                     ? ScanForwards(log, filter, limit, visit)
+                                     : ScanBackwards(log, filter, limit, visit));
+  scan.order = order;
+  scan.limit = limit;
+  return scan;
 }
 
 bool IsComplete(const Scan& scan, const LogReader& log) {
@@ -106,31 +110,41 @@ std::string FormatScan(const Scan& scan, const EventFilter& filter, const LogRea
   const Checkpoint& checkpoint = log.checkpoint();
   std::string range = "no entries";
   if (scan.begin < scan.end) range = absl::StrCat("entries ", scan.begin, " to ", scan.end - 1);
-  const std::string options = filter.ToOptions();
+  std::string options = absl::StrCat("--at ", checkpoint.size);
+  if (const std::string terms = filter.ToOptions(); !terms.empty()) {
+    absl::StrAppend(&options, " ", terms);
+  }
+  // Without a limit the order is of no account.
+  if (scan.limit > 0) {
+    absl::StrAppend(&options, " -n ", scan.limit,
+                    scan.order == Order::kOldestFirst ? " --reverse" : "");
+  }
   return absl::StrCat(scan.shown, " shown; scanned ", range, " of ", checkpoint.size, " (",
                       IsComplete(scan, log) ? "complete" : "stopped at the limit", ")\n",
                       "all proven under root ", EncodeBase64(checkpoint.root), " of ",
                       Printable(checkpoint.origin), ", signed by ", WhoseKey(key_trusted), ", ",
                       Printable(log.vkey()), "\n", SignatureLines(log.checkpoint_note()),
-                      "the same question: --at ", checkpoint.size, options.empty() ? "" : " ",
-                      options, "\n");
+                      "the same question: ", options, "\n");
 }
 
 nlohmann::ordered_json ScanToJson(const Scan& scan, const EventFilter& filter, const LogReader& log,
                                   bool key_trusted) {
   const Checkpoint& checkpoint = log.checkpoint();
-  return {{"filter", filter.ToJson()},
-          {"shown", scan.shown},
-          {"begin", scan.begin},
-          {"end", scan.end},
-          {"entries", scan.entries()},
-          {"complete", IsComplete(scan, log)},
-          {"origin", checkpoint.origin},
-          {"size", checkpoint.size},
-          {"root", EncodeBase64(checkpoint.root)},
-          {"checkpoint", log.checkpoint_note()},
-          {"key", log.vkey()},
-          {"key_trusted", key_trusted}};
+  return {
+      {"filter", filter.ToJson()},
+      {"shown", scan.shown},
+      {"begin", scan.begin},
+      {"end", scan.end},
+      {"entries", scan.entries()},
+      {"limit", scan.limit == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(scan.limit)},
+      {"order", scan.order == Order::kOldestFirst ? "oldest-first" : "newest-first"},
+      {"complete", IsComplete(scan, log)},
+      {"origin", checkpoint.origin},
+      {"size", checkpoint.size},
+      {"root", EncodeBase64(checkpoint.root)},
+      {"checkpoint", log.checkpoint_note()},
+      {"key", log.vkey()},
+      {"key_trusted", key_trusted}};
 }
 
 }  // namespace sealtrain::audit

@@ -15,11 +15,16 @@
 
 namespace sealtrain::audit {
 
+enum class Order { kOldestFirst, kNewestFirst };
+
 // All entries of [begin, end) were read and proven, and `shown` of them matched.
 struct Scan {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
   std::uint64_t shown = 0;
+  // How it was asked: at the `limit`th match it was to stop (0: never).
+  Order order = Order::kOldestFirst;
+  std::uint64_t limit = 0;
 
   std::uint64_t entries() const { return end - begin; }
 };
@@ -31,8 +36,6 @@ struct Scan {
 absl::StatusOr<std::uint64_t> ForEachMatch(LogReader& log, std::uint64_t begin, std::uint64_t end,
                                            const EventFilter& filter,
                                            absl::FunctionRef<bool(const Entry&)> visit);
-
-enum class Order { kOldestFirst, kNewestFirst };
 
 // Calls `visit` for the entries of the whole log that `filter` takes, until it
 // was called `limit` times (0: no limit); then the scan's range ends with the

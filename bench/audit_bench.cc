@@ -102,19 +102,22 @@ BENCHMARK(BM_DurableAppend)->Threads(1)->Threads(64)->UseRealTime();
 constexpr int kCallers = 64;
 constexpr int kEntriesOfEach = 3200;
 
+void AppendFromManyCallers(AuditLog& log, int entries_of_each) {
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&] {
+      for (int n = 0; n < entries_of_each; ++n) log.Append(BenchEvent()).status().IgnoreError();
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
 // A log of kCallers * kEntriesOfEach entries, made once, and the same without its kept
 // checkpoints, one for each time it was published.
 const BenchDir& LargeLog() {
   static const auto& dir = *[] {
     auto* made = new BenchDir();
-    auto log = MakeLog(made->Join("audit"));
-    std::vector<std::thread> callers;
-    for (int i = 0; i < kCallers; ++i) {
-      callers.emplace_back([&log] {
-        for (int n = 0; n < kEntriesOfEach; ++n) log->Append(BenchEvent()).status().IgnoreError();
-      });
-    }
-    for (std::thread& caller : callers) caller.join();
+    AppendFromManyCallers(*MakeLog(made->Join("audit")), kEntriesOfEach);
     std::filesystem::copy(made->Join("audit"), made->Join("bare"),
                           std::filesystem::copy_options::recursive);
     std::filesystem::remove_all(made->Join("bare/checkpoints"));
@@ -143,6 +146,29 @@ void BM_Verify(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(entries));
 }
 BENCHMARK(BM_Verify)->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// Opening a log of a million entries for writing, as its writer left it when it was
+// killed: with whatever lies in the write-ahead log to be replayed.
+void BM_Recover(benchmark::State& state) {
+  static const auto& left = *[] {
+    auto* made = new BenchDir();
+    auto log = MakeLog(made->Join("audit"));
+    AppendFromManyCallers(*log, 1'000'000 / kCallers);
+    std::filesystem::copy(made->Join("audit"), made->Join("left"),
+                          std::filesystem::copy_options::recursive);
+    return made;
+  }();
+  const LogOptions options{.directory = left.Join("left"), .origin = "example.org/bench"};
+  const auto seed = crypto::SecretBytes::CopyFrom(Bytes(32, 7));
+  for (auto _ : state) {
+    state.PauseTiming();
+    auto key = *crypto::SigningKey::FromSeed(*seed);
+    state.ResumeTiming();
+    const auto log = AuditLog::Open(Env::Posix(), options, std::move(key));
+    if (!log.ok() || (*log)->size() != 1'000'000) state.SkipWithError("does not open");
+  }
+}
+BENCHMARK(BM_Recover)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(1)->Repetitions(1);
 
 // With all that custody says of a training run.
 Event CustodyEvent() {
@@ -228,6 +254,18 @@ void BM_Search(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(log->bytes()));
 }
+// The proof of one entry of so many, from opening the log on.
+void BM_Prove(benchmark::State& state) {
+  const PublishedLog log(static_cast<std::uint64_t>(state.range(0)));
+  std::uint64_t index = 0;
+  for (auto _ : state) {
+    index = (index + 7'919'993) % static_cast<std::uint64_t>(state.range(0));
+    const auto reader = LogReader::Open(Env::Posix(), log.path());
+    if (!(*reader)->Prove(index).ok()) state.SkipWithError("no proof");
+  }
+}
+BENCHMARK(BM_Prove)->Arg(1'000'000)->UseRealTime()->Unit(benchmark::kMicrosecond);
+
 BENCHMARK(BM_Search)
     ->ArgsProduct({{100'000, 1'000'000}, {0, 1, 2}})
     ->UseRealTime()

@@ -4,7 +4,8 @@ namespace sealtrain::cli {
 namespace {
 
 constexpr char kDescription[] =
-    R"help(Reads and verifies the audit log: who opened what, when and what for.
+    R"help(Reads and verifies the audit log: who opened what, when and what for. Collects
+the cosignatures of witnesses, and is one.
 
 Examples:
   sealtrain-audit --home H log -n 20
@@ -12,6 +13,9 @@ Examples:
   sealtrain-audit --log COPY verify --vkey "$(cat log.vkey)" --old checkpoint-of-last-week
   sealtrain-audit --home H report --since 30d --html review.html
   sealtrain-audit --home H prove 17 --out 17.tlog-proof --entry 17.entry
+  sealtrain-audit --home H export --format ocsf --since 1d >events.jsonl
+  sealtrain-audit --home H cosign --policy trust.policy
+  sealtrain-audit --log COPY verify --policy trust.policy --max-age 2d
 
 Exit codes: 0 ok, 1 nothing found or findings, 2 usage, 4 the log was changed, truncated, rolled
 back or forked, 75 try again.)help";

@@ -145,14 +145,19 @@ absl::StatusOr<crypto::SecretBytes> Context::ReadPassphrase(const std::string& f
   return ReadSecretLine(::fileno(in));
 }
 
-absl::StatusOr<std::unique_ptr<custody::Custodian>> Context::OpenCustodian() {
+absl::StatusOr<std::unique_ptr<custody::Custodian>> Context::OpenCustodian(
+    const crypto::SecretBytes* passphrase) {
   ST_ASSIGN_OR_RETURN(const std::string home, Home());
   const absl::Status config = Env::Posix().OpenForRead(JoinPath(home, "config.textproto")).status();
   if (absl::IsNotFound(config)) {
     return UsageError(absl::StrCat("not a Sealtrain home (no config.textproto): ", home));
   }
   if (!config.ok()) return UsageError(std::string(config.message()));
-  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, Passphrase());
+  crypto::SecretBytes asked;
+  if (passphrase == nullptr) {
+    ST_ASSIGN_OR_RETURN(asked, Passphrase());
+    passphrase = &asked;
+  }
   return custody::Custodian::Open({.home = home,
                                    .lock_patience = kHomePatience,
                                    .on_wait =
@@ -160,7 +165,7 @@ absl::StatusOr<std::unique_ptr<custody::Custodian>> Context::OpenCustodian() {
                                          std::cerr << "waiting for another program that has "
                                                    << Printable(home) << " open\n";
                                        }},
-                                  passphrase);
+                                  *passphrase);
 }
 
 absl::Status Context::UsageError(const std::string& message) {

@@ -45,8 +45,10 @@ class Context {
   absl::StatusOr<crypto::SecretBytes> NewPassphrase();
   // The same from `file`, which `option` names; empty: asked for on the terminal.
   absl::StatusOr<crypto::SecretBytes> NewPassphrase(const std::string& file, const char* option);
-  // Opens custody at Home(). Exit code kUsage if that is not a home.
-  absl::StatusOr<std::unique_ptr<custody::Custodian>> OpenCustodian();
+  // Opens custody at Home(), with Passphrase() unless one is given. Exit code kUsage if
+  // that is not a home.
+  absl::StatusOr<std::unique_ptr<custody::Custodian>> OpenCustodian(
+      const crypto::SecretBytes* passphrase = nullptr);
 
   // An InvalidArgument that exits with kUsage.
   absl::Status UsageError(const std::string& message);

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "sealtrain/base/epsilon.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
@@ -46,6 +47,13 @@ std::string DefaultOrigin() {
   return absl::StrCat(host, "/sealtrain");
 }
 
+// The verifier keys of the home's log, the one that signs first.
+absl::StatusOr<std::vector<std::string>> LogVkeys(const std::string& home) {
+  ST_ASSIGN_OR_RETURN(const std::string text,
+                      Env::Posix().ReadFile(JoinPath(home, "audit/log.vkey"), 1 << 16));
+  return absl::StrSplit(text, '\n', absl::SkipEmpty());
+}
+
 absl::Status RunInit(Context& context, const InitFlags& flags) {
   ST_ASSIGN_OR_RETURN(const std::string home, context.Home());
   ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, context.NewPassphrase());
@@ -54,9 +62,8 @@ absl::Status RunInit(Context& context, const InitFlags& flags) {
                                          .passes = flags.argon2_passes};
   ST_RETURN_IF_ERROR(custody::Custodian::Create(
       {.home = home}, {.log_origin = origin, .argon2 = argon2}, passphrase));
-  ST_ASSIGN_OR_RETURN(std::string vkey,
-                      Env::Posix().ReadFile(JoinPath(home, "audit/log.vkey"), 4096));
-  while (!vkey.empty() && vkey.back() == '\n') vkey.pop_back();
+  ST_ASSIGN_OR_RETURN(const std::vector<std::string> vkeys, LogVkeys(home));
+  const std::string& vkey = vkeys.front();
   context.Print(
       {{"home", home}, {"root", flags.root}, {"origin", origin}, {"log_vkey", vkey}},
       absl::StrCat("Home       ", Printable(home), "\nRoot key   ", flags.root, "\nAudit log  ",
@@ -141,14 +148,38 @@ absl::Status RunKeyRotate(Context& context, const std::string& new_passphrase_fi
   return absl::OkStatus();
 }
 
+absl::Status RunKeyRotateLog(Context& context, bool finish) {
+  ST_ASSIGN_OR_RETURN(const std::string home, context.Home());
+  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes passphrase, context.Passphrase());
+  ST_ASSIGN_OR_RETURN(auto custodian, context.OpenCustodian(&passphrase));
+  ST_RETURN_IF_ERROR(finish ? custodian->DropOldLogKey(context.principal())
+                            : custodian->AddLogKey(context.principal()));
+  // What was changed takes effect when custody is opened.
+  custodian.reset();
+  ST_ASSIGN_OR_RETURN(custodian, context.OpenCustodian(&passphrase));
+  ST_ASSIGN_OR_RETURN(const std::vector<std::string> vkeys, LogVkeys(home));
+  if (vkeys.size() < 2) return absl::DataLossError("log.vkey does not name the new key");
+  const std::string& now = vkeys[0];
+  const std::string& other = vkeys[1];
+  context.Print({{"signs", finish ? json({now}) : json({now, other})}, {"finished", finish}},
+                finish ? absl::StrCat("The audit log is signed by\n  ", Printable(now),
+                                      "\nalone. The key before it is destroyed.\n")
+                       : absl::StrCat("The audit log is signed by\n  ", Printable(now),
+                                      "\nand by\n  ", Printable(other),
+                                      "\nGive the second to those who check you, to witnesses "
+                                      "too. Then:\n  sealtrain key rotate-log --finish\n"));
+  return absl::OkStatus();
+}
+
 void AddKey(CLI::App& app, Context& context) {
   CLI::App* key =
       app.add_subcommand("key",
-                         "Keys: what there is, and a new root key.\n\n"
+                         "Keys: what there is, a new root key, a new key for the audit log.\n\n"
                          "Examples:\n"
                          "  sealtrain key list\n"
                          "  sealtrain key rotate\n"
-                         "  sealtrain --passphrase-file OLD key rotate --new-passphrase-file NEW");
+                         "  sealtrain --passphrase-file OLD key rotate --new-passphrase-file NEW\n"
+                         "  sealtrain key rotate-log");
   key->require_subcommand(1);
   key->add_subcommand("list",
                       "List the keys of data sets and models; never a key itself.\n\n"
@@ -169,6 +200,19 @@ void AddKey(CLI::App& app, Context& context) {
                      "File whose first line is the new passphrase (default: ask on the terminal)");
   rotate->callback([&context, file] {
     context.run = [&context, file] { return RunKeyRotate(context, *file); };
+  });
+  auto finish = std::make_shared<bool>(false);
+  CLI::App* rotate_log = key->add_subcommand(
+      "rotate-log",
+      "Replace the key that signs the audit log, in two steps.\n\n"
+      "From the first on, both keys sign, so that nobody who knows only one is lost. When\n"
+      "those who check the log know the new one, --finish destroys the old one.\n\n"
+      "Examples:\n"
+      "  sealtrain key rotate-log\n"
+      "  sealtrain key rotate-log --finish");
+  rotate_log->add_flag("--finish", *finish, "The second step");
+  rotate_log->callback([&context, finish] {
+    context.run = [&context, finish] { return RunKeyRotateLog(context, *finish); };
   });
 }
 

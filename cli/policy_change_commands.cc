@@ -18,6 +18,7 @@
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
+#include "sealtrain/policy/approvers.h"
 #include "sealtrain/policy/policy_diff.h"
 #include "sealtrain/policy/policy_format.h"
 
@@ -69,9 +70,16 @@ absl::Status RunDiff(Context& context, const DiffArgs& args) {
          change.changed_situations == change.situations ? "always"
                                                         : absl::StrCat("e.g. ", change.situation)});
   }
-  context.Print({{"before", args.before}, {"after", args.after}, {"changes", list}},
-                changes.empty() ? "Nothing changes for anybody.\n" : Table(rows));
-  if (!changes.empty()) context.exit_code = kCheckFailed;
+  const std::vector<std::string> approval =
+      policy::DiffApproval(before.proto().approval(), after.proto().approval());
+  std::string page = changes.empty() ? "Nothing changes for anybody.\n" : Table(rows);
+  for (const std::string& change : approval) {
+    absl::StrAppend(&page, "approval: ", Printable(change), "\n");
+  }
+  context.Print(
+      {{"before", args.before}, {"after", args.after}, {"changes", list}, {"approval", approval}},
+      page);
+  if (!changes.empty() || !approval.empty()) context.exit_code = kCheckFailed;
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include "sealtrain/custody/names_internal.h"
 #include "sealtrain/custody/policy_approval.h"
 #include "sealtrain/custody/text_proto_internal.h"
+#include "sealtrain/policy/approvers.h"
 
 namespace sealtrain::custody {
 namespace {
@@ -48,8 +49,7 @@ absl::StatusOr<std::vector<std::string>> CountedApprovers(const std::string& tex
                                                           const std::string& principal) {
   ST_ASSIGN_OR_RETURN(std::vector<std::string> names,
                       VerifyAccessApprovals(text, approvals, approvers));
-  names.erase(std::remove(names.begin(), names.end(), principal), names.end());
-  return names;
+  return policy::WithoutPerson(std::move(names), approvers, principal);
 }
 
 absl::Status ApprovedAccess::Put(const std::string& text, const AccessRequest& parsed,

@@ -1,6 +1,7 @@
 #include "sealtrain/custody/custodian.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,32 +44,19 @@ absl::Status CheckNothingThere(Env& env, const std::string& home) {
   return absl::OkStatus();
 }
 
-// The uid of the log's last entry; empty if it has none.
-absl::StatusOr<std::string> LastUid(Env& env, const std::string& home) {
-  ST_ASSIGN_OR_RETURN(auto reader, audit::LogReader::Open(env, AuditPath(home)));
-  const std::uint64_t size = reader->checkpoint().size;
-  std::string uid;
-  if (size == 0) return uid;
-  ST_RETURN_IF_ERROR(reader->ForEach(size - 1, size, [&](const audit::Entry& entry) {
-    uid = entry.event.uid();
-    return true;
-  }));
-  return uid;
-}
-
 // That a home has no log is not that there is no such thing.
 absl::Status NotMissing(const absl::Status& status) {
   return absl::IsNotFound(status) ? absl::DataLossError("the audit log is missing") : status;
 }
 
-// Tells the log what a crash kept from it, and ends the leases of processes
-// that are gone: whoever held them held our lock.
+// Sees that key store and log belong together, tells the log what a crash kept from
+// it, and ends the leases of processes that are gone: whoever held them held our lock.
 absl::Status SettleDebts(Env& env, const std::string& home, Database& db, audit::AuditLog& log) {
-  EventOutbox outbox(db);
-  ST_ASSIGN_OR_RETURN(const bool nothing_owed, outbox.empty());
-  if (!nothing_owed) {
-    ST_ASSIGN_OR_RETURN(const std::string last_uid, LastUid(env, home));
-    ST_RETURN_IF_ERROR(outbox.Settle(log, last_uid));
+  EventOutbox outbox(db, log);
+  ST_ASSIGN_OR_RETURN(const bool even, outbox.IsEven());
+  if (!even) {
+    ST_ASSIGN_OR_RETURN(const auto reader, audit::LogReader::Open(env, AuditPath(home)));
+    ST_RETURN_IF_ERROR(outbox.Settle(*reader));
   }
   return LeaseStore(db).EndAll();
 }
@@ -162,17 +150,24 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
   ST_ASSIGN_OR_RETURN(KeyStore keys, KeyStore::Open(*db, std::move(root)));
   ST_ASSIGN_OR_RETURN(const std::int64_t signing_keys,
                       db->QueryInt("SELECT count(*) FROM signing_key"));
-  if (signing_keys != kSigningKeys) return absl::DataLossError("key store: a signing key is gone");
+  ST_ASSIGN_OR_RETURN(const bool replacing_log_key, keys.HasSigningKey(kNextAuditLogKey));
+  if (signing_keys != kSigningKeys + (replacing_log_key ? 1 : 0)) {
+    return absl::DataLossError("key store: a signing key is gone");
+  }
   // One key decides whether the root key is right; if a later one does not open
   // under it, that is damage.
   absl::StatusOr<crypto::SigningKey> log_key = keys.GetSigningKey(kAuditLogKey);
   if (absl::IsDataLoss(log_key.status())) return absl::UnauthenticatedError("wrong passphrase");
   ST_RETURN_IF_ERROR(log_key.status());
+  std::optional<crypto::SigningKey> next_log_key;
+  if (replacing_log_key) {
+    ST_ASSIGN_OR_RETURN(next_log_key, keys.GetSigningKey(kNextAuditLogKey));
+  }
   ST_ASSIGN_OR_RETURN(crypto::SigningKey manifest_key, keys.GetSigningKey(kManifestKey));
   ST_ASSIGN_OR_RETURN(crypto::SigningKey policy_key, keys.GetSigningKey(kPolicyKey));
 
-  absl::StatusOr<std::unique_ptr<audit::AuditLog>> opened_log =
-      audit::AuditLog::Open(env, LogOptionsFor(home, config.log_origin()), *std::move(log_key));
+  absl::StatusOr<std::unique_ptr<audit::AuditLog>> opened_log = audit::AuditLog::Open(
+      env, LogOptionsFor(home, config.log_origin()), *std::move(log_key), std::move(next_log_key));
   ST_RETURN_IF_ERROR(NotMissing(opened_log.status()));
   std::unique_ptr<audit::AuditLog> log = *std::move(opened_log);
   ST_RETURN_IF_ERROR(SettleDebts(env, home, *db, *log));
@@ -183,6 +178,7 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
       options, EmbeddedCustodian::Parts{.lock = std::move(lock),
                                         .db = std::move(db),
                                         .log = std::move(log),
+                                        .log_signs_twice = replacing_log_key,
                                         .keys = std::move(keys),
                                         .manifest_key = std::move(manifest_key),
                                         .policy_key = std::move(policy_key),

@@ -116,6 +116,14 @@ class Custodian : public Custody {
   virtual absl::Status RotateRootKey(const std::string& principal,
                                      const crypto::SecretBytes& passphrase) = 0;
 
+  // Replacing the key that signs the audit log, so that those who check it can be told
+  // of the new one before the old one goes. From when custody is opened the next time
+  // both sign. FailedPrecondition: a key is being replaced already.
+  virtual absl::Status AddLogKey(const std::string& principal) = 0;
+  // From when custody is opened the next time the new key alone signs; the old one is
+  // destroyed. FailedPrecondition: custody was not opened since AddLogKey().
+  virtual absl::Status DropOldLogKey(const std::string& principal) = 0;
+
   // The newest signed checkpoint of the audit log.
   virtual std::string AuditCheckpoint() = 0;
 };

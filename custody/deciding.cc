@@ -188,6 +188,8 @@ absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
       return status;
     }
   }
+  // What is told is told: without it only a log put back meanwhile is not noticed.
+  outbox_.StorePosition().IgnoreError();
   return absl::OkStatus();
 }
 

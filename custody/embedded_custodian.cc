@@ -20,6 +20,7 @@ EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts part
       lock_(std::move(parts.lock)),
       manifest_key_(std::move(parts.manifest_key)),
       policy_key_(std::move(parts.policy_key)),
+      log_signs_twice_(parts.log_signs_twice),
       db_(std::move(parts.db)),
       log_(std::move(parts.log)),
       keys_(std::move(parts.keys)),
@@ -28,7 +29,7 @@ EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts part
       ledger_(*db_),
       policies_(*options_.env, *db_, policy_key_, PolicyDirectory(options_.home)),
       approved_(*db_),
-      outbox_(*db_),
+      outbox_(*db_, *log_),
       sets_(std::move(parts.sets)) {}
 
 absl::Time EmbeddedCustodian::Now() const {
@@ -142,7 +143,7 @@ absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const
   const absl::StatusOr<AccessRequest> parsed = ParseAccessRequest(text);
   if (!parsed.ok()) return wrong(parsed.status().message());
   MutexLock lock(&mutex_);
-  if (sets_.empty()) return absl::FailedPreconditionError("no policy is in force");
+  if (sets_.empty()) return absl::PermissionDeniedError("no policy is in force to name approvers");
   ST_RETURN_IF_ERROR(catalog_.GetDataset(parsed->dataset()).status());
   const absl::Time not_after = AccessDeadline(*parsed);
   if (not_after <= Now() || not_after > Now() + kLongest) {
@@ -163,6 +164,9 @@ absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const
   audit::Approval& approval = *event.mutable_approval();
   approval.set_sha256(DigestField(crypto::Sha256(AsBytes(text))));
   approval.set_principal(parsed->principal());
+  for (const int action : parsed->action()) {
+    approval.add_action(policy::Action_Name(static_cast<policy::Action>(action)));
+  }
   for (const std::string& name : *names) approval.add_approver(name);
   approval.set_not_after_ns(static_cast<std::uint64_t>(absl::ToUnixNanos(not_after)));
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());

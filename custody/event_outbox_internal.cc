@@ -1,8 +1,9 @@
 #include "sealtrain/custody/event_outbox_internal.h"
 
-#include <utility>
-#include <vector>
+#include <set>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "sealtrain/audit/event_codec.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/random.h"
@@ -16,41 +17,98 @@ absl::Status EventOutbox::Owe(const Id& key, audit::Event& event) {
   }
   // What the log would refuse must not be committed: it could never be settled.
   ST_RETURN_IF_ERROR(audit::EncodeEvent(event).status());
-  ST_RETURN_IF_ERROR(Forget(key));
+  ST_RETURN_IF_ERROR(Remove(key));
   ST_ASSIGN_OR_RETURN(Statement insert,
                       db_->Prepare("INSERT INTO owed_event (request_uid, event) VALUES (?, ?)"));
-  return insert.Bind(ByteSpan(key)).Bind(AsBytes(event.SerializeAsString())).Run();
+  ST_RETURN_IF_ERROR(insert.Bind(ByteSpan(key)).Bind(AsBytes(event.SerializeAsString())).Run());
+  return StorePosition();
 }
 
 absl::Status EventOutbox::Forget(const Id& key) {
+  ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
+  ST_RETURN_IF_ERROR(Remove(key));
+  ST_RETURN_IF_ERROR(StorePosition());
+  return transaction.Commit();
+}
+
+absl::StatusOr<bool> EventOutbox::IsEven() const {
+  ST_ASSIGN_OR_RETURN(const std::int64_t owed, db_->QueryInt("SELECT count(*) FROM owed_event"));
+  ST_ASSIGN_OR_RETURN(const std::uint64_t position, Position());
+  return owed == 0 && position == log_->size();
+}
+
+absl::Status EventOutbox::Settle(audit::LogReader& reader) {
+  ST_ASSIGN_OR_RETURN(const std::vector<Owed> all, AllOwed());
+  ST_ASSIGN_OR_RETURN(const std::uint64_t position, Position());
+  const std::uint64_t size = reader.checkpoint().size;
+  if (size < position) {
+    return absl::DataLossError(absl::StrCat("the audit log has ", size,
+                                            " entries and the key store knows of ", position,
+                                            ": the log was put back or cut off"));
+  }
+  std::set<std::string> owed;
+  for (const Owed& o : all) owed.insert(o.event.uid());
+  std::set<std::string> told;
+  absl::Status status;
+  const auto know = [&](const audit::Entry& entry) -> absl::Status {
+    const audit::Event& event = entry.event;
+    told.insert(event.uid());
+    // What was denied changed nothing. Whatever else is told was stored before.
+    if (event.phase() == audit::DENIED || owed.contains(event.uid())) return absl::OkStatus();
+    if (event.phase() == audit::INTENT) {
+      ST_ASSIGN_OR_RETURN(Statement lease, db_->Prepare("SELECT 1 FROM lease WHERE permit_id = ?"));
+      ST_ASSIGN_OR_RETURN(const bool known, lease.Bind(AsBytes(event.request_uid())).Step());
+      if (known) return absl::OkStatus();
+    }
+    return absl::DataLossError(
+        absl::StrCat("the key store is older than the audit log: it does not know of entry ",
+                     entry.index, ", ", audit::EventType_Name(event.type()), " ",
+                     audit::Phase_Name(event.phase()), ". Was keystore.db put back?"));
+  };
+  ST_RETURN_IF_ERROR(reader.ForEach(position, size, [&](const audit::Entry& entry) {
+    status = know(entry);
+    return status.ok();
+  }));
+  ST_RETURN_IF_ERROR(status);
+  for (const Owed& o : all) {
+    if (!told.contains(o.event.uid())) ST_RETURN_IF_ERROR(log_->Append(o.event).status());
+    ST_RETURN_IF_ERROR(Forget(o.key));
+  }
+  return StorePosition();
+}
+
+absl::StatusOr<std::vector<EventOutbox::Owed>> EventOutbox::AllOwed() const {
+  ST_ASSIGN_OR_RETURN(Statement select,
+                      db_->Prepare("SELECT request_uid, event FROM owed_event ORDER BY number"));
+  std::vector<Owed> all;
+  while (true) {
+    ST_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return all;
+    Owed& owed = all.emplace_back();
+    ST_RETURN_IF_ERROR(select.Blob(0, absl::MakeSpan(owed.key)));
+    if (!owed.event.ParseFromString(select.Text(1))) {
+      return absl::DataLossError("key store: an owed event is damaged");
+    }
+  }
+}
+
+absl::StatusOr<std::uint64_t> EventOutbox::Position() const {
+  ST_ASSIGN_OR_RETURN(const std::int64_t rows, db_->QueryInt("SELECT count(*) FROM log_position"));
+  if (rows != 1) return absl::DataLossError("key store: no place in the audit log");
+  ST_ASSIGN_OR_RETURN(const std::int64_t entries,
+                      db_->QueryInt("SELECT entries FROM log_position"));
+  return static_cast<std::uint64_t>(entries);
+}
+
+absl::Status EventOutbox::Remove(const Id& key) {
   ST_ASSIGN_OR_RETURN(Statement remove,
                       db_->Prepare("DELETE FROM owed_event WHERE request_uid = ?"));
   return remove.Bind(ByteSpan(key)).Run();
 }
 
-absl::Status EventOutbox::Settle(audit::AuditLog& log, const std::string& last_uid) {
-  ST_ASSIGN_OR_RETURN(Statement select,
-                      db_->Prepare("SELECT request_uid, event FROM owed_event ORDER BY number"));
-  std::vector<std::pair<Id, audit::Event>> owed;
-  while (true) {
-    ST_ASSIGN_OR_RETURN(const bool row, select.Step());
-    if (!row) break;
-    auto& [key, event] = owed.emplace_back();
-    ST_RETURN_IF_ERROR(select.Blob(0, absl::MakeSpan(key)));
-    if (!event.ParseFromString(select.Text(1))) {
-      return absl::DataLossError("key store: an owed event is damaged");
-    }
-  }
-  for (const auto& [key, event] : owed) {
-    if (event.uid() != last_uid) ST_RETURN_IF_ERROR(log.Append(event).status());
-    ST_RETURN_IF_ERROR(Forget(key));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<bool> EventOutbox::empty() const {
-  ST_ASSIGN_OR_RETURN(const std::int64_t count, db_->QueryInt("SELECT count(*) FROM owed_event"));
-  return count == 0;
+absl::Status EventOutbox::StorePosition() {
+  ST_ASSIGN_OR_RETURN(Statement update, db_->Prepare("UPDATE log_position SET entries = ?"));
+  return update.Bind(log_->size()).Run();
 }
 
 }  // namespace sealtrain::custody

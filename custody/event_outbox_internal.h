@@ -6,37 +6,57 @@
 //
 // The same table closes jobs whose process is gone: while a lease lives, its
 // ABANDONED event is owed; the outcome replaces it.
+//
+// It also shows a key store that was put back: with each event the number of entries
+// that the log has is stored, and what the log has behind it must be known here.
 // Not thread-safe.
 #ifndef SEALTRAIN_CUSTODY_EVENT_OUTBOX_INTERNAL_H_
 #define SEALTRAIN_CUSTODY_EVENT_OUTBOX_INTERNAL_H_
 
-#include <string>
+#include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "sealtrain/audit/audit_log.h"
 #include "sealtrain/audit/event.pb.h"
+#include "sealtrain/audit/log_reader.h"
 #include "sealtrain/base/bytes.h"
-#include "sealtrain/base/env.h"
 #include "sealtrain/custody/sqlite_internal.h"
 
 namespace sealtrain::custody {
 
 class EventOutbox {
  public:
-  explicit EventOutbox(Database& db) : db_(&db) {}
+  EventOutbox(Database& db, audit::AuditLog& log) : db_(&db), log_(&log) {}
 
   // Owes `event` for `key`, instead of what was owed for it before. Gives the
   // event a uid if it has none. To be called in the transaction of the change.
   absl::Status Owe(const Id& key, audit::Event& event);
+  // Once it was appended.
   absl::Status Forget(const Id& key);
 
-  // Appends all that is owed, oldest first. `last_uid`: of the log's last entry,
-  // which may be one that was appended and not yet forgotten.
-  absl::Status Settle(audit::AuditLog& log, const std::string& last_uid);
-  absl::StatusOr<bool> empty() const;
+  // The log must not be put back to before now.
+  absl::Status StorePosition();
+
+  // Whether nothing is owed and the log ends where the key store knows it to.
+  absl::StatusOr<bool> IsEven() const;
+  // Appends all that is owed and does not stand in the log yet, oldest first. `reader`
+  // is of the log. DataLoss: the key store is older than the log, or the log than the
+  // key store; then nothing is appended.
+  absl::Status Settle(audit::LogReader& reader);
 
  private:
+  struct Owed {
+    Id key{};
+    audit::Event event;
+  };
+  absl::StatusOr<std::vector<Owed>> AllOwed() const;
+  absl::StatusOr<std::uint64_t> Position() const;
+  absl::Status Remove(const Id& key);
+
   Database* db_;
+  audit::AuditLog* log_;
 };
 
 }  // namespace sealtrain::custody

@@ -114,6 +114,12 @@ CREATE TABLE owed_event (
   request_uid BLOB NOT NULL UNIQUE,
   event       BLOB NOT NULL
 ) STRICT;
+
+CREATE TABLE log_position (
+  entries INTEGER NOT NULL
+) STRICT;
+-- The log begins with CUSTODY_CREATED.
+INSERT INTO log_position VALUES (1);
 )sql";
 
 }  // namespace

@@ -104,6 +104,16 @@ absl::Status KeyStore::AddSigningKey(absl::string_view name, const crypto::Signi
   return insert.Bind(name).Bind(ByteSpan(wrapped)).Run();
 }
 
+absl::Status KeyStore::RemoveSigningKey(absl::string_view name) {
+  ST_ASSIGN_OR_RETURN(Statement remove, db_->Prepare("DELETE FROM signing_key WHERE name = ?"));
+  return remove.Bind(name).Run();
+}
+
+absl::StatusOr<bool> KeyStore::HasSigningKey(absl::string_view name) const {
+  ST_ASSIGN_OR_RETURN(Statement select, db_->Prepare("SELECT 1 FROM signing_key WHERE name = ?"));
+  return select.Bind(name).Step();
+}
+
 absl::StatusOr<crypto::SigningKey> KeyStore::GetSigningKey(absl::string_view name) const {
   ST_ASSIGN_OR_RETURN(Statement select,
                       db_->Prepare("SELECT wrapped FROM signing_key WHERE name = ?"));
@@ -174,7 +184,11 @@ absl::StatusOr<KeyStore> KeyStore::Rewrap(crypto::Kek next) const {
   KeyStore rewrapped(*db_, std::move(next));
   ST_ASSIGN_OR_RETURN(Statement update_signing,
                       db_->Prepare("UPDATE signing_key SET wrapped = ? WHERE name = ?"));
-  for (const char* name : {kAuditLogKey, kManifestKey, kPolicyKey}) {
+  for (const char* name : {kAuditLogKey, kNextAuditLogKey, kManifestKey, kPolicyKey}) {
+    if (name == absl::string_view(kNextAuditLogKey)) {
+      ST_ASSIGN_OR_RETURN(const bool replacing, HasSigningKey(name));
+      if (!replacing) continue;
+    }
     ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, GetSigningKey(name));
     ST_ASSIGN_OR_RETURN(const Bytes wrapped,
                         KeyWrap::Wrap(rewrapped.root_, SigningKeyContext(name), key));

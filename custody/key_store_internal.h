@@ -25,9 +25,10 @@ namespace sealtrain::custody {
 
 // The signing keys of a home.
 inline constexpr char kAuditLogKey[] = "audit-log";
+inline constexpr char kNextAuditLogKey[] = "audit-log-next";  // while that one is replaced
 inline constexpr char kManifestKey[] = "manifest";
 inline constexpr char kPolicyKey[] = "policy";  // signs what custody put into force
-inline constexpr int kSigningKeys = 3;
+inline constexpr int kSigningKeys = 3;          // without kNextAuditLogKey
 
 // Whose class key it is. The prefix keeps a data set and a model of one name
 // apart; ':' is in no name.
@@ -71,6 +72,8 @@ class KeyStore {
   static absl::StatusOr<KeyStore> Open(Database& db, crypto::Kek root);
 
   absl::Status AddSigningKey(absl::string_view name, const crypto::SigningKey& key);
+  absl::Status RemoveSigningKey(absl::string_view name);
+  absl::StatusOr<bool> HasSigningKey(absl::string_view name) const;
   // DataLoss: it does not open under this root key, or is not there.
   absl::StatusOr<crypto::SigningKey> GetSigningKey(absl::string_view name) const;
 

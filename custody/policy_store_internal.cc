@@ -9,6 +9,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/custody/policy_approval.h"
+#include "sealtrain/policy/approvers.h"
 
 namespace sealtrain::custody {
 namespace {
@@ -68,7 +69,7 @@ absl::StatusOr<std::vector<std::string>> CheckApprovals(const policy::Approval& 
                                                         const std::string& text,
                                                         const std::string& approvals) {
   ST_ASSIGN_OR_RETURN(std::vector<std::string> names, VerifyApprovals(text, approvals, rule));
-  names.erase(std::remove(names.begin(), names.end(), set.author()), names.end());
+  names = policy::WithoutPerson(std::move(names), rule, set.author());
   if (!rule.has_required() || names.size() < rule.required()) {
     return absl::InvalidArgumentError(
         absl::StrCat("version ", set.version(), " has ", names.size(), " of ", rule.required(),

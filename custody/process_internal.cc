@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "sealtrain/base/env.h"
+#include "sealtrain/base/mutex.h"
 #include "sealtrain/crypto/hash.h"
 
 namespace sealtrain::custody {
@@ -40,12 +41,14 @@ std::string HostName() {
 std::uint32_t ProcessId() { return static_cast<std::uint32_t>(::getpid()); }
 
 std::optional<Digest> ExecutableDigest() {
-  static const std::optional<Digest> digest = []() -> std::optional<Digest> {
+  static Mutex& mutex = *new Mutex;
+  static std::optional<Digest> digest;
+  MutexLock lock(&mutex);
+  if (!digest.has_value()) {
     const absl::StatusOr<std::string> bytes =
         Env::Posix().ReadFile("/proc/self/exe", kMaxExecutableBytes);
-    if (!bytes.ok()) return std::nullopt;
-    return crypto::Sha256(AsBytes(*bytes));
-  }();
+    if (bytes.ok()) digest = crypto::Sha256(AsBytes(*bytes));
+  }
   return digest;
 }
 

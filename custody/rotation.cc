@@ -1,16 +1,30 @@
-// The keys of the home, and a new root key for them.
+// The keys of the home, a new root key for them, and a new key for the audit log.
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "sealtrain/audit/vkey_file.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/random.h"
 #include "sealtrain/custody/audit_events_internal.h"
 #include "sealtrain/custody/embedded_custodian_internal.h"
+#include "sealtrain/custody/home_config_internal.h"
 #include "sealtrain/custody/names_internal.h"
 
 namespace sealtrain::custody {
+namespace {
+
+audit::Event LogKeyEvent(audit::EventType type, const std::string& principal) {
+  audit::Event event;
+  event.set_type(type);
+  event.set_phase(audit::SUCCEEDED);
+  event.mutable_actor()->set_principal(principal);
+  event.mutable_object()->set_key_id(kAuditLogKey);
+  return event;
+}
+
+}  // namespace
 
 absl::StatusOr<KeyList> EmbeddedCustodian::ListKeys() {
   MutexLock lock(&mutex_);
@@ -70,6 +84,54 @@ absl::Status EmbeddedCustodian::RotateRootKey(const std::string& principal,
   if (status.ok()) return absl::OkStatus();
   return absl::Status(status.code(),
                       absl::StrCat("the new root key is in force, but: ", status.message()));
+}
+
+absl::Status EmbeddedCustodian::AddLogKey(const std::string& principal) {
+  ST_RETURN_IF_ERROR(CheckWord("principal", principal));
+  MutexLock lock(&mutex_);
+  ST_ASSIGN_OR_RETURN(const bool replacing, keys_.HasSigningKey(kNextAuditLogKey));
+  if (replacing) {
+    return absl::FailedPreconditionError(
+        "the audit log's key is being replaced already: finish that first");
+  }
+  // The log could not be opened with a key that log.vkey has no room for.
+  ST_ASSIGN_OR_RETURN(
+      const std::string vkeys,
+      options_.env->ReadFile(JoinPath(AuditPath(options_.home), "log.vkey"), audit::kMaxNoteBytes));
+  ST_ASSIGN_OR_RETURN(const std::vector<audit::VerifierKey> named, audit::ParseVkeyFile(vkeys));
+  if (named.size() >= audit::kMaxLogKeys) {
+    return absl::ResourceExhaustedError("the audit log has had as many keys as it can name");
+  }
+  audit::Event event = LogKeyEvent(audit::KEY_ROTATED, principal);
+  StampActor(event);
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey next, crypto::SigningKey::Generate());
+  ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
+  // The event is owed until the log is opened with both keys. So both have signed before
+  // the old one can go.
+  ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
+  ST_RETURN_IF_ERROR(keys_.AddSigningKey(kNextAuditLogKey, next));
+  ST_RETURN_IF_ERROR(outbox_.Owe(change, event));
+  return transaction.Commit();
+}
+
+absl::Status EmbeddedCustodian::DropOldLogKey(const std::string& principal) {
+  ST_RETURN_IF_ERROR(CheckWord("principal", principal));
+  MutexLock lock(&mutex_);
+  ST_ASSIGN_OR_RETURN(const bool replacing, keys_.HasSigningKey(kNextAuditLogKey));
+  if (!replacing || !log_signs_twice_ || !log_->IsSignedByAll()) {
+    return absl::FailedPreconditionError("no new key signs the audit log yet");
+  }
+  ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
+  return ChangeAndRecord(
+      change, LogKeyEvent(audit::KEY_DESTROYED, principal), [&](audit::Event&) -> absl::Status {
+        mutex_.AssertHeld();
+        ST_ASSIGN_OR_RETURN(const crypto::SigningKey next, keys_.GetSigningKey(kNextAuditLogKey));
+        ST_RETURN_IF_ERROR(keys_.RemoveSigningKey(kNextAuditLogKey));
+        ST_RETURN_IF_ERROR(keys_.RemoveSigningKey(kAuditLogKey));
+        // Whatever comes of this change, the log does not sign with a later key.
+        log_signs_twice_ = false;
+        return keys_.AddSigningKey(kAuditLogKey, next);
+      });
 }
 
 }  // namespace sealtrain::custody

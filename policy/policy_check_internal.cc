@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/approvers.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
 
@@ -114,6 +115,7 @@ class Checker {
     const Place place = root_.Child("approval");
     std::set<std::string> names;
     std::set<std::string> keys;
+    std::set<std::string> principals;
     std::size_t eligible = 0;
     for (int i = 0; i < set_.approval().approver_size(); ++i) {
       const Approver& approver = set_.approval().approver(i);
@@ -129,7 +131,12 @@ class Checker {
       } else if (!keys.insert(approver.public_key()).second) {
         Error(at, "this key stands for another approver already", "public_key");
       }
-      if (approver.name() != set_.author()) ++eligible;
+      if (approver.has_principal() && !IsPrincipal(approver.principal())) {
+        Error(at, "`principal` must be the exact name of a principal", "principal");
+      } else if (approver.has_principal() && !principals.insert(approver.principal()).second) {
+        Error(at, "this principal stands for another approver already", "principal");
+      }
+      if (!IsPerson(approver, set_.author())) ++eligible;
     }
     if (!set_.approval().has_required() || set_.approval().required() == 0) {
       Error(place, "`required` is required: how many must approve, at least 1", "required");

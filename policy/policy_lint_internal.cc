@@ -33,6 +33,7 @@ class Linter {
     }
     LintPurposes();
     LintGroups();
+    LintApprovers();
     for (int i = 0; i < set_.rule_size(); ++i) LintRule(set_.rule(i), root_.Child("rule", i));
     if (schema != nullptr) LintSchema(*schema);
     return std::move(findings_);
@@ -65,6 +66,24 @@ class Linter {
         Warn(root_, absl::StrCat("no rule speaks of purpose ", Quoted(set_.purpose(i))), "purpose",
              i);
       }
+    }
+  }
+
+  // Where requests are approved, one's own must be told from another's.
+  void LintApprovers() {
+    const auto asks = [](const Condition& condition) { return condition.has_approvals_at_least(); };
+    const bool used = std::any_of(set_.rule().begin(), set_.rule().end(), [&](const Rule& rule) {
+      return std::any_of(rule.when().begin(), rule.when().end(), asks) ||
+             std::any_of(rule.unless().begin(), rule.unless().end(), asks);
+    });
+    if (!used) return;
+    for (int i = 0; i < set_.approval().approver_size(); ++i) {
+      const Approver& approver = set_.approval().approver(i);
+      if (approver.has_principal()) continue;
+      Warn(root_.Child("approval").Child("approver", i),
+           absl::StrCat("approver ", Quoted(approver.name()),
+                        " has no `principal`: a request of their own counts as another's unless "
+                        "they ask by that name"));
     }
   }
 

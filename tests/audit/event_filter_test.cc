@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/time/clock.h"
+#include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/event_time.h"
 #include "sealtrain/tests/audit/audit_test_util.h"
 #include "sealtrain/tests/util/status_matchers.h"
@@ -135,9 +136,39 @@ TEST(EventFilter, MayMatchWhatItMatches) {
            {.datasets = {"letters@3"}},
            {.columns = {"subject"}},
            {.models = {"ham"}},
+           {.verdicts = {"denied"}},
+           {.types = {"log-started"}},
+           {.since = "1970-01-01T00:16:41Z"},
+           {.until = "1970-01-01T00:16:40Z"},
        }) {
     EXPECT_FALSE(EventFilter::Parse(terms, absl::Now())->MayMatch(bytes));
   }
+}
+
+// Without decoding an event, its type, verdict and time are read as its parser reads them.
+TEST(EventFilter, ReadsTheLastOfWhatStandsThereTwice) {
+  const auto denied = EventFilter::Parse({.verdicts = {"denied"}}, absl::Now());
+  const auto intent = EventFilter::Parse({.verdicts = {"intent"}}, absl::Now());
+  const auto early = EventFilter::Parse({.until = "1970-01-01T00:00:01Z"}, absl::Now());
+  Event last;
+  last.set_phase(DENIED);
+  last.set_wall_time_ns(1);
+  const std::string bytes = RichEvent().SerializeAsString() + last.SerializeAsString();
+  ASSERT_OK_AND_ASSIGN(const Event event, DecodeEvent(bytes));
+  for (const auto* filter : {&denied, &intent, &early}) {
+    EXPECT_EQ((*filter)->MayMatch(bytes), (*filter)->Matches(event));
+  }
+  EXPECT_TRUE((*denied).MayMatch(bytes));
+}
+
+// Whether they are an event is asked of the parser alone.
+TEST(EventFilter, MayMatchWhatIsNoEvent) {
+  const auto denied = EventFilter::Parse({.verdicts = {"denied"}}, absl::Now());
+  const std::string bytes = RichEvent().SerializeAsString();
+  EXPECT_FALSE(denied->MayMatch(bytes));
+  EXPECT_TRUE(denied->MayMatch(bytes.substr(0, bytes.size() - 1)));
+  EXPECT_TRUE(denied->MayMatch(bytes + '\0'));
+  EXPECT_TRUE(denied->MayMatch(bytes + "\x0b"));  // a group that does not end
 }
 
 TEST(EventFilter, ShowsHostileNamesAsWordsForAShell) {

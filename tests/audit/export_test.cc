@@ -198,6 +198,16 @@ TEST(CefFormatter, KeepsHostileNamesInTheirField) {
   EXPECT_EQ(plain.at("suser"), "job:a");
 }
 
+TEST(CefFormatter, RoundsAnEpsilonUp) {
+  Event event = RichEvent();
+  event.mutable_privacy()->set_epsilon(1.23456789);
+  event.mutable_privacy()->set_ledger_epsilon(12345.5);
+  const auto fields = CefExtension(std::vector<std::string>(absl::StrSplit(
+      CefFormatter(TestSource())->Format(EntryOf(event)), absl::MaxSplits('|', 7)))[7]);
+  EXPECT_EQ(fields.at("cfp1"), "1.2346");
+  EXPECT_EQ(fields.at("cfp2"), "12345.5000");
+}
+
 // What schema.ocsf.io demands of each class that we use: the base event's
 // required fields, and the class's own with its constraint.
 const std::vector<std::string> kOcsfRequired = {

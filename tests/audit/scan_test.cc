@@ -78,6 +78,8 @@ TEST_F(ScanTest, ProvesAbsenceOverEverything) {
   EXPECT_EQ(json["filter"]["principal"], nlohmann::ordered_json::array({"nobody"}));
   EXPECT_EQ(json["entries"], 600);
   EXPECT_EQ(json["complete"], true);
+  EXPECT_EQ(json["limit"], 1);
+  EXPECT_EQ(json["order"], "newest-first");
   EXPECT_EQ(json["checkpoint"], ReadText(log_dir_ + "/checkpoint"));
   EXPECT_EQ(json["key"], FormatVkey(TestVerifier()));
   EXPECT_EQ(json["key_trusted"], false);
@@ -85,7 +87,7 @@ TEST_F(ScanTest, ProvesAbsenceOverEverything) {
               AllOf(HasSubstr("0 shown; scanned entries 0 to 599 of 600 (complete)\n"),
                     HasSubstr("signed by the key given with --vkey, " + log_->vkey()),
                     HasSubstr("\n\u2014 example.org/sealtrain/audit "),
-                    HasSubstr("the same question: --at 600 --principal nobody\n")));
+                    HasSubstr("the same question: --at 600 --principal nobody -n 1\n")));
 }
 
 TEST_F(ScanTest, FindsNothingInAChangedLog) {

@@ -75,6 +75,35 @@ TEST_F(Access, CountsEachApproverOnce) {
   EXPECT_EQ(ApprovalsNow(), 1u);
 }
 
+TEST_F(Access, IsToldWithWhoMayDoWhatUntilWhen) {
+  ASSERT_OK(Submit(RequestText("EVALUATE action: TRAIN"), {"bob", "ada"}));
+  const audit::Event told = LastEvent();
+  EXPECT_EQ(told.type(), audit::ACCESS_APPROVED);
+  EXPECT_EQ(told.actor().principal(), "clerk");
+  EXPECT_EQ(told.purpose(), "plain");
+  EXPECT_EQ(told.approval().principal(), "trainer");
+  EXPECT_THAT(told.approval().action(), ElementsAre("EVALUATE", "TRAIN"));
+  EXPECT_THAT(told.approval().approver(), ElementsAre("bob", "ada"));
+  EXPECT_EQ(told.approval().not_after_ns(),
+            static_cast<std::uint64_t>(absl::ToUnixNanos(
+                absl::FromUnixSeconds(absl::ToUnixSeconds(clock_.now)) + absl::Hours(24))));
+}
+
+TEST_F(Access, IsNotApprovedByWhoAsksAsAnotherPrincipal) {
+  // "trainer" is what Ada asks as, says the second set.
+  const std::string second = absl::StrReplaceAll(
+      first_, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
+                                           HexEncode(crypto::Sha256(AsBytes(first_))), "\"")},
+               {"approver { name: \"ada\"", "approver { name: \"ada\" principal: \"trainer\""}});
+  ASSERT_OK(ApplyText(second));
+  const std::string text = RequestText();
+  ASSERT_OK(Submit(text, {"ada", "bob"}));
+  EXPECT_EQ(ApprovalsNow(), 1u);
+  EXPECT_THAT(LastEvent().approval().approver(), ElementsAre("bob"));
+  ASSERT_OK(Submit(text, {"ada", "bob", "eve"}));
+  EXPECT_EQ(ApprovalsNow(), 2u);
+}
+
 TEST_F(Access, IsForThisRequestOnly) {
   ASSERT_OK(Submit(RequestText("EVALUATE"), {"ada", "bob"}));
   EXPECT_EQ(ApprovalsNow(), 0u);

@@ -259,5 +259,79 @@ TEST_F(Crash, OfARotationLeavesTheOldOrTheNewRootKeyAndALogThatSaysWhich) {
   EXPECT_GT(new_ones, 1);
 }
 
+TEST_F(Crash, OfALogKeyReplacementLeavesOneStepOrTheOther) {
+  const std::string copy = dir_.Join("copy");
+  const auto told = [&](audit::EventType type) {
+    int count = 0;
+    auto reader = *audit::LogReader::Open(Env::Posix(), JoinPath(copy, "audit"));
+    EXPECT_OK(reader->ForEach(0, reader->checkpoint().size, [&](const audit::Entry& entry) {
+      count += entry.event.type() == type ? 1 : 0;
+      return true;
+    }));
+    return count;
+  };
+  const std::vector<std::string> before = LogVkeys(home());
+  int added = 0;
+  int points =
+      AtEveryPoint([](Custodian& custodian, KillEnv&) { return custodian.AddLogKey("admin"); },
+                   [&](Custodian& custodian) {
+                     const bool both = LogVkeys(copy).size() == 2;
+                     added += both ? 1 : 0;
+                     EXPECT_EQ(told(audit::KEY_ROTATED), both ? 1 : 0);
+                     EXPECT_EQ(custodian.DropOldLogKey("admin").ok(), both);
+                   });
+  EXPECT_GT(points, added);
+
+  // The opening from which on both sign.
+  Open();
+  ASSERT_OK(custodian_->AddLogKey("admin"));
+  custodian_.reset();
+  int n = 1;
+  for (bool died = true; died; ++n) {
+    SCOPED_TRACE(absl::StrCat("killed at point ", n, " of an opening"));
+    std::filesystem::remove_all(copy);
+    std::filesystem::copy(home(), copy, std::filesystem::copy_options::recursive);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto passphrase = *crypto::SecretBytes::CopyFrom(AsBytes("open sesame"));
+      KillEnv env;
+      const SqliteThroughEnv sqlite(env);
+      env.DieAt(n);
+      ::_exit(
+          Custodian::Open({.home = copy, .env = &env, .clock = clock_.function()}, passphrase).ok()
+              ? 0
+              : 3);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    died = WIFEXITED(status) && WEXITSTATUS(status) == KillEnv::kKilled;
+    ASSERT_TRUE(died || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+    const custody::CustodianOptions options{.home = copy, .clock = clock_.function()};
+    {
+      ASSERT_OK_AND_ASSIGN(const auto custodian, Custodian::Open(options, passphrase_));
+      EXPECT_EQ(LogVkeys(copy).size(), 2u);
+      EXPECT_GE(told(audit::KEY_ROTATED), 1);
+      ASSERT_OK(custodian->DropOldLogKey("admin"));
+    }
+    ASSERT_OK(Custodian::Open(options, passphrase_));
+  }
+  EXPECT_GT(n, 5);
+
+  Open();
+  const std::vector<std::string> both = LogVkeys(home());
+  int dropped = 0;
+  points =
+      AtEveryPoint([](Custodian& custodian, KillEnv&) { return custodian.DropOldLogKey("admin"); },
+                   [&](Custodian& custodian) {
+                     const bool alone = LogVkeys(copy).front() == both[1];
+                     dropped += alone ? 1 : 0;
+                     EXPECT_EQ(told(audit::KEY_DESTROYED), alone ? 1 : 0);
+                     EXPECT_EQ(custodian.DropOldLogKey("admin").ok(), !alone);
+                   });
+  EXPECT_GT(dropped, 0);
+  EXPECT_GT(points, dropped);
+  EXPECT_EQ(both.front(), before.front());
+}
+
 }  // namespace
 }  // namespace sealtrain::testing

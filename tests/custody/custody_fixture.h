@@ -17,6 +17,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "sealtrain/audit/log_reader.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
@@ -300,6 +301,11 @@ class CustodyTest : public ::testing::Test {
   }
 
   // --- the log ---
+  // The verifier keys in log.vkey.
+  static std::vector<std::string> LogVkeys(const std::string& home) {
+    return absl::StrSplit(*Env::Posix().ReadFile(JoinPath(home, "audit/log.vkey"), 1 << 16), '\n',
+                          absl::SkipEmpty());
+  }
   std::vector<audit::Event> Events() {
     std::vector<audit::Event> events;
     auto reader = audit::LogReader::Open(Env::Posix(), JoinPath(home(), "audit"));

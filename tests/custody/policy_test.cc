@@ -108,6 +108,16 @@ TEST_F(PolicyInForce, IsApprovedByTheApproversBeforeItAndNotItsOwn) {
                   {"ada"}));
 }
 
+TEST_F(PolicyInForce, IsNotApprovedByItsAuthorUnderAnotherName) {
+  // Eve, the author, is the principal behind Bob, says the first set.
+  const std::string first = absl::StrReplaceAll(
+      text(), {{"required: 2", "required: 1"},
+               {"approver { name: \"bob\"", "approver { name: \"bob\" principal: \"eve\""}});
+  EXPECT_THAT(Apply(first, {"bob"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("0 of 1")));
+  EXPECT_OK(Apply(first, {"ada"}));
+}
+
 TEST_F(PolicyInForce, RefusesToOpenWithAChangedPolicyFile) {
   ASSERT_OK(Apply(text(), {"ada", "bob"}));
   custodian_.reset();

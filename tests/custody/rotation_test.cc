@@ -111,5 +111,123 @@ TEST_F(Rotation, ListsEachKeyByWhatItSeals) {
                                     NETWORK_ID, FREE_TEXT, HEALTH, LABEL}));
 }
 
+// The key that signs the audit log, in two steps.
+class LogKeyRotation : public FurnishedCustodyTest {
+ protected:
+  std::vector<std::string> Vkeys() const { return LogVkeys(home()); }
+  absl::Status ReadWith(const std::string& vkey) const {
+    return audit::LogReader::Open(Env::Posix(), JoinPath(home(), "audit"), {vkey}).status();
+  }
+  int datasets_ = 0;
+};
+
+TEST_F(LogKeyRotation, LetsBothSignAndThenTheNewOneAlone) {
+  const std::vector<std::string> before = Vkeys();
+  ASSERT_EQ(before.size(), 1u);
+  ASSERT_OK(custodian_->AddLogKey("admin"));
+  EXPECT_EQ(Vkeys(), before);
+  Reopen();
+  const std::vector<std::string> both = Vkeys();
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_EQ(both[0], before[0]);
+  EXPECT_EQ(LastEvent().type(), audit::KEY_ROTATED);
+  EXPECT_EQ(LastEvent().object().key_id(), "audit-log");
+  EXPECT_EQ(LastEvent().actor().principal(), "admin");
+  for (const std::string& vkey : both) EXPECT_OK(ReadWith(vkey));
+
+  ASSERT_OK(custodian_->DropOldLogKey("admin"));
+  EXPECT_EQ(LastEvent().type(), audit::KEY_DESTROYED);
+  Reopen();
+  ASSERT_OK(custodian_->CreateDataset("admin", "others", schema_));
+  EXPECT_EQ(Vkeys(), std::vector<std::string>({both[1], both[0]}));
+  EXPECT_OK(ReadWith(both[1]));
+  EXPECT_THAT(ReadWith(both[0]), StatusIs(absl::StatusCode::kDataLoss));
+  ASSERT_OK_AND_ASSIGN(auto reader,
+                       audit::LogReader::Open(Env::Posix(), JoinPath(home(), "audit"), {both[1]}));
+  EXPECT_OK(reader->Verify({}));
+  // Once more, from the new one.
+  ASSERT_OK(custodian_->AddLogKey("admin"));
+  Reopen();
+  ASSERT_OK(custodian_->DropOldLogKey("admin"));
+  Reopen();
+  EXPECT_EQ(Vkeys().size(), 3u);
+}
+
+TEST_F(LogKeyRotation, GoesStepByStep) {
+  const auto refused = StatusIs(absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(custodian_->DropOldLogKey("admin"), refused);
+  ASSERT_OK(custodian_->AddLogKey("admin"));
+  EXPECT_THAT(custodian_->AddLogKey("admin"), refused);
+  // Nothing that both have signed is in the log yet.
+  EXPECT_THAT(custodian_->DropOldLogKey("admin"), refused);
+  Reopen();
+  EXPECT_THAT(custodian_->AddLogKey("admin"), refused);
+  ASSERT_OK(custodian_->DropOldLogKey("admin"));
+  EXPECT_THAT(custodian_->DropOldLogKey("admin"), refused);
+  // This process does not sign with a key that comes now.
+  ASSERT_OK(custodian_->AddLogKey("admin"));
+  EXPECT_THAT(custodian_->DropOldLogKey("admin"), refused);
+  Reopen();
+  EXPECT_OK(custodian_->DropOldLogKey("admin"));
+  Reopen();
+  EXPECT_THAT(custodian_->AddLogKey("ad min"), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+// What both signed must be where the log is opened from, or the new key opens nothing.
+TEST_F(LogKeyRotation, KeepsTheOldKeyWhileTheDiskFails) {
+  int kept = 0;
+  for (const FaultEnv::Op op : {FaultEnv::Op::kRename, FaultEnv::Op::kSync}) {
+    for (int skip = 0;; ++skip) {
+      SCOPED_TRACE(absl::StrCat("operation ", skip));
+      ASSERT_OK(custodian_->AddLogKey("admin"));
+      custodian_.reset();
+      const int failures = env_.failures();
+      env_.FailOn(op, skip, absl::UnavailableError("no space left"));
+      auto opened = Custodian::Open(options(), passphrase_);
+      const bool failed = env_.failures() > failures;
+      env_.Heal();
+      if (opened.ok()) {
+        // The disk works again, but what it did not take before may be missing.
+        kept += (*opened)->DropOldLogKey("admin").ok() ? 0 : 1;
+        opened->reset();
+      }
+      Open();
+      if (!custodian_->DropOldLogKey("admin").ok()) {
+        // It was dropped above.
+        EXPECT_EQ(LastEvent().type(), audit::KEY_DESTROYED);
+      }
+      Reopen();
+      ASSERT_OK(custodian_->CreateDataset("admin", absl::StrCat("d", ++datasets_), schema_));
+      if (!failed) break;
+    }
+  }
+  EXPECT_GT(kept, 0);
+}
+
+TEST_F(LogKeyRotation, RefusesAKeyThatLogVkeyHasNoRoomFor) {
+  std::string vkeys = Vkeys()[0] + "\n";
+  for (int i = 1; i < 100; ++i) {
+    const audit::VerifierKey key{.name = init().log_origin,
+                                 .public_key = crypto::SigningKey::Generate()->public_key()};
+    vkeys += audit::FormatVkey(key) + "\n";
+  }
+  custodian_.reset();
+  std::ofstream(JoinPath(home(), "audit/log.vkey")) << vkeys;
+  Open();
+  EXPECT_THAT(custodian_->AddLogKey("admin"), StatusIs(absl::StatusCode::kResourceExhausted));
+  Reopen();
+}
+
+TEST_F(LogKeyRotation, GoesTogetherWithANewRootKey) {
+  ASSERT_OK(custodian_->AddLogKey("admin"));
+  ASSERT_OK_AND_ASSIGN(auto passphrase, crypto::SecretBytes::CopyFrom(AsBytes("close sesame")));
+  ASSERT_OK(custodian_->RotateRootKey("admin", passphrase));
+  passphrase_ = std::move(passphrase);
+  Reopen();
+  ASSERT_OK(custodian_->DropOldLogKey("admin"));
+  Reopen();
+  EXPECT_OK(ReadWith(Vkeys()[0]));
+}
+
 }  // namespace
 }  // namespace sealtrain::testing

@@ -289,6 +289,53 @@ class Keys(World):
         self.assertIn("key:root", log)
 
 
+    def test_the_audit_logs_key_is_replaced_in_two_steps(self):
+        self.make()
+        old = (self.home / "audit" / "log.vkey").read_text().strip()
+        self.sealtrain("key", "rotate-log", "--finish", expect=KEY)
+        self.assertIn("no new key signs", self.stderr)
+        done = self.json("key", "rotate-log")
+        self.assertEqual((done["signs"][0], done["finished"]), (old, False))
+        new = done["signs"][1]
+        for key in (old, new):
+            self.audit("verify", "--vkey", key)
+        self.sealtrain("key", "rotate-log", expect=KEY)
+        self.ingest(jsonl(notes(20)))
+        self.assertEqual(self.json("key", "rotate-log", "--finish"),
+                         {"signs": [new], "finished": True})
+        self.ingest(jsonl(notes(30)))
+        self.audit("verify", "--vkey", new)
+        self.audit("verify")
+        self.audit("verify", "--vkey", old, expect=INTEGRITY)
+        log = self.audit("log", "--reverse", "--type", "KEY_ROTATED", "--type", "KEY_DESTROYED")
+        self.assertEqual(log.count("key:audit-log"), 2)
+
+
+class PutBack(World):
+    """A key store or a log from a backup, beside the other as it is."""
+
+    def test_a_key_store_from_before_a_run_is_refused(self):
+        self.make(300)
+        old = (self.home / "keystore.db").read_bytes()
+        self.train("m")
+        new = (self.home / "keystore.db").read_bytes()
+        (self.home / "keystore.db").write_bytes(old)
+        self.train("n", expect=INTEGRITY)
+        self.assertIn("the key store is older than the audit log", self.stderr)
+        self.sealtrain("budget", "show", "notes", expect=INTEGRITY)
+        (self.home / "keystore.db").write_bytes(new)
+        self.sealtrain("budget", "show", "notes")
+
+    def test_a_log_from_before_an_ingestion_is_refused(self):
+        self.make()
+        shutil.copytree(self.home / "audit", self.dir / "old")
+        self.ingest(jsonl(notes(20)))
+        shutil.rmtree(self.home / "audit")
+        shutil.copytree(self.dir / "old", self.home / "audit")
+        self.ingest(jsonl(notes(30)), expect=INTEGRITY)
+        self.assertIn("the log was put back or cut off", self.stderr)
+
+
 class Schema(World):
     def create(self, proto, expect):
         self.init()
@@ -430,6 +477,11 @@ class Policy(World):
                            .replace('principal: "trainer" action: EVALUATE',
                                     'principal: "intern" action: EVALUATE'))
         self.assertIn("Nothing changes", self.sealtrain("policy", "diff", self.policy, self.policy))
+        other = self.write("other.textproto",
+                           self.policy.read_text().replace('name: "ada"', 'name: "bea"'))
+        told = self.json("policy", "diff", self.policy, other, expect=FAILED)
+        self.assertEqual((told["changes"], told["approval"]),
+                         ([], ["ada approves no longer", "bea approves, too"]))
         changes = self.json("policy", "diff", self.policy, after, expect=FAILED)["changes"]
         self.assertEqual({(c["change"], tuple(c["principals"]), c["column"]) for c in changes},
                          {("opens", ("intern",), "FREE_TEXT"), ("opens", ("intern",), "LABEL"),

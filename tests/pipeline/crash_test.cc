@@ -43,7 +43,7 @@ using ::sealtrain::testing::TestWorld;
 constexpr int kOldRows = 2;
 constexpr int kAllRows = 5;
 // Rebuilding and checking a state takes some hundredths of a second.
-constexpr CrashBounds kBounds = {.exhaustive = 64, .drawn = 8};
+constexpr CrashBounds kBounds = {.exhaustive = 64, .drawn = 4};
 // Where a state says little that its neighbours do not.
 constexpr CrashBounds kNarrowBounds = {.exhaustive = 8, .drawn = 1};
 // Where there are few moments.
