@@ -125,7 +125,8 @@ absl::Status Custodian::CheckHome(const CustodianOptions& options) {
   ST_RETURN_IF_ERROR(GetRootKeyRecord(db).status());
   const auto log = audit::LogReader::Open(env, AuditPath(home));
   ST_RETURN_IF_ERROR(NotMissing(log.status()));
-  return (*log)->Verify({}).status();
+  ST_RETURN_IF_ERROR((*log)->Verify({}).status());
+  return CheckKeyStoreKnows(db, **log);
 }
 
 absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOptions& given,

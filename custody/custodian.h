@@ -71,8 +71,9 @@ class Custodian : public Custody {
                                                          const crypto::SecretBytes& passphrase);
 
   // What can be checked of a home without the passphrase: its configuration, the
-  // key store as a database, and the whole audit log under its own key. OK says
-  // nothing of keys. Errors as Open's; takes the home's lock meanwhile.
+  // key store as a database, and the whole audit log under its own key, and
+  // that neither of the two was put back. OK says nothing of keys. Errors as Open's; takes the
+  // home's lock meanwhile.
   static absl::Status CheckHome(const CustodianOptions& options);
 
   // --- policy --------------------------------------------------------------

@@ -105,7 +105,8 @@ struct ModelInfo {
   double epsilon = 0;  // upper bound at dp->delta; meaningless without dp
   std::uint32_t key_epoch = 0;
   absl::Time created;
-  // Inherited from the columns and the snapshot that it learned from.
+  // Inherited from the columns and the snapshot that it learned from; the deadline may
+  // be an earlier one that the policy set for it.
   std::vector<DataClass> classes;                // each once, ascending; never empty
   absl::Time deadline = absl::InfiniteFuture();  // it is not used from then on
 };
@@ -200,8 +201,8 @@ class Custody {
   // Reserves the planned privacy cost in the ledger before it records and
   // releases. A dp obligation without a plan is denied.
   virtual absl::StatusOr<Permit<policy::TRAIN>> RequestTrain(const TrainRequest& request) = 0;
-  // Decided for what the model learned from as well, and refused once the deadline
-  // has passed that it inherited.
+  // Decided for what the model learned from as well, and refused once its deadline
+  // has passed.
   virtual absl::StatusOr<Permit<policy::EVALUATE>> RequestEvaluate(
       const EvaluateRequest& request) = 0;
   // `shard` as it stands in the verified manifest of the permit's generation.

@@ -13,9 +13,6 @@
 #ifndef SEALTRAIN_CUSTODY_EVENT_OUTBOX_INTERNAL_H_
 #define SEALTRAIN_CUSTODY_EVENT_OUTBOX_INTERNAL_H_
 
-#include <cstdint>
-#include <vector>
-
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sealtrain/audit/audit_log.h"
@@ -47,17 +44,15 @@ class EventOutbox {
   absl::Status Settle(audit::LogReader& reader);
 
  private:
-  struct Owed {
-    Id key{};
-    audit::Event event;
-  };
-  absl::StatusOr<std::vector<Owed>> AllOwed() const;
-  absl::StatusOr<std::uint64_t> Position() const;
   absl::Status Remove(const Id& key);
 
   Database* db_;
   audit::AuditLog* log_;
 };
+
+// DataLoss: the log tells of what the key store does not know, which is older then; or
+// has published less than the key store knows of.
+absl::Status CheckKeyStoreKnows(const Database& db, audit::LogReader& log);
 
 }  // namespace sealtrain::custody
 

@@ -92,7 +92,11 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
 
   ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset));
   grant.model = request.model;
+  // Of what is made of the data: no later than theirs.
   grant.deadline = DeadlineOf(job.manifest);
+  if (ruling.decision.retention) {
+    grant.deadline = std::min(grant.deadline, ruling.request.now + *ruling.decision.retention);
+  }
   if (!ruling.status.ok()) {
     ST_RETURN_IF_ERROR(RecordDenied(ruling, grant));
     return ruling.status;

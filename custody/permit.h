@@ -33,7 +33,8 @@ struct Grant {
   std::shared_ptr<const policy::Schema> schema;
   std::string model;  // TRAIN: to be made. EVALUATE: to be read.
   absl::Time expires_at;
-  // TRAIN, EVALUATE: when the snapshot must be gone, and with it what is derived.
+  // TRAIN, EVALUATE: when the snapshot must be gone, and with it what is derived; of
+  // TRAIN it may be earlier, where the policy lets models live for so long only.
   absl::Time deadline = absl::InfiniteFuture();
 };
 

@@ -122,16 +122,20 @@ absl::Status EmbeddedCustodian::DropOldLogKey(const std::string& principal) {
     return absl::FailedPreconditionError("no new key signs the audit log yet");
   }
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
-  return ChangeAndRecord(
+  const absl::Status status = ChangeAndRecord(
       change, LogKeyEvent(audit::KEY_DESTROYED, principal), [&](audit::Event&) -> absl::Status {
         mutex_.AssertHeld();
         ST_ASSIGN_OR_RETURN(const crypto::SigningKey next, keys_.GetSigningKey(kNextAuditLogKey));
         ST_RETURN_IF_ERROR(keys_.RemoveSigningKey(kNextAuditLogKey));
         ST_RETURN_IF_ERROR(keys_.RemoveSigningKey(kAuditLogKey));
-        // Whatever comes of this change, the log does not sign with a later key.
-        log_signs_twice_ = false;
         return keys_.AddSigningKey(kAuditLogKey, next);
       });
+  // As with the root key: the change may have been made and its event not have been
+  // appended. Once it is made, the log does not sign with a key that comes later.
+  log_signs_twice_ = keys_.HasSigningKey(kNextAuditLogKey).value_or(false);
+  if (status.ok() || log_signs_twice_) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat("the old key is destroyed, but: ", status.message()));
 }
 
 }  // namespace sealtrain::custody

@@ -66,7 +66,7 @@ void AppendColumns(std::string& page, const std::vector<ColumnPlan>& columns) {
   }
 }
 
-void AppendObligations(std::string& page, const Decision& decision) {
+void AppendObligations(std::string& page, const Request& request, const Decision& decision) {
   if (decision.dp) {
     AppendLine(page, "privacy",
                absl::StrFormat("epsilon at most %g at delta %g for one %s; ledger %g",
@@ -78,7 +78,9 @@ void AppendObligations(std::string& page, const Decision& decision) {
     AppendLine(page, "lease", absl::StrCat("keys for ", DurationText(*decision.lease)));
   }
   if (decision.retention) {
-    AppendLine(page, "retention", absl::StrCat("data for ", DurationText(*decision.retention)));
+    AppendLine(page, "retention",
+               absl::StrCat(request.action == TRAIN ? "the model for " : "data for ",
+                            DurationText(*decision.retention)));
   }
   if (decision.max_opens) {
     AppendLine(page, "opens", absl::StrCat("at most ", *decision.max_opens, " permits, ever"));
@@ -115,7 +117,7 @@ std::string ExplainDecision(const Request& request, const Decision& decision) {
   }
   AppendLine(page, "what helps", Printable(decision.fix_hint));
   AppendColumns(page, decision.columns);
-  AppendObligations(page, decision);
+  AppendObligations(page, request, decision);
   AppendLine(page, "policy",
              absl::StrCat(Printable(decision.policy_id), " version ", decision.policy_version,
                           ", SHA-256 ", HexEncode(decision.policy_sha256)));

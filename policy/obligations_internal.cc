@@ -132,7 +132,7 @@ bool CanCarryOut(Action action, Obligation::KindCase kind) {
     case Obligation::kDp:
       return action == TRAIN;
     case Obligation::kRetention:
-      return ActionSeals(action);
+      return ActionSeals(action) || action == TRAIN;
     case Obligation::kMaxOpens:
       return ActionOpens(action);
     case Obligation::KIND_NOT_SET:

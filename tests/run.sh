@@ -10,6 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 quick=${1:-}
 jobs=$(nproc)
+test_jobs=$((jobs + 1))  # now and then one waits for the disk
 fuzz_seconds=3
 # What is concurrent: a test program and which of its tests.
 concurrent=(base_test='*Thread*' audit_test='*' crypto_test='*Thread*' sealed_stream_test='SegmentOpener.*'
@@ -39,7 +40,7 @@ git ls-files '*.cc' '*.h' | xargs clang-format-14 --dry-run -Werror
 if [ "$quick" != --quick ]; then
   say "ThreadSanitizer"
   build tsan "${concurrent[@]%%=*}"
-  printf '%s\n' "${concurrent[@]}" | xargs -P "$jobs" -I{} bash -c '
+  printf '%s\n' "${concurrent[@]}" | xargs -P "$test_jobs" -I{} bash -c '
     entry="{}"
     name=${entry%%=*}
     "build/tsan/bin/$name" --gtest_filter="${entry#*=}" >"build/$name-tsan.log" 2>&1 &&
@@ -50,11 +51,10 @@ if [ "$quick" != --quick ]; then
   say "AddressSanitizer and UndefinedBehaviorSanitizer"
   build asan sealtrain_checks
   # Whole programs at a time: starting one for each test would take longer than the tests.
-  printf '%s\n' build/asan/bin/*_test | xargs -P "$jobs" -I{} bash -c '
-    name=$(basename {})
-    {} >"build/$name-asan.log" 2>&1 && echo "$name" && exit
-    tail -n 80 "build/$name-asan.log"
-    exit 255'
+  xargs -P "$test_jobs" -I{} bash -c '
+    build/asan/bin/{} >build/{}-asan.log 2>&1 && echo {} && exit
+    tail -n 80 build/{}-asan.log
+    exit 255' <build/asan/sealtrain_checks.txt
 
   say "Fuzzers"
   tests/fuzz/run.sh build/asan "$fuzz_seconds"
@@ -63,4 +63,4 @@ fi
 say "Normal build"
 build release all
 say "Normal tests"
-ctest --preset release --parallel "$jobs"
+ctest --preset release --parallel "$test_jobs"

@@ -380,6 +380,45 @@ TEST_F(Opening, HandsClassesAndDeadlineDownToTheModel) {
   EXPECT_EQ(model.deadline, clock_.now + absl::Hours(240));
 }
 
+TEST_F(Opening, GivesTheModelADeadlineOfItsOwn) {
+  const std::string first = WithKeys(kMailPolicy);
+  const std::string second = absl::StrReplaceAll(
+      first, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
+                                          HexEncode(crypto::Sha256(AsBytes(first))), "\"")},
+              {"obligation { lease { seconds: 172800 } }",
+               "obligation { lease { seconds: 172800 } } obligation { retention { seconds: 3600 } "
+               "}"},
+              {"action: TRAIN action: EVALUATE dataset: \"mails\" purpose: \"plain\"",
+               "action: TRAIN dataset: \"mails\" purpose: \"plain\""},
+              {"rule {\n  id: \"train-locked\"", R"(rule { id: "evaluate-plain"
+                 permit { obligation { transform { on_class: FREE_TEXT kind: KEEP } } }
+                 scope { principal: "trainer" action: EVALUATE dataset: "mails" purpose: "plain"
+                         data_class: FREE_TEXT data_class: LABEL } }
+               rule { id: "train-locked")"}});
+  ASSERT_OK(ApplyText(second));
+  ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PlainRun("m")));
+  EXPECT_EQ(permit.grant().deadline, clock_.now + absl::Hours(1));
+  const absl::Time asked = clock_.now;
+  clock_.now += absl::Minutes(30);
+  ASSERT_OK(Finish(std::move(permit)));
+  EXPECT_EQ(custodian_->GetModel("m")->deadline, asked + absl::Hours(1));
+  const custody::EvaluateRequest evaluation{.principal = "trainer",
+                                            .dataset = "mails",
+                                            .purpose = "plain",
+                                            .columns = {"spam"},
+                                            .model = "m"};
+  clock_.now = asked + absl::Hours(1) - absl::Seconds(1);
+  EXPECT_OK(custodian_->RequestEvaluate(evaluation));
+  clock_.now = asked + absl::Hours(1);
+  EXPECT_THAT(custodian_->RequestEvaluate(evaluation),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("deadline of model m")));
+  EXPECT_EQ(LastEvent().reason_code(), "expired");
+  // The data's comes first where it is the earlier one.
+  clock_.now = asked + absl::Hours(240) - absl::Minutes(10);
+  ASSERT_OK_AND_ASSIGN(auto late, custodian_->RequestTrain(PlainRun("n")));
+  EXPECT_EQ(late.grant().deadline, asked + absl::Hours(240));
+}
+
 // The scored columns may be opened, but what the model learned may not be used.
 TEST_F(Opening, EvaluatesNoModelOfClassesThatThePolicyDoesNotGrant) {
   ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PrivateRun("m")));

@@ -323,8 +323,10 @@ class PutBack(World):
         self.train("n", expect=INTEGRITY)
         self.assertIn("the key store is older than the audit log", self.stderr)
         self.sealtrain("budget", "show", "notes", expect=INTEGRITY)
+        self.assertIn("is older than the audit log", self.sealtrain("doctor", expect=FAILED))
         (self.home / "keystore.db").write_bytes(new)
         self.sealtrain("budget", "show", "notes")
+        self.sealtrain("doctor")
 
     def test_a_log_from_before_an_ingestion_is_refused(self):
         self.make()

@@ -459,10 +459,11 @@ TEST(Decide, DeniesAnObligationThatTheActionCannotCarryOut) {
     ExpectDenied(decide(dp, action), "cannot_honour");
   }
   EXPECT_TRUE(decide(dp, TRAIN).allow);
-  for (const Action action : {TRAIN, EVALUATE, INSPECT, EXPORT_MODEL}) {
+  for (const Action action : {EVALUATE, INSPECT, EXPORT_MODEL}) {
     ExpectDenied(decide(retention, action), "cannot_honour");
   }
   EXPECT_TRUE(decide(retention, INGEST).allow);
+  EXPECT_EQ(decide(retention, TRAIN).retention, absl::Seconds(9));
   ExpectDenied(decide(lease, EXPORT_MODEL), "cannot_honour");
   EXPECT_TRUE(decide("permit {}", EXPORT_MODEL).allow);
   EXPECT_TRUE(decide(lease, EVALUATE).allow);

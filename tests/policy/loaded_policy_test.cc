@@ -280,7 +280,6 @@ TEST(Check, WarnsOfWhatIsDoubtful) {
       {"delta_max: 1e-6", "delta_max: 0.01", "delta above 0.001"},
       {" data_class: FREE_TEXT }", " }", "covers no data class"},
       {" data_class: FREE_TEXT }", " data_class: LABEL }", "does not cover FREE_TEXT"},
-      {"lease { seconds: 60 }", "retention { seconds: 60 }", "TRAIN cannot carry out `retention`"},
       {"action: TRAIN", "action: TRAIN action: SEAL", "SEAL cannot carry out `dp`"},
   };
   for (const Case& c : cases) {

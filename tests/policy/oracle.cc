@@ -272,7 +272,7 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
   for (const Rule* permit : permits) {
     for (const Obligation& obligation : permit->permit().obligation()) {
       if (obligation.has_dp() && request.action != TRAIN) return decision;
-      if (obligation.has_retention() && !seals) return decision;
+      if (obligation.has_retention() && !seals && request.action != TRAIN) return decision;
       if ((obligation.has_lease() || obligation.has_transform()) && !seals && !opens) {
         return decision;
       }

@@ -139,6 +139,8 @@ TEST(DecisionOracle, AgreesOnDataSealedUnderAnEarlierSet) {
       const double never = std::numeric_limits<double>::infinity();
       ASSERT_EQ(actual.lease.value_or(never),
                 std::fmin(now.lease.value_or(never), then.lease.value_or(never)));
+      ASSERT_EQ(actual.retention.value_or(never),
+                std::fmin(now.retention.value_or(never), then.retention.value_or(never)));
       const std::optional<DifferentialPrivacy> now_dp = sets[1].Decide(request).dp;
       const std::optional<DifferentialPrivacy> then_dp = sets[0].Decide(request).dp;
       ASSERT_EQ(decision.dp.has_value(), now_dp.has_value() || then_dp.has_value());

@@ -89,6 +89,18 @@ TEST(SealedDecision, DoesNotLoosenPrivacyOrLease) {
   EXPECT_EQ(*kept.lease, absl::Seconds(60));
 }
 
+TEST(SealedDecision, DoesNotLetAModelLiveLonger) {
+  const auto with = [](int seconds) {
+    return Training(absl::StrCat(kKeepText, "obligation { retention { seconds: ", seconds, " } }"));
+  };
+  const auto sets = Sets(with(60), with(600));
+  EXPECT_EQ(DecideSealed(sets, RequestSealedUnder({sets[0].sha256()})).retention,
+            absl::Seconds(60));
+  const auto dropped = Sets(with(60), Training(kKeepText));
+  EXPECT_EQ(DecideSealed(dropped, RequestSealedUnder({dropped[0].sha256()})).retention,
+            absl::Seconds(60));
+}
+
 TEST(SealedDecision, DoesNotLoosenALimitOfOpening) {
   const auto with = [](int opens) {
     return Training(absl::StrCat(kKeepText, "obligation { max_opens: ", opens, " }"));
