@@ -27,7 +27,7 @@ class PutBack : public FurnishedCustodyTest {
     fs::remove_all(copy());
     fs::copy(home(), copy(), fs::copy_options::recursive);
     copied_ = newest_;
-    Open();
+    ASSERT_NO_FATAL_FAILURE(Open());
   }
   // Closes the home and puts `name` of the copy in its place.
   void PutBackFromCopy(const std::string& name) {
@@ -78,10 +78,10 @@ class PutBack : public FurnishedCustodyTest {
 TEST_F(PutBack, KeyStoreIsRefused) {
   for (const Change& change : Changes()) {
     SCOPED_TRACE(change.name);
-    Copy();
+    ASSERT_NO_FATAL_FAILURE(Copy());
     ASSERT_OK(change.make(*custodian_));
     custodian_.reset();
-    Open();  // as it is, it opens
+    ASSERT_NO_FATAL_FAILURE(Open());  // as it is, it opens
     const std::size_t entries = Events().size();
     PutBackFromCopy("keystore.db");
     // Its passphrase may be the older one as well.
@@ -92,7 +92,7 @@ TEST_F(PutBack, KeyStoreIsRefused) {
     // The rest of the copy with it: what nobody here can tell.
     PutBackFromCopy("audit");
     PutBackFromCopy("policy");
-    Open();
+    ASSERT_NO_FATAL_FAILURE(Open());
     newest_ = copied_;
   }
 }
@@ -100,7 +100,7 @@ TEST_F(PutBack, KeyStoreIsRefused) {
 TEST_F(PutBack, LogIsRefused) {
   for (const Change& change : Changes()) {
     SCOPED_TRACE(change.name);
-    Copy();
+    ASSERT_NO_FATAL_FAILURE(Copy());
     ASSERT_OK(change.make(*custodian_));
     PutBackFromCopy("audit");
     EXPECT_THAT(Custodian::Open(options(), passphrase_),
@@ -108,19 +108,19 @@ TEST_F(PutBack, LogIsRefused) {
                          ::testing::HasSubstr("the log was put back or cut off")));
     PutBackFromCopy("keystore.db");
     PutBackFromCopy("policy");
-    Open();
+    ASSERT_NO_FATAL_FAILURE(Open());
     newest_ = copied_;
   }
 }
 
 // Between the two copies nothing happened that the key store keeps.
 TEST_F(PutBack, KeyStoreFromBeforeADenialIsTheSameKeyStore) {
-  Copy();
+  ASSERT_NO_FATAL_FAILURE(Copy());
   custody::TrainRequest denied = PlainRun("m");
   denied.purpose = "ads";
   EXPECT_THAT(custodian_->RequestTrain(denied), StatusIs(absl::StatusCode::kPermissionDenied));
   PutBackFromCopy("keystore.db");
-  Open();
+  ASSERT_NO_FATAL_FAILURE(Open());
   EXPECT_OK(custodian_->RequestTrain(PrivateRun("m", 100)));
 }
 

@@ -191,12 +191,12 @@ TEST_F(LogKeyRotation, KeepsTheOldKeyWhileTheDiskFails) {
         kept += (*opened)->DropOldLogKey("admin").ok() ? 0 : 1;
         opened->reset();
       }
-      Open();
+      ASSERT_NO_FATAL_FAILURE(Open());
       if (!custodian_->DropOldLogKey("admin").ok()) {
         // It was dropped above.
         EXPECT_EQ(LastEvent().type(), audit::KEY_DESTROYED);
       }
-      Reopen();
+      ASSERT_NO_FATAL_FAILURE(Reopen());
       ASSERT_OK(custodian_->CreateDataset("admin", absl::StrCat("d", ++datasets_), schema_));
       if (!failed) break;
     }
