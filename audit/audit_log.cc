@@ -73,9 +73,12 @@ class LogWriter final : public AuditLog {
     return size_;
   }
 
-  bool IsSignedByAll() const override {
+  bool OpensWith(const crypto::PublicKey& key) const override {
     MutexLock lock(&mutex_);
-    return failure_.ok() && base_is_signed_;
+    return failure_.ok() && base_is_signed_ &&
+           std::any_of(keys_.begin(), keys_.end(), [&key](const crypto::SigningKey& signs) {
+             return signs.public_key() == key;
+           });
   }
 
  private:

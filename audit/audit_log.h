@@ -44,9 +44,9 @@ class AuditLog {
   // DataLoss: the log was changed, truncated or rolled back (says which file
   // and byte). Unavailable: another writer holds it. NotFound: no log.
   // `next_key`, where the log's key is being replaced, signs beside `key`; log.vkey
-  // names both before it does. Once IsSignedByAll(), after the first entry as a rule,
-  // `next_key` may be opened with as `key`, at first with that one as `next_key` or at
-  // once alone.
+  // names both before it does. Once it OpensWith(next_key), after the first entry as
+  // a rule, `next_key` may be opened with as `key`, at first with that one as `next_key`
+  // or at once alone.
   static absl::StatusOr<std::unique_ptr<AuditLog>> Open(
       Env& env, const LogOptions& options, crypto::SigningKey key,
       std::optional<crypto::SigningKey> next_key = std::nullopt);
@@ -62,8 +62,9 @@ class AuditLog {
   // The newest durable checkpoint, as a signed note.
   virtual std::string checkpoint() const = 0;
   virtual std::uint64_t size() const = 0;
-  // Whether the log is sound and any one of the keys it was opened with opens it now.
-  virtual bool IsSignedByAll() const = 0;
+  // Whether the log is sound, and could be opened now with `key`, one of those that it
+  // was opened with, as its own.
+  virtual bool OpensWith(const crypto::PublicKey& key) const = 0;
 };
 
 }  // namespace sealtrain::audit

@@ -17,7 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
+#include "sealtrain/audit/log_reader.h"
 #include "sealtrain/base/epsilon.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
@@ -49,9 +49,11 @@ std::string DefaultOrigin() {
 
 // The verifier keys of the home's log, the one that signs first.
 absl::StatusOr<std::vector<std::string>> LogVkeys(const std::string& home) {
-  ST_ASSIGN_OR_RETURN(const std::string text,
-                      Env::Posix().ReadFile(JoinPath(home, "audit/log.vkey"), 1 << 16));
-  return absl::StrSplit(text, '\n', absl::SkipEmpty());
+  ST_ASSIGN_OR_RETURN(const auto log,
+                      audit::LogReader::Open(Env::Posix(), JoinPath(home, "audit")));
+  std::vector<std::string> vkeys;
+  for (const audit::VerifierKey& key : log->keys()) vkeys.push_back(audit::FormatVkey(key));
+  return vkeys;
 }
 
 absl::Status RunInit(Context& context, const InitFlags& flags) {

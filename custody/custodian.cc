@@ -179,7 +179,6 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
       options, EmbeddedCustodian::Parts{.lock = std::move(lock),
                                         .db = std::move(db),
                                         .log = std::move(log),
-                                        .log_signs_twice = replacing_log_key,
                                         .keys = std::move(keys),
                                         .manifest_key = std::move(manifest_key),
                                         .policy_key = std::move(policy_key),

@@ -20,7 +20,6 @@ EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts part
       lock_(std::move(parts.lock)),
       manifest_key_(std::move(parts.manifest_key)),
       policy_key_(std::move(parts.policy_key)),
-      log_signs_twice_(parts.log_signs_twice),
       db_(std::move(parts.db)),
       log_(std::move(parts.log)),
       keys_(std::move(parts.keys)),

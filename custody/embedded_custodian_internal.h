@@ -42,8 +42,7 @@ class EmbeddedCustodian final : public Custodian {
     std::unique_ptr<FileLock> lock;
     std::unique_ptr<Database> db;
     std::unique_ptr<audit::AuditLog> log;
-    bool log_signs_twice = false;  // with the key that is to replace its own, too
-    KeyStore keys;                 // over *db
+    KeyStore keys;  // over *db
     crypto::SigningKey manifest_key;
     crypto::SigningKey policy_key;
     std::vector<policy::LoadedPolicy> sets;  // ever in force, the newest last
@@ -229,7 +228,6 @@ class EmbeddedCustodian final : public Custodian {
   const crypto::SigningKey policy_key_;
 
   mutable Mutex mutex_;
-  bool log_signs_twice_ ABSL_GUARDED_BY(mutex_);
   // In this order: the stores use the database.
   const std::unique_ptr<Database> db_ ABSL_PT_GUARDED_BY(mutex_);
   const std::unique_ptr<audit::AuditLog> log_;

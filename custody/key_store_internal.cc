@@ -184,11 +184,10 @@ absl::StatusOr<KeyStore> KeyStore::Rewrap(crypto::Kek next) const {
   KeyStore rewrapped(*db_, std::move(next));
   ST_ASSIGN_OR_RETURN(Statement update_signing,
                       db_->Prepare("UPDATE signing_key SET wrapped = ? WHERE name = ?"));
-  for (const char* name : {kAuditLogKey, kNextAuditLogKey, kManifestKey, kPolicyKey}) {
-    if (name == absl::string_view(kNextAuditLogKey)) {
-      ST_ASSIGN_OR_RETURN(const bool replacing, HasSigningKey(name));
-      if (!replacing) continue;
-    }
+  std::vector<const char*> signing_keys = {kAuditLogKey, kManifestKey, kPolicyKey};
+  ST_ASSIGN_OR_RETURN(const bool replacing_log_key, HasSigningKey(kNextAuditLogKey));
+  if (replacing_log_key) signing_keys.push_back(kNextAuditLogKey);
+  for (const char* name : signing_keys) {
     ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, GetSigningKey(name));
     ST_ASSIGN_OR_RETURN(const Bytes wrapped,
                         KeyWrap::Wrap(rewrapped.root_, SigningKeyContext(name), key));

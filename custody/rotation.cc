@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "sealtrain/audit/log_reader.h"
 #include "sealtrain/audit/vkey_file.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/random.h"
@@ -15,13 +16,19 @@
 namespace sealtrain::custody {
 namespace {
 
-audit::Event LogKeyEvent(audit::EventType type, const std::string& principal) {
+audit::Event KeyEvent(audit::EventType type, const std::string& principal, const char* key_id) {
   audit::Event event;
   event.set_type(type);
   event.set_phase(audit::SUCCEEDED);
   event.mutable_actor()->set_principal(principal);
-  event.mutable_object()->set_key_id(kAuditLogKey);
+  event.mutable_object()->set_key_id(key_id);
   return event;
+}
+
+// Of a change that was made and then not told to the log.
+absl::Status InForceBut(const char* what, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(what, ", but: ", status.message()));
 }
 
 }  // namespace
@@ -61,11 +68,7 @@ absl::Status EmbeddedCustodian::RotateRootKey(const std::string& principal,
   ST_ASSIGN_OR_RETURN(record.argon2.salt, crypto::RandomId());
   ST_ASSIGN_OR_RETURN(crypto::Kek root, crypto::KekFromPassphrase(passphrase, record.argon2));
 
-  audit::Event event;
-  event.set_type(audit::KEY_ROTATED);
-  event.set_phase(audit::SUCCEEDED);
-  event.mutable_actor()->set_principal(principal);
-  event.mutable_object()->set_key_id("root");
+  audit::Event event = KeyEvent(audit::KEY_ROTATED, principal, "root");
   event.mutable_object()->set_key_epoch(record.number);
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
   std::optional<KeyStore> rewrapped;
@@ -81,9 +84,7 @@ absl::Status EmbeddedCustodian::RotateRootKey(const std::string& principal,
   ST_ASSIGN_OR_RETURN(const RootKeyRecord stored, GetRootKeyRecord(*db_));
   if (stored.number != record.number) return status;
   keys_ = *std::move(rewrapped);
-  if (status.ok()) return absl::OkStatus();
-  return absl::Status(status.code(),
-                      absl::StrCat("the new root key is in force, but: ", status.message()));
+  return InForceBut("the new root key is in force", status);
 }
 
 absl::Status EmbeddedCustodian::AddLogKey(const std::string& principal) {
@@ -95,14 +96,12 @@ absl::Status EmbeddedCustodian::AddLogKey(const std::string& principal) {
         "the audit log's key is being replaced already: finish that first");
   }
   // The log could not be opened with a key that log.vkey has no room for.
-  ST_ASSIGN_OR_RETURN(
-      const std::string vkeys,
-      options_.env->ReadFile(JoinPath(AuditPath(options_.home), "log.vkey"), audit::kMaxNoteBytes));
-  ST_ASSIGN_OR_RETURN(const std::vector<audit::VerifierKey> named, audit::ParseVkeyFile(vkeys));
-  if (named.size() >= audit::kMaxLogKeys) {
+  ST_ASSIGN_OR_RETURN(const auto log,
+                      audit::LogReader::Open(*options_.env, AuditPath(options_.home)));
+  if (log->keys().size() >= audit::kMaxLogKeys) {
     return absl::ResourceExhaustedError("the audit log has had as many keys as it can name");
   }
-  audit::Event event = LogKeyEvent(audit::KEY_ROTATED, principal);
+  audit::Event event = KeyEvent(audit::KEY_ROTATED, principal, kAuditLogKey);
   StampActor(event);
   ST_ASSIGN_OR_RETURN(const crypto::SigningKey next, crypto::SigningKey::Generate());
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
@@ -118,24 +117,24 @@ absl::Status EmbeddedCustodian::DropOldLogKey(const std::string& principal) {
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
   MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const bool replacing, keys_.HasSigningKey(kNextAuditLogKey));
-  if (!replacing || !log_signs_twice_ || !log_->IsSignedByAll()) {
+  if (!replacing) return absl::FailedPreconditionError("no new key signs the audit log yet");
+  ST_ASSIGN_OR_RETURN(const crypto::SigningKey next, keys_.GetSigningKey(kNextAuditLogKey));
+  if (!log_->OpensWith(next.public_key())) {
     return absl::FailedPreconditionError("no new key signs the audit log yet");
   }
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
-  const absl::Status status = ChangeAndRecord(
-      change, LogKeyEvent(audit::KEY_DESTROYED, principal), [&](audit::Event&) -> absl::Status {
-        mutex_.AssertHeld();
-        ST_ASSIGN_OR_RETURN(const crypto::SigningKey next, keys_.GetSigningKey(kNextAuditLogKey));
-        ST_RETURN_IF_ERROR(keys_.RemoveSigningKey(kNextAuditLogKey));
-        ST_RETURN_IF_ERROR(keys_.RemoveSigningKey(kAuditLogKey));
-        return keys_.AddSigningKey(kAuditLogKey, next);
-      });
+  const absl::Status status =
+      ChangeAndRecord(change, KeyEvent(audit::KEY_DESTROYED, principal, kAuditLogKey),
+                      [&](audit::Event&) -> absl::Status {
+                        mutex_.AssertHeld();
+                        ST_RETURN_IF_ERROR(keys_.RemoveSigningKey(kNextAuditLogKey));
+                        ST_RETURN_IF_ERROR(keys_.RemoveSigningKey(kAuditLogKey));
+                        return keys_.AddSigningKey(kAuditLogKey, next);
+                      });
   // As with the root key: the change may have been made and its event not have been
-  // appended. Once it is made, the log does not sign with a key that comes later.
-  log_signs_twice_ = keys_.HasSigningKey(kNextAuditLogKey).value_or(false);
-  if (status.ok() || log_signs_twice_) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat("the old key is destroyed, but: ", status.message()));
+  // appended.
+  ST_ASSIGN_OR_RETURN(const bool unchanged, keys_.HasSigningKey(kNextAuditLogKey));
+  return unchanged ? status : InForceBut("the old key is destroyed", status);
 }
 
 }  // namespace sealtrain::custody

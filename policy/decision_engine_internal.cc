@@ -311,20 +311,15 @@ std::optional<DecisionEngine::Denial> DecisionEngine::MeetObligations(const Matc
                                              ObligationName(obligation.kind_case()), "` of rule ",
                                              Quoted(permit->ref.id))};
       }
-      const auto shortest = [](const std::optional<absl::Duration>& a,
-                               const google::protobuf::Duration& b) {
-        const absl::Duration duration = ToDuration(b).value_or(absl::ZeroDuration());
-        return a ? std::min(*a, duration) : duration;
-      };
       if (obligation.has_dp()) {
         decision.dp = decision.dp ? StrictestOf(*decision.dp, obligation.dp()) : obligation.dp();
       } else if (obligation.has_lease()) {
-        decision.lease = shortest(decision.lease, obligation.lease());
+        KeepSmaller(decision.lease, ToDuration(obligation.lease()).value_or(absl::ZeroDuration()));
       } else if (obligation.has_retention()) {
-        decision.retention = shortest(decision.retention, obligation.retention());
+        KeepSmaller(decision.retention,
+                    ToDuration(obligation.retention()).value_or(absl::ZeroDuration()));
       } else if (obligation.kind_case() == Obligation::kMaxOpens) {
-        decision.max_opens =
-            std::min(obligation.max_opens(), decision.max_opens.value_or(obligation.max_opens()));
+        KeepSmaller(decision.max_opens, obligation.max_opens());
       }
     }
   }

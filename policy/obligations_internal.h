@@ -2,8 +2,10 @@
 #ifndef SEALTRAIN_POLICY_OBLIGATIONS_INTERNAL_H_
 #define SEALTRAIN_POLICY_OBLIGATIONS_INTERNAL_H_
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -30,6 +32,12 @@ std::optional<Transform> StrictestOf(absl::Span<const Transform* const> transfor
 
 // The smallest epsilon, delta and ledger, and the larger unit.
 DifferentialPrivacy StrictestOf(const DifferentialPrivacy& a, const DifferentialPrivacy& b);
+
+// Of two limits the smaller; none is no limit.
+template <typename T>
+void KeepSmaller(std::optional<T>& limit, const std::optional<std::type_identity_t<T>>& other) {
+  if (other) limit = std::min(*other, limit.value_or(*other));
+}
 
 // Everything but PUBLIC, INTERNAL, FEATURE, LABEL and SUBJECT_KEY.
 bool IsSensitive(DataClass c);

@@ -46,13 +46,9 @@ void Tighten(Decision& decision, const Decision& other) {
   if (other.dp) {
     decision.dp = decision.dp ? internal::StrictestOf(*decision.dp, *other.dp) : other.dp;
   }
-  if (other.lease) decision.lease = std::min(*other.lease, decision.lease.value_or(*other.lease));
-  if (other.retention) {
-    decision.retention = std::min(*other.retention, decision.retention.value_or(*other.retention));
-  }
-  if (other.max_opens) {
-    decision.max_opens = std::min(*other.max_opens, decision.max_opens.value_or(*other.max_opens));
-  }
+  internal::KeepSmaller(decision.lease, other.lease);
+  internal::KeepSmaller(decision.retention, other.retention);
+  internal::KeepSmaller(decision.max_opens, other.max_opens);
 }
 
 }  // namespace

@@ -92,9 +92,8 @@ TEST_F(Access, IsToldWithWhoMayDoWhatUntilWhen) {
 TEST_F(Access, IsNotApprovedByWhoAsksAsAnotherPrincipal) {
   // "trainer" is what Ada asks as, says the second set.
   const std::string second = absl::StrReplaceAll(
-      first_, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
-                                           HexEncode(crypto::Sha256(AsBytes(first_))), "\"")},
-               {"approver { name: \"ada\"", "approver { name: \"ada\" principal: \"trainer\""}});
+      Next(first_, first_),
+      {{"approver { name: \"ada\"", "approver { name: \"ada\" principal: \"trainer\""}});
   ASSERT_OK(ApplyText(second));
   const std::string text = RequestText();
   ASSERT_OK(Submit(text, {"ada", "bob"}));
@@ -119,9 +118,7 @@ TEST_F(Access, IsForThisRequestOnly) {
 
 TEST_F(Access, TakesTheApproversThatTheDataWereSealedUnder) {
   const std::string second = absl::StrReplaceAll(
-      first_, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
-                                           HexEncode(crypto::Sha256(AsBytes(first_))), "\"")},
-               {"approver { name: \"ada\"", "approver { name: \"mal\""}});
+      Next(first_, first_), {{"approver { name: \"ada\"", "approver { name: \"mal\""}});
   ASSERT_OK(ApplyText(second));
   const std::string text = RequestText();
   // Mal, who came with the second set, has Ada's key: only the name is new.
@@ -242,9 +239,8 @@ TEST_F(Access, EndsWithTheApproversWhoGaveIt) {
   ASSERT_OK(Submit(RequestText(), {"ada", "bob"}));
   ASSERT_OK_AND_ASSIGN(const crypto::SigningKey other, crypto::SigningKey::Generate());
   const std::string second = absl::StrReplaceAll(
-      first_, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
-                                           HexEncode(crypto::Sha256(AsBytes(first_))), "\"")},
-               {HexEncode(approver_keys_.at("bob").public_key()), HexEncode(other.public_key())}});
+      Next(first_, first_),
+      {{HexEncode(approver_keys_.at("bob").public_key()), HexEncode(other.public_key())}});
   ASSERT_OK(ApplyText(second));
   EXPECT_EQ(ApprovalsNow(), 0u);
 }

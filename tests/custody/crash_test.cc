@@ -14,22 +14,14 @@ namespace {
 
 class Crash : public FurnishedCustodyTest {
  protected:
-  // Runs `work` on a copy of the home in a process that dies at point `n`.
-  // True: it died; false: it came through.
-  bool Dies(const std::string& copy, int n,
-            const std::function<absl::Status(Custodian&, KillEnv&)>& work) {
+  // Runs `work` in a process of its own, whose exit code it gives, on a disk that it can
+  // have killed. True: it was; false: it came through, with 0.
+  static bool DiesIn(const std::function<int(KillEnv&)>& work) {
     const pid_t child = ::fork();
     if (child == 0) {
-      // A forked child has none of its parent's secrets.
-      passphrase_ = *crypto::SecretBytes::CopyFrom(AsBytes("open sesame"));
-      writer_ = *crypto::SigningKey::Generate();
       KillEnv env;
       const SqliteThroughEnv sqlite(env);
-      auto custodian =
-          Custodian::Open({.home = copy, .env = &env, .clock = clock_.function()}, passphrase_);
-      if (!custodian.ok()) ::_exit(2);
-      env.DieAt(n);
-      ::_exit(work(**custodian, env).ok() ? 0 : 3);
+      ::_exit(work(env));
     }
     int status = 0;
     EXPECT_EQ(::waitpid(child, &status, 0), child);
@@ -37,6 +29,26 @@ class Crash : public FurnishedCustodyTest {
     EXPECT_TRUE(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == KillEnv::kKilled)
         << "exit " << WEXITSTATUS(status);
     return WEXITSTATUS(status) != 0;
+  }
+  // Opens the home `copy` in a child, which has none of its parent's secrets.
+  absl::Status OpenInChild(const std::string& copy, KillEnv& env) {
+    passphrase_ = *crypto::SecretBytes::CopyFrom(AsBytes("open sesame"));
+    writer_ = *crypto::SigningKey::Generate();
+    auto opened =
+        Custodian::Open({.home = copy, .env = &env, .clock = clock_.function()}, passphrase_);
+    if (!opened.ok()) return opened.status();
+    custodian_ = *std::move(opened);  // and is not closed again
+    return absl::OkStatus();
+  }
+
+  // Runs `work` on a copy of the home in a process that dies at point `n`.
+  bool Dies(const std::string& copy, int n,
+            const std::function<absl::Status(Custodian&, KillEnv&)>& work) {
+    return DiesIn([&](KillEnv& env) {
+      if (!OpenInChild(copy, env).ok()) return 2;
+      env.DieAt(n);
+      return work(*custodian_, env).ok() ? 0 : 3;
+    });
   }
 
   // For each point n: a fresh copy, a death, and `check` of what is left.
@@ -117,10 +129,8 @@ TEST_F(Crash, OfAResealLeavesTheOldOrTheNewPolicyOverTheDataAndALogThatSaysWhich
   ASSERT_OK(IngestOneShard());
   const std::string first = WithKeys(kMailPolicy);
   const std::string second = absl::StrReplaceAll(
-      first,
-      {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
-                                   HexEncode(crypto::Sha256(AsBytes(first))), "\"")},
-       {"rule {\n  id: \"seal\"", R"(rule { id: "reseal" permit {} scope { principal: "officer"
+      Next(first, first),
+      {{"rule {\n  id: \"seal\"", R"(rule { id: "reseal" permit {} scope { principal: "officer"
                  action: CHANGE_POLICY dataset: "mails" purpose: "abuse" } }
                rule { id: "seal")"}});
   ASSERT_OK(ApplyText(second));
@@ -188,9 +198,7 @@ TEST_F(Crash, OfATrainingRunNeverGivesItsBudgetBack) {
 
 TEST_F(Crash, OfAPolicyChangeLeavesTheOldOrTheNewPolicyAndALogThatSaysWhich) {
   const std::string first = WithKeys(kMailPolicy);
-  const std::string second = absl::StrReplaceAll(
-      first, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
-                                          HexEncode(crypto::Sha256(AsBytes(first))), "\"")}});
+  const std::string second = Next(first, first);
   const std::string approvals = Approve(second, {"ada", "bob"});
   int new_ones = 0;
   const int points = AtEveryPoint(
@@ -291,21 +299,11 @@ TEST_F(Crash, OfALogKeyReplacementLeavesOneStepOrTheOther) {
     SCOPED_TRACE(absl::StrCat("killed at point ", n, " of an opening"));
     std::filesystem::remove_all(copy);
     std::filesystem::copy(home(), copy, std::filesystem::copy_options::recursive);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const auto passphrase = *crypto::SecretBytes::CopyFrom(AsBytes("open sesame"));
-      KillEnv env;
-      const SqliteThroughEnv sqlite(env);
+    died = DiesIn([&](KillEnv& env) {
       env.DieAt(n);
-      ::_exit(
-          Custodian::Open({.home = copy, .env = &env, .clock = clock_.function()}, passphrase).ok()
-              ? 0
-              : 3);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    died = WIFEXITED(status) && WEXITSTATUS(status) == KillEnv::kKilled;
-    ASSERT_TRUE(died || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+      return OpenInChild(copy, env).ok() ? 0 : 3;
+    });
+    ASSERT_FALSE(HasFailure());
     const custody::CustodianOptions options{.home = copy, .clock = clock_.function()};
     {
       ASSERT_OK_AND_ASSIGN(const auto custodian, Custodian::Open(options, passphrase_));

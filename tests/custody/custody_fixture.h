@@ -171,6 +171,13 @@ class CustodyTest : public ::testing::Test {
     }
     return absl::StrReplaceAll(text, keys);
   }
+  // `text`, which is a first version, as a later one that follows `previous`.
+  static std::string Next(const std::string& text, const std::string& previous,
+                          const std::string& version = "2") {
+    return absl::StrReplaceAll(
+        text, {{"version: 1", absl::StrCat("version: ", version, " previous_sha256: \"",
+                                           HexEncode(crypto::Sha256(AsBytes(previous))), "\"")}});
+  }
   std::string Approve(const std::string& text, const std::vector<std::string>& names) const {
     std::string lines;
     for (const std::string& name : names) {

@@ -383,14 +383,13 @@ TEST_F(Opening, HandsClassesAndDeadlineDownToTheModel) {
 TEST_F(Opening, GivesTheModelADeadlineOfItsOwn) {
   const std::string first = WithKeys(kMailPolicy);
   const std::string second = absl::StrReplaceAll(
-      first, {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
-                                          HexEncode(crypto::Sha256(AsBytes(first))), "\"")},
-              {"obligation { lease { seconds: 172800 } }",
-               "obligation { lease { seconds: 172800 } } obligation { retention { seconds: 3600 } "
-               "}"},
-              {"action: TRAIN action: EVALUATE dataset: \"mails\" purpose: \"plain\"",
-               "action: TRAIN dataset: \"mails\" purpose: \"plain\""},
-              {"rule {\n  id: \"train-locked\"", R"(rule { id: "evaluate-plain"
+      Next(first, first),
+      {{"obligation { lease { seconds: 172800 } }",
+        "obligation { lease { seconds: 172800 } } obligation { retention { seconds: 3600 } "
+        "}"},
+       {"action: TRAIN action: EVALUATE dataset: \"mails\" purpose: \"plain\"",
+        "action: TRAIN dataset: \"mails\" purpose: \"plain\""},
+       {"rule {\n  id: \"train-locked\"", R"(rule { id: "evaluate-plain"
                  permit { obligation { transform { on_class: FREE_TEXT kind: KEEP } } }
                  scope { principal: "trainer" action: EVALUATE dataset: "mails" purpose: "plain"
                          data_class: FREE_TEXT data_class: LABEL } }

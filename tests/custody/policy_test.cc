@@ -17,13 +17,6 @@ class PolicyInForce : public CustodyTest {
   absl::Status Apply(const std::string& text, const std::vector<std::string>& approvers) {
     return custodian_->ApplyPolicy("admin", text, "p.textproto", Approve(text, approvers));
   }
-  // The next version of `text`, which names `previous` as its predecessor.
-  static std::string Next(const std::string& text, const std::string& previous,
-                          const std::string& version = "2") {
-    return absl::StrReplaceAll(
-        text, {{"version: 1", absl::StrCat("version: ", version, " previous_sha256: \"",
-                                           HexEncode(crypto::Sha256(AsBytes(previous))), "\"")}});
-  }
   void ExpectRefused(const absl::Status& status, const std::string& message) {
     EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(message)));
     ASSERT_OK_AND_ASSIGN(const auto history, custodian_->PolicyHistory());

@@ -57,10 +57,7 @@ class PutBack : public FurnishedCustodyTest {
         {"another policy",
          [this](custody::Custodian&) {
            const std::string first = WithKeys(kMailPolicy);
-           return ApplyText(absl::StrReplaceAll(
-               first,
-               {{"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
-                                            HexEncode(crypto::Sha256(AsBytes(first))), "\"")}}));
+           return ApplyText(Next(first, first));
          }},
         {"a data set",
          [this](custody::Custodian& custodian) {

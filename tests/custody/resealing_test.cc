@@ -28,11 +28,10 @@ class Resealing : public FurnishedCustodyTest {
   // Puts the next version into force: the first one with replacements.
   void ApplyNext(const std::vector<std::pair<absl::string_view, absl::string_view>>& changes,
                  const std::string& rules = kMayReseal) {
-    std::string text = absl::StrReplaceAll(texts_.front(), changes);
+    std::string text = Next(absl::StrReplaceAll(texts_.front(), changes), texts_.back(),
+                            absl::StrCat(texts_.size() + 1));
     text = absl::StrReplaceAll(
-        text, {{"version: 1", absl::StrCat("version: ", texts_.size() + 1, " previous_sha256: \"",
-                                           HexEncode(Sha(texts_.back())), "\"")},
-               {"rule {\n  id: \"seal\"", absl::StrCat(rules, "rule {\n  id: \"seal\"")}});
+        text, {{"rule {\n  id: \"seal\"", absl::StrCat(rules, "rule {\n  id: \"seal\"")}});
     ASSERT_OK(ApplyText(text));
     texts_.push_back(text);
   }

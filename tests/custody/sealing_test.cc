@@ -385,10 +385,8 @@ TEST_F(Sealing, IsDeniedToOthersAndWrittenDown) {
 
 TEST_F(Sealing, NeedsBothDecisions) {
   const std::string first = WithKeys(kMailPolicy);
-  ASSERT_OK(ApplyText(absl::StrReplaceAll(
-      first, {{"action: INGEST action: SEAL", "action: INGEST"},
-              {"version: 1", absl::StrCat("version: 2 previous_sha256: \"",
-                                          HexEncode(crypto::Sha256(AsBytes(first))), "\"")}})));
+  ASSERT_OK(ApplyText(absl::StrReplaceAll(Next(first, first),
+                                          {{"action: INGEST action: SEAL", "action: INGEST"}})));
   EXPECT_THAT(RequestIngest(), StatusIs(absl::StatusCode::kPermissionDenied));
   EXPECT_EQ(LastEvent().phase(), audit::DENIED);
   EXPECT_EQ(LastEvent().action(), "SEAL");
