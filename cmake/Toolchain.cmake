@@ -23,8 +23,11 @@ endif()
 
 find_program(SEALTRAIN_CCACHE ccache)
 if(SEALTRAIN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_C_COMPILER_LAUNCHER ${SEALTRAIN_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SEALTRAIN_CCACHE})
+  # Without this ccache keeps nothing that uses a precompiled header, and reads twice what
+  # includes a header that protoc has just made.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${SEALTRAIN_CCACHE})
 endif()
 find_program(SEALTRAIN_MOLD mold)
 if(SEALTRAIN_MOLD)
