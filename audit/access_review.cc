@@ -242,7 +242,9 @@ absl::StatusOr<AccessReview> ReviewAccess(LogReader& log, absl::Time since, absl
                   .vkey = log.vkey(),
                   .key_trusted = key_trusted,
                   .old_checkpoints = {}};
-  for (const KeptCheckpoint& kept : old) review.proof.old_checkpoints.push_back(kept.name);
+  for (const KeptCheckpoint& kept : old) {
+    if (SignsEntries(kept, log.keys())) review.proof.old_checkpoints.push_back(kept.name);
+  }
   return review;
 }
 

@@ -24,8 +24,9 @@ struct AccessReview {
   struct Proof {
     Checkpoint checkpoint;
     std::string vkey;
-    bool key_trusted = false;                  // the user gave the key
-    std::vector<std::string> old_checkpoints;  // the log goes on from these, by name
+    bool key_trusted = false;  // the user gave the key
+    // The log goes on from these, by name; those of an empty log are left out.
+    std::vector<std::string> old_checkpoints;
   };
   // Who asked for what, and what for; the most granted first.
   struct Access {

@@ -166,9 +166,9 @@ std::string ReviewPeriod(const AccessReview& review) {
 std::vector<std::string> ProvenAgainst(const AccessReview& review) {
   const AccessReview::Proof& proof = review.proof;
   std::vector<std::string> sentences = {
-      absl::StrCat("All ", proof.checkpoint.size, " entries of the log ", proof.checkpoint.origin,
-                   " were hashed again and lead to the root ", EncodeBase64(proof.checkpoint.root),
-                   "."),
+      absl::StrCat("The first ", proof.checkpoint.size, " entries of the log ",
+                   proof.checkpoint.origin, " were hashed again and lead to the root ",
+                   EncodeBase64(proof.checkpoint.root), "."),
       absl::StrCat("That root is signed by ", WhoseKey(proof.key_trusted), ": ", proof.vkey, ".")};
   for (const std::string& name : proof.old_checkpoints) {
     sentences.push_back(absl::StrCat("The log goes on from the checkpoint ", name, "."));

@@ -13,6 +13,7 @@
 #include "sealtrain/audit/tile_tree.h"
 #include "sealtrain/audit/vkey_file.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/crypto/hash.h"
 
 namespace sealtrain::audit {
@@ -299,6 +300,11 @@ absl::StatusOr<ProofHashes> PublishedLog::ProveConsistency(std::uint64_t old_siz
 
 }  // namespace
 
+bool SignsEntries(const KeptCheckpoint& kept, absl::Span<const VerifierKey> keys) {
+  const absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(kept.note, keys);
+  return verified.ok() && verified->checkpoint.size > 0;
+}
+
 absl::Status LogReader::ForEach(std::uint64_t begin, std::uint64_t end,
                                 const std::function<bool(const Entry&)>& visit) {
   Entry entry;
@@ -340,7 +346,14 @@ absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(
   }
   ST_ASSIGN_OR_RETURN(std::string note, ReadRequired(env, directory, file));
   absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(note, trusted);
-  if (!verified.ok()) return Annotate(file, verified.status());
+  if (!verified.ok()) {
+    const absl::StatusOr<SignedCheckpoint> by_another = VerifyCheckpoint(note, *keys);
+    if (!by_another.ok()) return Annotate(file, verified.status());
+    return absl::DataLossError(
+        absl::StrCat(file, ": signed by ", Printable(FormatVkey(by_another->key)),
+                     ", which log.vkey names and you did not: if you know from elsewhere that it "
+                     "is a key of the log, name it as well"));
+  }
   if (size && verified->checkpoint.size != *size) return SizeMismatch(file, verified->checkpoint);
   for (VerifierKey& key : trusted) {
     if (std::find(keys->begin(), keys->end(), key) == keys->end()) keys->push_back(std::move(key));

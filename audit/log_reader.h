@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/event.pb.h"
 #include "sealtrain/audit/note.h"
@@ -34,6 +35,10 @@ struct KeptCheckpoint {
   std::string name;  // for messages
   std::string note;
 };
+
+// Whether `kept` signs any entries, and so says anything of what came later: that a log
+// was once empty shows of no entry that it was not taken out. False: or not by `keys`.
+bool SignsEntries(const KeptCheckpoint& kept, absl::Span<const VerifierKey> keys);
 
 struct VerifyReport {
   Checkpoint checkpoint;

@@ -175,10 +175,6 @@ absl::StatusOr<TrustPolicy> TrustPolicy::Parse(absl::string_view text) {
   return Parser().Parse(text);
 }
 
-bool TrustPolicy::HasLog(const VerifierKey& key) const {
-  return std::any_of(logs_.begin(), logs_.end(), [&](const Log& log) { return log.key == key; });
-}
-
 bool TrustPolicy::IsQuorum(const std::vector<bool>& cosigned) const {
   if (!quorum_) return true;
   // Members stand before their group, so one pass settles every group.

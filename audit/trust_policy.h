@@ -58,13 +58,11 @@ class TrustPolicy {
   // InvalidArgument, "line N: what": not a policy.
   static absl::StatusOr<TrustPolicy> Parse(absl::string_view text);
 
+  // None: it leaves open which.
   const std::vector<Log>& logs() const { return logs_; }
   const std::vector<Witness>& witnesses() const { return witnesses_; }
   // Of the witness or group that is the quorum; "none" if none is needed.
   const std::string& quorum() const { return quorum_name_; }
-
-  // Whether `key` is one of logs(). A policy without logs leaves open which.
-  bool HasLog(const VerifierKey& key) const;
 
   // Whether the quorum is reached if just those have cosigned; an entry for each
   // of witnesses(), in order.

@@ -44,8 +44,12 @@ absl::StatusOr<std::string> TakeAnswer(absl::string_view note, const WitnessAnsw
   const std::string says =
       absl::StrCat("the witness answers ", answer.status, ": ", Shown(answer.body));
   switch (answer.status) {
-    case WitnessAnswer::kCosigned:
-      return AddCosignature(note, answer.body, witness);
+    case WitnessAnswer::kCosigned: {
+      absl::StatusOr<std::string> added = AddCosignature(note, answer.body, witness);
+      if (added.ok()) return added;
+      // It speaks against whoever answered, not against the log.
+      return absl::InvalidArgumentError(absl::StrCat(says, " (", added.status().message(), ")"));
+    }
     case WitnessAnswer::kInconsistent:
       return absl::DataLossError(
           absl::StrCat(says, " (it has cosigned another history of this log)"));

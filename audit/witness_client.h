@@ -26,10 +26,10 @@ using WitnessTransport = std::function<absl::StatusOr<WitnessAnswer>(const std::
 absl::StatusOr<std::string> MakeAddCheckpoint(LogReader& log, std::uint64_t old_size);
 
 // `note`, a checkpoint, with the cosignature that `answer` brings.
-// DataLoss: the witness has seen another history, or what it sends is none of its
-// cosignatures. NotFound: it does not know the log or its key. InvalidArgument: it
-// does not take the request. Aborted: it last cosigned another size than the
-// request said. Unavailable: it failed.
+// DataLoss: the witness has seen another history. NotFound: it does not know the log
+// or its key. InvalidArgument: it does not take the request, or what it sends is none
+// of its cosignatures. Aborted: it last cosigned another size than the request said.
+// Unavailable: it failed.
 absl::StatusOr<std::string> TakeAnswer(absl::string_view note, const WitnessAnswer& answer,
                                        const WitnessKey& witness);
 

@@ -47,6 +47,7 @@ Request BenchRequest(std::int64_t workload) {
           .rows = 1000,
           .dataset_age = absl::Hours(1),
           .approvals = std::nullopt,
+          .approved_sha256 = std::nullopt,
           .now = absl::FromUnixSeconds(1700000000),
           .model_classes = {},
           .sealed_under = {}};

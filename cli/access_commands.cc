@@ -1,12 +1,12 @@
 // sealtrain access: request, approve, submit.
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
-#include "google/protobuf/text_format.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
@@ -42,10 +42,8 @@ absl::Status RunAccessRequest(Context& context, const AccessRequestArgs& args) {
   request.set_why(args.why);
   ST_ASSIGN_OR_RETURN(const absl::Time until, ParseRfc3339(context, "--until", args.until));
   request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(until));
-  std::string text;
-  if (!google::protobuf::TextFormat::PrintToString(request, &text)) {
-    return absl::InternalError("cannot print the request");
-  }
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const std::string text, custodian->DraftAccess(std::move(request)));
   ST_RETURN_IF_ERROR(WriteNewFile(args.out, AsBytes(text)));
   context.Print({{"file", args.out}},
                 absl::StrCat("Written: ", args.out,
@@ -94,16 +92,17 @@ void AddAccessCommands(CLI::App& app, Context& context) {
       "Requests that approvers sign before they are made, for policies that ask for\n"
       "approvals_at_least.\n\n"
       "Examples:\n"
-      "  sealtrain --principal workload:train access request --action TRAIN --dataset mails \\\n"
-      "      --purpose safety --until 2027-01-31T00:00:00Z --out run.textproto\n"
+      "  sealtrain --home H --principal workload:train access request --action TRAIN \\\n"
+      "      --dataset mails --purpose safety --until 2027-01-31T00:00:00Z --out run.textproto\n"
       "  sealtrain access approve run.textproto --name ada --key ada.key\n"
-      "  sealtrain access submit run.textproto");
+      "  sealtrain --home H access submit run.textproto");
   access->require_subcommand(1);
 
   auto request = std::make_shared<AccessRequestArgs>();
   CLI::App* command = access->add_subcommand(
       "request",
-      "Write down what --principal is going to ask for\n\n"
+      "Write down what --principal is going to ask for, of this home and under the policy in\n"
+      "force, for which it opens the home: signed, it counts until another policy is applied\n\n"
       "Example:\n"
       "  sealtrain --principal user:ada access request --action CHANGE_POLICY --dataset mails \\\n"
       "      --purpose safety --until 2027-01-31T00:00:00Z --out reseal.textproto");

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,9 @@ class AuditContext {
   // Writes `path`, which the user named: anew or in a file's place, but never in
   // that of a device, a pipe or a link (InvalidArgument, with kUsage).
   absl::Status WriteOutput(const std::string& path, ByteSpan bytes);
+
+  // One object as the whole answer of --json, in pure ASCII.
+  void PrintObject(const nlohmann::ordered_json& object) const;
 
   // An InvalidArgument that exits with kUsage.
   absl::Status UsageError(const absl::string_view message);

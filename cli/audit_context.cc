@@ -25,7 +25,9 @@ void AuditContext::AddGlobalOptions(CLI::App& app) {
                  "The verifier key that the log must have (default: what the log itself names);\n"
                  "given again, while keys change: any of them")
       ->allow_extra_args(false);
-  app.add_option("--at", at_, "The log as it was at this size, by the checkpoint kept of it")
+  app.add_option(
+         "--at", at_,
+         "The log as it was at this size, by the checkpoint kept of it; not for watch, witness")
       ->check(kIndex);
   app.add_flag("--json", json_, "Print results as JSON");
   app.add_flag("--no-pager", no_pager_, "Do not show long output through $PAGER");
@@ -84,6 +86,13 @@ absl::Status AuditContext::WriteOutput(const std::string& path, ByteSpan bytes) 
     return UsageError(absl::StrCat(path, " is there and no regular file"));
   }
   return WriteFileDurably(Env::Posix(), path, bytes);
+}
+
+void AuditContext::PrintObject(const nlohmann::ordered_json& object) const {
+  // Malformed UTF-8 in names becomes U+FFFD instead of an exception.
+  std::cout << object.dump(2, ' ', /*ensure_ascii=*/true,
+                           nlohmann::ordered_json::error_handler_t::replace)
+            << "\n";
 }
 
 absl::Status AuditContext::UsageError(const absl::string_view message) {

@@ -99,16 +99,18 @@ absl::Status RunShow(AuditContext& context, std::uint64_t index) {
     absl::StrAppend(&lines, FormatLine(entry, style), "\n");
     return true;
   }));
+  const Scan scan = {.begin = 0, .end = size, .shown = 1 + others.size()};
   if (context.json()) {
     nlohmann::ordered_json json = ToJson(shown);
     json["same_request"] = others;
+    json["scan"] = audit::ScanToJson(scan, {}, *reader, context.key_trusted());
     std::cout << OneLine(json) << "\n";
     return absl::OkStatus();
   }
   std::cout << audit::FormatFields(shown) << "\n"
             << (lines.empty() ? "No other entry of this request.\n"
                               : absl::StrCat("Other entries of this request:\n", lines));
-  PrintScan(context, *reader, {.begin = 0, .end = size, .shown = 1});
+  PrintScan(context, *reader, scan);
   return absl::OkStatus();
 }
 

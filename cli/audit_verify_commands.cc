@@ -63,14 +63,13 @@ nlohmann::ordered_json WitnessedJson(const audit::TrustPolicy& policy,
                                      const audit::WitnessedCheckpoint& witnessed) {
   nlohmann::ordered_json witnesses = nlohmann::ordered_json::array();
   for (const auto& witness : witnessed.witnesses) {
-    nlohmann::ordered_json object = {{"name", Printable(witness.name)},
-                                     {"counted", witness.counted}};
+    nlohmann::ordered_json object = {{"name", witness.name}, {"counted", witness.counted}};
     if (witness.time_s) object["time"] = TimeText(*witness.time_s);
     witnesses.push_back(std::move(object));
   }
-  return {{"quorum", Printable(policy.quorum())}, {"reached", witnessed.quorum},
-          {"size", witnessed.checkpoint.size},    {"counted", witnessed.counted()},
-          {"of", witnessed.witnesses.size()},     {"witnesses", std::move(witnesses)}};
+  return {{"quorum", policy.quorum()},         {"reached", witnessed.quorum},
+          {"size", witnessed.checkpoint.size}, {"counted", witnessed.counted()},
+          {"of", witnessed.witnesses.size()},  {"witnesses", std::move(witnesses)}};
 }
 
 std::string WitnessedText(const audit::TrustPolicy& policy,
@@ -94,6 +93,7 @@ struct Verdict {
   bool key_trusted = false;
   std::string whose_key;
   std::size_t old = 0;
+  bool old_holds = false;  // one of them is of a log that had entries
   std::size_t cosigned = 0;
   std::optional<audit::TrustPolicy> policy;
   std::optional<audit::WitnessedCheckpoint> witnessed;  // if there is a policy
@@ -116,6 +116,9 @@ absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) 
   ST_ASSIGN_OR_RETURN(std::vector<audit::KeptCheckpoint> cosigned,
                       audit::ReadCosigned(Env::Posix(), directory));
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
+  for (const audit::KeptCheckpoint& kept : older) {
+    verdict.old_holds |= audit::SignsEntries(kept, reader->keys());
+  }
   if (context.at()) {
     // What witnesses saw of the log later says nothing about it as it was then.
     cosigned.erase(std::remove_if(cosigned.begin(), cosigned.end(),
@@ -133,10 +136,15 @@ absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) 
   verdict.whose_key = audit::WhoseKey(context.key_trusted());
   if (verdict.policy) {
     if (!verdict.policy->logs().empty()) {
-      ST_ASSIGN_OR_RETURN(const audit::VerifierKey key, audit::ParseVkey(verdict.vkey));
-      if (!verdict.policy->HasLog(key)) {
-        return absl::DataLossError("the log's key is none of the logs of the policy");
+      std::vector<audit::VerifierKey> logs;
+      for (const audit::TrustPolicy::Log& log : verdict.policy->logs()) logs.push_back(log.key);
+      // While keys change two have signed, and the policy may name either.
+      const auto signed_by = audit::VerifyCheckpoint(reader->checkpoint_note(), logs);
+      if (!signed_by.ok()) {
+        return absl::DataLossError(absl::StrCat("the log is none of the logs of the policy: ",
+                                                signed_by.status().message()));
       }
+      verdict.vkey = audit::FormatVkey(signed_by->key);
       verdict.key_trusted = true;
       verdict.whose_key = "the key of the policy";
     }
@@ -149,7 +157,7 @@ absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) 
   return verdict;
 }
 
-void PrintJson(const Verdict& verdict) {
+void PrintJson(const AuditContext& context, const Verdict& verdict) {
   const audit::Checkpoint& checkpoint = verdict.report.checkpoint;
   nlohmann::ordered_json object = {{"verified", verdict.good()},
                                    {"origin", checkpoint.origin},
@@ -163,7 +171,7 @@ void PrintJson(const Verdict& verdict) {
                                    {"key", verdict.vkey},
                                    {"key_trusted", verdict.key_trusted}};
   if (verdict.witnessed) object["witnessed"] = WitnessedJson(*verdict.policy, *verdict.witnessed);
-  std::cout << object.dump(2) << "\n";
+  context.PrintObject(object);
 }
 
 void PrintText(const Verdict& verdict) {
@@ -195,7 +203,7 @@ void PrintNotes(const Verdict& verdict) {
               << verdict.report.checkpoint.size - 1
               << "; for these there is the log's key alone.\n";
   }
-  if (!witnessed && verdict.old == 0) {
+  if (!witnessed && !verdict.old_holds) {
     std::cerr
         << "note: who holds the log's key can rewrite it, and a backup can bring an old state\n"
            "back. Only a checkpoint kept elsewhere shows that: give it with --old, or have\n"
@@ -207,7 +215,7 @@ absl::Status RunVerify(AuditContext& context, const VerifyFlags& flags) {
   ST_ASSIGN_OR_RETURN(const Verdict verdict, Verify(context, flags));
   if (!verdict.good()) context.exit_code = kCheckFailed;
   if (context.json()) {
-    PrintJson(verdict);
+    PrintJson(context, verdict);
     return absl::OkStatus();
   }
   PrintText(verdict);
@@ -238,8 +246,7 @@ absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
     nlohmann::ordered_json object = {{"index", flags.index}, {"proof", proof}};
     if (!flags.out.empty()) object["proof_file"] = flags.out;
     if (!flags.entry.empty()) object["entry_file"] = flags.entry;
-    std::cout << object.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace)
-              << "\n";
+    context.PrintObject(object);
   } else if (flags.out.empty()) {
     std::cout << proof;
   }
@@ -272,15 +279,13 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
   const audit::Checkpoint& checkpoint = proven.checkpoint;
   const std::string root = audit::EncodeBase64(checkpoint.root);
   if (context.json()) {
-    std::cout << nlohmann::ordered_json{{"verified", true},
-                                        {"index", proven.index},
-                                        {"origin", checkpoint.origin},
-                                        {"size", checkpoint.size},
-                                        {"root", root},
-                                        {"key", audit::FormatVkey(proven.key)},
-                                        {"key_trusted", context.key_trusted()}}
-                     .dump(2)
-              << "\n";
+    context.PrintObject({{"verified", true},
+                         {"index", proven.index},
+                         {"origin", checkpoint.origin},
+                         {"size", checkpoint.size},
+                         {"root", root},
+                         {"key", audit::FormatVkey(proven.key)},
+                         {"key_trusted", context.key_trusted()}});
     return absl::OkStatus();
   }
   std::cout << "OK\n"

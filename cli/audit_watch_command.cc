@@ -26,6 +26,7 @@ struct WatchFlags {
 };
 
 absl::Status RunWatch(AuditContext& context, const WatchFlags& flags) {
+  if (context.at()) return context.UsageError("--at: to watch is to look at what is new");
   ST_ASSIGN_OR_RETURN(const audit::EventFilter filter, context.ParseFilter(flags.filter));
   ST_ASSIGN_OR_RETURN(const std::string directory, context.LogDirectory());
   ST_ASSIGN_OR_RETURN(const auto follower,
@@ -33,6 +34,10 @@ absl::Status RunWatch(AuditContext& context, const WatchFlags& flags) {
                                                               .trusted_vkeys = context.vkey(),
                                                               .state_file = flags.state,
                                                               .begin = flags.from}));
+  if (!context.key_trusted()) {
+    std::cerr << "note: each entry is proven against " << audit::WhoseKey(false)
+              << "; give --vkey to name it yourself.\n";
+  }
   const audit::LineStyle style = {.index_width = 1, .colour = UseColour()};
   const auto show = [&](const audit::Entry& entry) {
     if (!filter.Matches(entry.event)) return;

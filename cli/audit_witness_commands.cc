@@ -64,7 +64,7 @@ absl::Status MakeWitnessKey(AuditContext& context, const WitnessFlags& flags) {
             bytes.begin() + static_cast<std::ptrdiff_t>(vkey.size() + 1));
   ST_RETURN_IF_ERROR(WriteNewFile(flags.key, file.span()));
   if (context.json()) {
-    std::cout << nlohmann::ordered_json{{"key_file", flags.key}, {"vkey", vkey}}.dump(2) << "\n";
+    context.PrintObject({{"key_file", flags.key}, {"vkey", vkey}});
   } else {
     std::cout << vkey << "\n";
   }
@@ -150,6 +150,7 @@ absl::Status AnswerOnce(AuditContext& context, audit::Witness& witness) {
 }
 
 absl::Status RunWitness(AuditContext& context, const WitnessFlags& flags) {
+  if (context.at()) return context.UsageError("--at: a witness looks at no log");
   if (!flags.new_key.empty()) return MakeWitnessKey(context, flags);
   if (flags.state.empty()) return context.UsageError("no state: give --state");
   ST_ASSIGN_OR_RETURN(std::vector<audit::VerifierKey> logs, KnownLogs(context, flags));
@@ -304,8 +305,8 @@ void PrintRound(const AuditContext& context, const std::vector<Asked>& asked, co
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const std::string name = Printable(asked[i].name);
     const absl::Status& status = round.statuses[i];
-    nlohmann::ordered_json object = {{"name", name}, {"cosigned", status.ok()}};
-    if (!status.ok()) object["error"] = PrintableMessage(status.message());
+    nlohmann::ordered_json object = {{"name", asked[i].name}, {"cosigned", status.ok()}};
+    if (!status.ok()) object["error"] = std::string(status.message());
     witnesses.push_back(std::move(object));
     if (!status.ok()) {
       std::cerr << "sealtrain-audit: " << name << ": " << PrintableMessage(status.message())
@@ -316,9 +317,9 @@ void PrintRound(const AuditContext& context, const std::vector<Asked>& asked, co
   }
   if (context.json()) {
     nlohmann::ordered_json object = {{"witnesses", std::move(witnesses)},
-                                     {"file", Printable(round.file.path())}};
+                                     {"file", round.file.path()}};
     if (policy) object["quorum"] = enough;
-    std::cout << object.dump(2) << "\n";
+    context.PrintObject(object);
   } else if (policy) {
     std::cout << "quorum " << Printable(policy->quorum()) << (enough ? "" : " not") << " reached\n";
   }

@@ -74,10 +74,19 @@ Digest Sha256Stream::Finish() {
   return digest;
 }
 
-Digest MerkleLeafHash(ByteSpan entry) { return Hash<32>(FetchedSha256(), {kLeafPrefix, entry}); }
+// In one piece where that is cheap: each further update of OpenSSL takes an eighth of the
+// time of a node.
+
+Digest MerkleLeafHash(ByteSpan entry) {
+  constexpr std::size_t kShort = 1024;
+  if (entry.size() >= kShort) return Hash<32>(FetchedSha256(), {kLeafPrefix, entry});
+  std::array<std::uint8_t, kShort> leaf;
+  leaf[0] = kLeafPrefix[0];
+  std::copy(entry.begin(), entry.end(), leaf.begin() + 1);
+  return Hash<32>(FetchedSha256(), {ByteSpan(leaf).first(1 + entry.size())});
+}
 
 Digest MerkleNodeHash(const Digest& left, const Digest& right) {
-  // In one piece: three updates of OpenSSL take a quarter of the time of a node.
   std::array<std::uint8_t, 1 + 2 * sizeof(Digest)> node = {kNodePrefix};
   std::copy(right.begin(), right.end(), std::copy(left.begin(), left.end(), node.begin() + 1));
   return Hash<32>(FetchedSha256(), {node});

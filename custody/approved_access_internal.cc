@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/custody/names_internal.h"
 #include "sealtrain/custody/policy_approval.h"
@@ -14,6 +15,14 @@ namespace sealtrain::custody {
 namespace {
 
 constexpr std::size_t kMaxRequestBytes = 64 * 1024;
+
+// In hex; "" if there is no such approver.
+std::string KeyOf(const policy::Approval& approvers, const std::string& name) {
+  for (const policy::Approver& approver : approvers.approver()) {
+    if (approver.name() == name) return approver.public_key();
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -36,11 +45,29 @@ absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text) {
       })) {
     return absl::InvalidArgumentError("an access request names at least one action");
   }
+  if (request.custody().empty() || request.policy_sha256().empty()) {
+    return absl::InvalidArgumentError(
+        "an access request says of which home (`custody`) and under which policy set "
+        "(`policy_sha256`), as `sealtrain access request` does");
+  }
   if (!request.has_not_after() || request.not_after().seconds() <= 0 ||
       request.not_after().nanos() != 0) {
     return absl::InvalidArgumentError("an access request has a `not_after`, in whole seconds");
   }
   return request;
+}
+
+absl::Status CheckPlace(const AccessRequest& parsed, const AccessPlace& place) {
+  if (parsed.custody() != place.custody) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "it is for the home ", Printable(parsed.custody()), ", not for ", place.custody));
+  }
+  if (parsed.policy_sha256() != HexEncode(place.policy_sha256)) {
+    return absl::InvalidArgumentError(
+        "it was written under another policy set than the one in force: write it anew, and have "
+        "that signed");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::string>> CountedApprovers(const std::string& text,
@@ -70,30 +97,46 @@ absl::Status ApprovedAccess::Put(const std::string& text, const AccessRequest& p
       .Run();
 }
 
-absl::StatusOr<std::uint64_t> ApprovedAccess::Count(const policy::Request& request,
-                                                    const policy::Approval& approvers) const {
+absl::StatusOr<ApprovedAccess::Counted> ApprovedAccess::Count(
+    const policy::Request& request, const AccessPlace& place, const policy::Approval& approvers,
+    absl::Span<const policy::Approval* const> earlier) const {
   ST_ASSIGN_OR_RETURN(Statement select,
                       db_->Prepare("SELECT request, approvals FROM approved_access "
                                    "WHERE principal = ? AND dataset = ?"));
   select.Bind(request.principal).Bind(request.dataset);
-  std::uint64_t most = 0;
+  Counted most;
   while (true) {
     ST_ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) return most;
     const std::string text = select.Text(0);
     const absl::StatusOr<AccessRequest> parsed = ParseAccessRequest(text);
     // The row's other columns only say where to look: the text is what was signed.
-    if (!parsed.ok() || parsed->principal() != request.principal ||
-        parsed->dataset() != request.dataset || parsed->purpose() != request.purpose ||
+    if (!parsed.ok() || !CheckPlace(*parsed, place).ok() ||
+        parsed->principal() != request.principal || parsed->dataset() != request.dataset ||
+        parsed->purpose() != request.purpose ||
         std::find(parsed->action().begin(), parsed->action().end(), request.action) ==
             parsed->action().end() ||
         request.now >= AccessDeadline(*parsed)) {
       continue;
     }
-    // Approvers may have been replaced since; then it counts for nothing.
+    // Of approvers who may not sign any more nothing is left.
     const absl::StatusOr<std::vector<std::string>> names =
         CountedApprovers(text, select.Text(1), approvers, request.principal);
-    if (names.ok()) most = std::max<std::uint64_t>(most, names->size());
+    if (!names.ok()) continue;
+    std::uint64_t count = names->size();
+    for (const policy::Approval* const set : earlier) {
+      std::vector<std::string> known = *names;
+      known.erase(std::remove_if(known.begin(), known.end(),
+                                 [&](const std::string& name) {
+                                   return KeyOf(*set, name) != KeyOf(approvers, name);
+                                 }),
+                  known.end());
+      count = std::min<std::uint64_t>(
+          count, policy::WithoutPerson(std::move(known), *set, request.principal).size());
+    }
+    if (count > most.approvals) {
+      most = {.approvals = count, .sha256 = crypto::Sha256(AsBytes(text))};
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #define SEALTRAIN_CUSTODY_APPROVED_ACCESS_INTERNAL_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,14 +12,25 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "sealtrain/base/bytes.h"
 #include "sealtrain/custody/access_request.pb.h"
 #include "sealtrain/custody/sqlite_internal.h"
 #include "sealtrain/policy/decision.h"
 
 namespace sealtrain::custody {
 
+// Where and under what a request is made.
+struct AccessPlace {
+  std::string custody;   // as docs/formats/home.md, section 4, makes it
+  Digest policy_sha256;  // of the set in force
+};
+
 // InvalidArgument: "LINE:COLUMN: what", or what is missing in it.
 absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text);
+
+// InvalidArgument: it is for another home, or was written under another policy set.
+absl::Status CheckPlace(const AccessRequest& parsed, const AccessPlace& place);
 
 // `parsed` is what `text` says.
 absl::Time AccessDeadline(const AccessRequest& parsed);
@@ -31,10 +43,16 @@ class ApprovedAccess {
   absl::Status Put(const std::string& text, const AccessRequest& parsed,
                    const std::string& approvals, absl::Time now);
 
-  // How many distinct approvers of `approvers`, other than the one who asks, have
-  // signed one request text that is this request and has not run out at `now`.
-  absl::StatusOr<std::uint64_t> Count(const policy::Request& request,
-                                      const policy::Approval& approvers) const;
+  struct Counted {
+    std::uint64_t approvals = 0;
+    std::optional<Digest> sha256;  // of the text; nullopt: none has any
+  };
+  // Of all texts that are this request, at this place, and have not run out, the one
+  // that most have signed: distinct `approvers` other than the one who asks, and so many
+  // who are also, with the same name and key, in each of `earlier`.
+  absl::StatusOr<Counted> Count(const policy::Request& request, const AccessPlace& place,
+                                const policy::Approval& approvers,
+                                absl::Span<const policy::Approval* const> earlier) const;
 
  private:
   Database* db_;

@@ -55,6 +55,9 @@ audit::Event AccessEvent(const policy::Request& request, const policy::Decision&
   }
   object.set_rows(request.rows.value_or(0));
   event.set_approvals(request.approvals.value_or(0));
+  if (request.approved_sha256) {
+    event.mutable_approval()->set_sha256(DigestField(*request.approved_sha256));
+  }
   object.set_model(grant.model);
   object.set_key_epoch(grant.key_epoch);
 

@@ -182,6 +182,7 @@ absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOption
                                         .keys = std::move(keys),
                                         .manifest_key = std::move(manifest_key),
                                         .policy_key = std::move(policy_key),
+                                        .log_origin = config.log_origin(),
                                         .sets = std::move(sets)});
 }
 

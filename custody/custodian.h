@@ -15,6 +15,7 @@
 #include "sealtrain/base/env.h"
 #include "sealtrain/crypto/key_derivation.h"
 #include "sealtrain/crypto/secret_bytes.h"
+#include "sealtrain/custody/access_request.pb.h"
 #include "sealtrain/custody/custody.h"
 
 namespace sealtrain::custody {
@@ -88,7 +89,8 @@ class Custodian : public Custody {
   // The exact bytes of a set that is or was in force; version 0: of the newest.
   // NotFound: there was none. DataLoss: they are not what was put into force.
   virtual absl::StatusOr<std::string> PolicyText(std::uint64_t version) = 0;
-  // What the policy in force would say, without logging or releasing anything.
+  // What the policy in force would say, `max_opens` included, without logging or
+  // releasing anything. Not asked are retention deadlines and privacy budgets.
   virtual absl::StatusOr<policy::Decision> Explain(const policy::Request& request) = 0;
   // The facts custody would add to a request about this data set; all of its columns
   // if none is named. For EVALUATE and EXPORT_MODEL, of a model that learned from them.
@@ -99,12 +101,17 @@ class Custodian : public Custody {
                                                      const std::vector<std::string>& columns) = 0;
 
   // --- approvals of access ---------------------------------------------------
-  // Takes in an access request (custody/access_request.proto, in text format) with the
-  // approvals of at least one approver of the set in force: what it asks for may be
-  // asked for, any number of times, as a request with so many `approvals`, until its
-  // `not_after`. Handed in again with more approvals, these count.
-  // InvalidArgument: text or approvals, or its end is past or more than 30 days off.
-  // FailedPrecondition: no policy is in force. NotFound: no such data set.
+  // The text for approvers to sign of what somebody is going to ask for: `request`, for
+  // this home and under the policy set in force. InvalidArgument: something of it is
+  // missing or malformed, its purpose is not declared, its end is past or more than 30
+  // days off. PermissionDenied: no policy is in force. NotFound: no such data set.
+  virtual absl::StatusOr<std::string> DraftAccess(AccessRequest request) = 0;
+  // Takes in such a text with the approvals of at least one approver of the set in force:
+  // what it asks for may be asked for, any number of times, as a request with so many
+  // `approvals`, until its `not_after` or until another policy set is applied. Of what is
+  // handed in for one text, the last counts.
+  // Errors of DraftAccess(). InvalidArgument: the approvals, or it was drafted for another
+  // home or under another policy set.
   virtual absl::Status SubmitAccess(const std::string& principal, const std::string& text,
                                     const std::string& file_name, const std::string& approvals) = 0;
 

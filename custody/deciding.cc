@@ -50,16 +50,20 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     manifest = *std::move(parsed);
     ST_ASSIGN_OR_RETURN(request.sealed_under, SealedUnder(manifest));
   }
-  // Who replaces the approvers loosens as well: those of each set must have signed.
-  const std::vector<Digest>& under = request.sealed_under;
-  for (const policy::LoadedPolicy& set : sets_) {
-    if (&set != &sets_.back() &&
-        std::find(under.begin(), under.end(), set.sha256()) == under.end()) {
-      continue;
+  if (!sets_.empty()) {
+    // Who replaces the approvers loosens as well: those of each set must have signed.
+    std::vector<const policy::Approval*> earlier;
+    const std::vector<Digest>& under = request.sealed_under;
+    for (const policy::LoadedPolicy& set : sets_) {
+      if (std::find(under.begin(), under.end(), set.sha256()) != under.end()) {
+        earlier.push_back(&set.proto().approval());
+      }
     }
-    ST_ASSIGN_OR_RETURN(const std::uint64_t signed_by,
-                        approved_.Count(request, set.proto().approval()));
-    request.approvals = std::min(request.approvals.value_or(signed_by), signed_by);
+    ST_ASSIGN_OR_RETURN(
+        const ApprovedAccess::Counted counted,
+        approved_.Count(request, AccessPlaceNow(), sets_.back().proto().approval(), earlier));
+    request.approvals = counted.approvals;
+    request.approved_sha256 = counted.sha256;
   }
   const auto add = [&](const policy::Column& column) {
     policy::RequestedColumn& requested = request.columns.emplace_back();
@@ -103,9 +107,14 @@ absl::StatusOr<policy::Decision> EmbeddedCustodian::Explain(const policy::Reques
 }
 
 void EmbeddedCustodian::Refuse(Ruling& ruling, absl::string_view reason_code, absl::Status status) {
-  ruling.decision.allow = false;
-  ruling.decision.reason_code = std::string(reason_code);
-  ruling.decision.reason = std::string(status.message());
+  // Of what the policy allowed nothing is left but whose word it was.
+  policy::Decision denied;
+  denied.reason_code = std::string(reason_code);
+  denied.reason = std::string(status.message());
+  denied.policy_id = std::move(ruling.decision.policy_id);
+  denied.policy_version = ruling.decision.policy_version;
+  denied.policy_sha256 = ruling.decision.policy_sha256;
+  ruling.decision = std::move(denied);
   ruling.status = std::move(status);
 }
 
@@ -120,6 +129,18 @@ absl::StatusOr<EmbeddedCustodian::Ruling> EmbeddedCustodian::Rule(policy::Reques
   }
   if (!ruling.decision.allow) {
     ruling.status = absl::PermissionDeniedError(ruling.decision.reason);
+    return ruling;
+  }
+  if (ruling.decision.max_opens) {
+    const policy::Request& asked = ruling.request;
+    // Leases are durable before their keys are released, and are never forgotten.
+    ST_ASSIGN_OR_RETURN(const std::uint64_t opened, leases_.CountGranted(asked));
+    if (opened >= *ruling.decision.max_opens) {
+      Refuse(ruling, "opens_exhausted",
+             absl::PermissionDeniedError(absl::StrCat(
+                 asked.dataset, " was opened ", opened, " times by ", asked.principal, " for ",
+                 asked.purpose, ", and the policy allows ", *ruling.decision.max_opens)));
+    }
   }
   return ruling;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/text_format.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/crypto/random.h"
@@ -20,6 +21,7 @@ EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts part
       lock_(std::move(parts.lock)),
       manifest_key_(std::move(parts.manifest_key)),
       policy_key_(std::move(parts.policy_key)),
+      log_origin_(std::move(parts.log_origin)),
       db_(std::move(parts.db)),
       log_(std::move(parts.log)),
       keys_(std::move(parts.keys)),
@@ -131,10 +133,55 @@ absl::Status EmbeddedCustodian::ApplyPolicy(const std::string& principal, const 
   return absl::OkStatus();
 }
 
+namespace {
+
+absl::Status NoPolicy() {
+  return absl::PermissionDeniedError("no policy is in force to name approvers");
+}
+
+}  // namespace
+
+AccessPlace EmbeddedCustodian::AccessPlaceNow() const {
+  // A log's name is chosen, and may be that of another home's; the key is of this one.
+  const Digest key = crypto::Sha256(policy_key_.public_key());
+  return {.custody = absl::StrCat(log_origin_, "+", HexEncode(ByteSpan(key).first(8))),
+          .policy_sha256 = sets_.back().sha256()};
+}
+
+absl::Status EmbeddedCustodian::CheckAccess(const AccessRequest& request) {
+  constexpr absl::Duration kLongest = absl::Hours(30 * 24);
+  if (sets_.empty()) return NoPolicy();
+  ST_RETURN_IF_ERROR(CheckPlace(request, AccessPlaceNow()));
+  const auto& purposes = sets_.back().proto().purpose();
+  if (std::find(purposes.begin(), purposes.end(), request.purpose()) == purposes.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the policy in force does not declare the purpose ", request.purpose()));
+  }
+  const absl::Time not_after = AccessDeadline(request);
+  if (not_after <= Now() || not_after > Now() + kLongest) {
+    return absl::InvalidArgumentError("its end (not_after) is past, or more than 30 days off");
+  }
+  return catalog_.GetDataset(request.dataset()).status();
+}
+
+absl::StatusOr<std::string> EmbeddedCustodian::DraftAccess(AccessRequest request) {
+  MutexLock lock(&mutex_);
+  if (sets_.empty()) return NoPolicy();
+  const AccessPlace place = AccessPlaceNow();
+  request.set_custody(place.custody);
+  request.set_policy_sha256(HexEncode(place.policy_sha256));
+  std::string text;
+  if (!google::protobuf::TextFormat::PrintToString(request, &text)) {
+    return absl::InternalError("cannot print the request");
+  }
+  ST_RETURN_IF_ERROR(ParseAccessRequest(text).status());
+  ST_RETURN_IF_ERROR(CheckAccess(request));
+  return text;
+}
+
 absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const std::string& text,
                                              const std::string& file_name,
                                              const std::string& approvals) {
-  constexpr absl::Duration kLongest = absl::Hours(30 * 24);
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
   const auto wrong = [&file_name](absl::string_view what) {
     return absl::InvalidArgumentError(absl::StrCat(file_name, ": ", what));
@@ -142,12 +189,9 @@ absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const
   const absl::StatusOr<AccessRequest> parsed = ParseAccessRequest(text);
   if (!parsed.ok()) return wrong(parsed.status().message());
   MutexLock lock(&mutex_);
-  if (sets_.empty()) return absl::PermissionDeniedError("no policy is in force to name approvers");
-  ST_RETURN_IF_ERROR(catalog_.GetDataset(parsed->dataset()).status());
-  const absl::Time not_after = AccessDeadline(*parsed);
-  if (not_after <= Now() || not_after > Now() + kLongest) {
-    return wrong("its `not_after` is past, or more than 30 days off");
-  }
+  const absl::Status may_be = CheckAccess(*parsed);
+  if (absl::IsInvalidArgument(may_be)) return wrong(may_be.message());
+  ST_RETURN_IF_ERROR(may_be);
   const absl::StatusOr<std::vector<std::string>> names =
       CountedApprovers(text, approvals, sets_.back().proto().approval(), parsed->principal());
   if (!names.ok()) return wrong(names.status().message());
@@ -167,7 +211,7 @@ absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const
     approval.add_action(policy::Action_Name(static_cast<policy::Action>(action)));
   }
   for (const std::string& name : *names) approval.add_approver(name);
-  approval.set_not_after_ns(static_cast<std::uint64_t>(absl::ToUnixNanos(not_after)));
+  approval.set_not_after_ns(static_cast<std::uint64_t>(absl::ToUnixNanos(AccessDeadline(*parsed))));
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
   return ChangeAndRecord(change, std::move(event), [&](audit::Event&) -> absl::Status {
     mutex_.AssertHeld();

@@ -45,6 +45,7 @@ class EmbeddedCustodian final : public Custodian {
     KeyStore keys;  // over *db
     crypto::SigningKey manifest_key;
     crypto::SigningKey policy_key;
+    std::string log_origin;
     std::vector<policy::LoadedPolicy> sets;  // ever in force, the newest last
   };
   EmbeddedCustodian(const CustodianOptions& options, Parts parts);
@@ -106,6 +107,7 @@ class EmbeddedCustodian final : public Custodian {
   absl::StatusOr<policy::Request> RequestFor(const std::string& principal, policy::Action action,
                                              const std::string& dataset, const std::string& purpose,
                                              const std::vector<std::string>& columns) override;
+  absl::StatusOr<std::string> DraftAccess(AccessRequest request) override;
   absl::Status SubmitAccess(const std::string& principal, const std::string& text,
                             const std::string& file_name, const std::string& approvals) override;
   absl::StatusOr<KeyList> ListKeys() override;
@@ -144,6 +146,10 @@ class EmbeddedCustodian final : public Custodian {
                                                const std::string& purpose,
                                                const std::vector<std::string>& columns) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Requires a policy in force.
+  AccessPlace AccessPlaceNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What DraftAccess() and SubmitAccess() refuse of what is well-formed.
+  absl::Status CheckAccess(const AccessRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Ruling> Rule(policy::Request request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void Refuse(Ruling& ruling, absl::string_view reason_code, absl::Status status);
   // A grant for this ruling, with a fresh permit id and everything but a model.
@@ -226,6 +232,8 @@ class EmbeddedCustodian final : public Custodian {
   const std::unique_ptr<FileLock> lock_;
   const crypto::SigningKey manifest_key_;
   const crypto::SigningKey policy_key_;
+
+  const std::string log_origin_;
 
   mutable Mutex mutex_;
   // In this order: the stores use the database.

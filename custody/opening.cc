@@ -78,16 +78,6 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
            absl::PermissionDeniedError(
                absl::StrCat("the retention deadline of ", request.dataset, " has passed")));
   }
-  if (ruling.status.ok() && ruling.decision.max_opens.has_value()) {
-    // Leases are durable before their keys are released, and are never forgotten.
-    ST_ASSIGN_OR_RETURN(const std::uint64_t opened, leases_.CountGranted(ruling.request));
-    if (opened >= *ruling.decision.max_opens) {
-      Refuse(ruling, "opens_exhausted",
-             absl::PermissionDeniedError(absl::StrCat(
-                 request.dataset, " was opened ", opened, " times by ", request.principal, " for ",
-                 request.purpose, ", and the policy allows ", *ruling.decision.max_opens)));
-    }
-  }
   ST_ASSIGN_OR_RETURN(const std::optional<PrivacyCharge> charge, Charge(request, ruling));
 
   ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset));

@@ -34,6 +34,7 @@ struct Request {
   std::optional<std::uint64_t> rows;
   std::optional<absl::Duration> dataset_age;
   std::optional<std::uint64_t> approvals;  // distinct approvers who signed this request
+  std::optional<Digest> approved_sha256;   // of the text they signed: for the log, not decided on
   absl::Time now = absl::InfinitePast();   // unset: outside every window
   // EVALUATE and EXPORT_MODEL: the classes of all that the model learned from, which
   // it inherits. Empty: not known, which never opens.

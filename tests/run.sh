@@ -13,7 +13,7 @@ jobs=$(nproc)
 test_jobs=$((jobs + 1))  # now and then one waits for the disk
 fuzz_seconds=3
 # What is concurrent: a test program and which of its tests.
-concurrent=(base_test='*Thread*' audit_test='*' crypto_test='*Thread*' sealed_stream_test='SegmentOpener.*'
+concurrent=(base_test='*Thread*' audit_test='AuditLogTest.*:WitnessTest.*' crypto_test='*Thread*' sealed_stream_test='SegmentOpener.*'
             custody_test='RecordBeforeRelease.*' pipeline_ingestion_test='*Race*'
             pipeline_dataset_reader_test='*')
 

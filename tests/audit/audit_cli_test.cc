@@ -104,8 +104,10 @@ TEST_F(AuditCliTest, ShowsOneEntryAndItsRequest) {
                                 HasSubstr("Other entries of this request:\n2  ")));
   EXPECT_THAT(RunOnLog("show 3").out, HasSubstr("No other entry"));
   EXPECT_EQ(RunOnLog("show 4").code, 1);
-  EXPECT_EQ(nlohmann::json::parse(RunOnLog("show 2 --json").out)["same_request"],
-            nlohmann::json::array({0}));
+  const auto json = nlohmann::json::parse(RunOnLog("show 2 --json").out);
+  EXPECT_EQ(json["same_request"], nlohmann::json::array({0}));
+  EXPECT_EQ(json["scan"]["entries"], 4);
+  EXPECT_EQ(json["scan"]["shown"], 2);
 }
 
 TEST_F(AuditCliTest, FindsDanglingIntents) {
@@ -209,8 +211,11 @@ TEST_F(AuditCliTest, Watches) {
   EXPECT_THAT(first.out, AllOf(::testing::StartsWith("0  "), HasSubstr("\n1  "),
                                HasSubstr("job:\\u{1b}[2J\\nevil"), Not(HasSubstr("\n2  ")),
                                HasSubstr("\n3  ")));
-  EXPECT_EQ(first.err, "4 new entries; the log has 4\n");
-  EXPECT_EQ(RunOnLog(watch).out, "");
+  EXPECT_THAT(first.err, AllOf(HasSubstr("give --vkey"),
+                               ::testing::EndsWith("4 new entries; the log has 4\n")));
+  const Result second = RunOnLog(watch + " --vkey " + audit::FormatVkey(audit::TestVerifier()));
+  EXPECT_EQ(second.out, "");
+  EXPECT_EQ(second.err, "0 new entries; the log has 4\n");
   {
     ASSERT_OK_AND_ASSIGN(auto log, audit::OpenTestLog(Env::Posix(), log_dir_));
     ASSERT_OK(log->Append(audit::RichEvent()));
@@ -241,6 +246,9 @@ TEST_F(AuditCliTest, Verifies) {
   EXPECT_THAT(plain.out, AllOf(::testing::StartsWith("OK\n"), HasSubstr("entries rehashed    4\n"),
                                HasSubstr("kept checkpoints    5\n")));
   EXPECT_THAT(plain.err, AllOf(HasSubstr("give --vkey"), HasSubstr("--old")));
+  // That it once was empty shows of no entry that it was not taken out.
+  EXPECT_THAT(RunOnLog("verify --old " + log_dir_ + "/checkpoints/0").err, HasSubstr("--old"));
+  EXPECT_THAT(RunOnLog("verify --old " + log_dir_ + "/checkpoints/1").err, Not(HasSubstr("--old")));
   const Result full =
       RunOnLog("verify --vkey " + vkey + " --old " + log_dir_ + "/checkpoints/2 --json");
   EXPECT_EQ(full.code, 0) << full.err;
@@ -290,6 +298,7 @@ TEST_F(AuditCliTest, ExitsWithUsageErrors) {
                                 "prove x", "log --nonsense", "verify extra"}) {
     EXPECT_EQ(Run(arguments).code, 2) << arguments;
   }
+  EXPECT_EQ(RunOnLog("watch --once --at 3").code, 2);
   EXPECT_EQ(Run("--log " + dir_.Join("none") + " log").code, 1);
   const Result help = Run("--help");
   EXPECT_EQ(help.code, 0);

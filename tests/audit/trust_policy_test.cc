@@ -41,8 +41,6 @@ TEST(TrustPolicy, ReadsTheExampleOfTheSpecification) {
   ASSERT_OK_AND_ASSIGN(const TrustPolicy policy, TrustPolicy::Parse(TwoLevels()));
   ASSERT_EQ(policy.logs().size(), 1u);
   EXPECT_EQ(policy.logs()[0].key, TestVerifier());
-  EXPECT_TRUE(policy.HasLog(TestVerifier()));
-  EXPECT_FALSE(policy.HasLog(TestVerifier(8)));
   ASSERT_EQ(policy.witnesses().size(), 6u);
   EXPECT_EQ(policy.witnesses()[4].name, "Y2");
   EXPECT_EQ(policy.witnesses()[4].key, PolicyWitnessKey(4));

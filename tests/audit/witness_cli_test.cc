@@ -491,6 +491,18 @@ TEST_F(WitnessCliTest, TakesAnyOfSeveralKeysOfALog) {
   append(7, audit::TestKey(8));
   EXPECT_EQ(RunOn(log_dir_, "verify" + policy).code, 0);
   EXPECT_EQ(RunOn(log_dir_, "cosign" + policy).code, 0);
+  const std::string new_policy = dir_.Join("new_policy");
+  audit::WriteText(new_policy, absl::StrCat("log ", other, "\nquorum none\n"));
+  const Result overlapping = RunOn(log_dir_, "verify --json --policy " + new_policy);
+  EXPECT_EQ(overlapping.code, 0) << overlapping.err;
+  EXPECT_EQ(nlohmann::json::parse(overlapping.out)["key"], other);
+  audit::WriteText(new_policy, absl::StrCat("log ", stranger, "\nquorum none\n"));
+  EXPECT_EQ(RunOn(log_dir_, "verify --policy " + new_policy).code, 4);
+  // What the new key has not signed it cannot answer for.
+  const Result before = RunOn(log_dir_, absl::StrCat("log --at 5 --vkey ", other));
+  EXPECT_EQ(before.code, 4);
+  EXPECT_THAT(before.err, HasSubstr("name it as well"));
+  EXPECT_EQ(RunOn(log_dir_, absl::StrCat("log --at 5 --vkey ", other, " --vkey ", vkey_)).code, 0);
   append(8, std::nullopt);
   // The policy does not know the new key yet, nor do the witnesses.
   EXPECT_EQ(RunOn(log_dir_, "verify" + policy).code, 4);
@@ -542,7 +554,9 @@ TEST_F(WitnessCliTest, NeedsAPolicyThatIsOneAndOfThisLog) {
 TEST_F(WitnessCliTest, ExitsWithUsageErrors) {
   const std::string key = " --key " + KeyFile("one");
   for (const std::string& arguments :
-       {std::string("witness"), "witness" + key, "witness --state " + StateOf("one") + key,
+       {std::string("witness"), "witness" + key,
+        absl::StrCat("witness --at 3 --vkey ", vkey_, " --state ", StateOf("one"), key),
+        "witness --state " + StateOf("one") + key,
         "witness --vkey nonsense --state " + StateOf("one") + key, "--log " + log_dir_ + " cosign",
         "--log " + log_dir_ + " cosign --url http://127.0.0.1:1",
         "--log " + log_dir_ + " cosign --witness " + vkeys_["one"],

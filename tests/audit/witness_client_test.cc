@@ -90,7 +90,7 @@ TEST_F(WitnessClientTest, FindsAForkAndAResignedTail) {
 }
 
 TEST_F(WitnessClientTest, SaysWhatAWitnessAnswers) {
-  EXPECT_THAT(Take(200, "nonsense\n"), StatusIs(kDataLoss));
+  EXPECT_THAT(Take(200, "nonsense\n"), StatusIs(kInvalid, HasSubstr("200: nonsense")));
   EXPECT_THAT(Take(400, "why\n"), StatusIs(kInvalid, HasSubstr("400: why")));
   EXPECT_THAT(Take(403, "why\n"), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(Take(404, "why\n"), StatusIs(absl::StatusCode::kNotFound));

@@ -53,6 +53,14 @@ TEST(Sha256, IsTheSameOnEveryThread) {
   EXPECT_EQ(mismatches, std::vector<int>(4, 0));
 }
 
+TEST(MerkleLeafHash, IsOfAZeroAndTheEntryAtEveryLength) {
+  for (const std::size_t size : {0, 1, 63, 64, 1022, 1023, 1024, 1025, 5000}) {
+    Bytes whole(1 + size, 'x');
+    whole[0] = 0;
+    EXPECT_EQ(MerkleLeafHash(ByteSpan(whole).subspan(1)), Sha256(whole)) << size;
+  }
+}
+
 // The eight leaves of the reference tree of Certificate Transparency and the
 // roots over their prefixes.
 TEST(MerkleAccumulator, MatchesCertificateTransparency) {

@@ -368,6 +368,18 @@ TEST_F(CustodyTest, OpensNoOftenerThanThePolicyAllows) {
               StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("opened 2 times")));
   EXPECT_EQ(LastEvent().phase(), audit::DENIED);
   EXPECT_EQ(LastEvent().reason_code(), "opens_exhausted");
+  // Nor does it say that it would.
+  ASSERT_OK_AND_ASSIGN(
+      const policy::Request next,
+      custodian_->RequestFor("trainer", policy::TRAIN, "mails", "plain", {"body"}));
+  ASSERT_OK_AND_ASSIGN(const policy::Decision decision, custodian_->Explain(next));
+  EXPECT_FALSE(decision.allow);
+  EXPECT_EQ(decision.reason_code, "opens_exhausted");
+  // A denial has no plan and no obligations, and permits do not forbid.
+  EXPECT_TRUE(decision.columns.empty());
+  EXPECT_TRUE(decision.determining_rules.empty());
+  EXPECT_EQ(decision.max_opens, std::nullopt);
+  EXPECT_EQ(decision.lease, std::nullopt);
 }
 
 TEST_F(Opening, HandsClassesAndDeadlineDownToTheModel) {
