@@ -236,7 +236,8 @@ LossMasses LowerMasses(const LossPair& pair, Real grid, Real tail) {
   auto k = static_cast<std::int64_t>(up ? std::ceil(pair.Loss(low) / grid)
                                         : std::floor(pair.Loss(high) / grid));
   std::map<std::int64_t, Real> masses;
-  for (; edge != end; k += up ? 1 : -1) {
+  // Rounding may take the last bin past the end, to more of P.
+  for (; up ? edge < end : edge > end; k += up ? 1 : -1) {
     const Real loss = static_cast<Real>(k) * grid;
     const Real middle = std::clamp(pair.Output(loss), std::min(edge, end), std::max(edge, end));
     if (middle == edge) continue;

@@ -430,6 +430,18 @@ TEST(PldAccountant, IsNeverAboveRdpNorBelowItsOwnLowerBound) {
   }
 }
 
+// Here rounding takes the last bin of a lower bound past its end.
+TEST(PldAccountant, ComesToAnEnd) {
+  const std::vector<PrivacyPhase> phases = {{0.0018099760018564423, 4.303023786076464, 62},
+                                            {0.6127394992304388, 1.765521265693729, 4},
+                                            {0.4713104873381337, 1.1729661044145336, 4}};
+  const double delta = 0.0002271184845384702;
+  const EpsilonBounds bounds = PldBounds(phases, delta);
+  ASSERT_OK_AND_ASSIGN(const double rdp, RdpEpsilon(phases, delta));
+  EXPECT_GT(bounds.lower, 0.99 * bounds.upper);
+  EXPECT_LE(bounds.upper, rdp);
+}
+
 TEST(PldAccountant, GrowsWithStepsAndRateAndShrinksWithNoiseAndDelta) {
   for (const Neighbours neighbours : {Neighbours::kAddRemove, Neighbours::kReplaceOne}) {
     const auto bounds = [&](double q, double sigma, std::uint64_t steps, double delta) {
