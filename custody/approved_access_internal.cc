@@ -120,22 +120,19 @@ absl::StatusOr<ApprovedAccess::Counted> ApprovedAccess::Count(
       continue;
     }
     // Of approvers who may not sign any more nothing is left.
-    const absl::StatusOr<std::vector<std::string>> names =
+    absl::StatusOr<std::vector<std::string>> names =
         CountedApprovers(text, select.Text(1), approvers, request.principal);
     if (!names.ok()) continue;
-    std::uint64_t count = names->size();
     for (const policy::Approval* const set : earlier) {
-      std::vector<std::string> known = *names;
-      known.erase(std::remove_if(known.begin(), known.end(),
-                                 [&](const std::string& name) {
-                                   return KeyOf(*set, name) != KeyOf(approvers, name);
-                                 }),
-                  known.end());
-      count = std::min<std::uint64_t>(
-          count, policy::WithoutPerson(std::move(known), *set, request.principal).size());
+      names->erase(std::remove_if(names->begin(), names->end(),
+                                  [&](const std::string& name) {
+                                    return KeyOf(*set, name) != KeyOf(approvers, name);
+                                  }),
+                   names->end());
+      *names = policy::WithoutPerson(*std::move(names), *set, request.principal);
     }
-    if (count > most.approvals) {
-      most = {.approvals = count, .sha256 = crypto::Sha256(AsBytes(text))};
+    if (names->size() > most.approvals) {
+      most = {.approvals = names->size(), .sha256 = crypto::Sha256(AsBytes(text))};
     }
   }
 }

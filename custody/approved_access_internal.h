@@ -48,8 +48,8 @@ class ApprovedAccess {
     std::optional<Digest> sha256;  // of the text; nullopt: none has any
   };
   // Of all texts that are this request, at this place, and have not run out, the one
-  // that most have signed: distinct `approvers` other than the one who asks, and so many
-  // who are also, with the same name and key, in each of `earlier`.
+  // that most have signed: distinct `approvers` other than the one who asks who are also,
+  // with the same name and key, in each of `earlier`, and by none of these the one who asks.
   absl::StatusOr<Counted> Count(const policy::Request& request, const AccessPlace& place,
                                 const policy::Approval& approvers,
                                 absl::Span<const policy::Approval* const> earlier) const;

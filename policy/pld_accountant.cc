@@ -31,6 +31,8 @@ constexpr Real kTailOfDelta = 1e-7L;
 // A unit that stands out by more is found whenever it is sampled; the grid is not
 // made for it.
 constexpr Real kMostShift = 100;
+// Behind more noise a unit's loss is lost in the rounding of numbers near 1.
+constexpr Real kMostNoise = 1e9L;
 
 struct Repeated {
   Real rate;
@@ -196,7 +198,8 @@ absl::StatusOr<EpsilonBounds> PldEpsilon(absl::Span<const PrivacyPhase> phases, 
   if (all_sampled_whole) {
     bounds.lower = RoundDown(whole.lower);
   } else if (std::all_of(merged.begin(), merged.end(), [](const Repeated& phase) {
-               return phase.noise_multiplier * kMostShift >= 1;
+               return phase.noise_multiplier * kMostShift >= 1 &&
+                      phase.noise_multiplier <= kMostNoise;
              })) {
     bounds = replace ? OnGrids({LossDirection::kReplace}, merged, delta)
                      : OnGrids({LossDirection::kRemove, LossDirection::kAdd}, merged, delta);

@@ -10,6 +10,16 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+custody::AccessRequest PlainRequest(absl::Time not_after) {
+  custody::AccessRequest request;
+  request.set_principal("trainer");
+  request.add_action(policy::TRAIN);
+  request.set_dataset("mails");
+  request.set_purpose("plain");
+  request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(not_after));
+  return request;
+}
+
 // The trainer's plain run takes two approvals.
 class Access : public CustodyTest {
  protected:
@@ -28,12 +38,7 @@ class Access : public CustodyTest {
 
   // As custody names it.
   std::string Home() {
-    custody::AccessRequest request;
-    request.set_principal("trainer");
-    request.add_action(policy::TRAIN);
-    request.set_dataset("mails");
-    request.set_purpose("plain");
-    request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(clock_.now + absl::Hours(1)));
+    custody::AccessRequest request = PlainRequest(clock_.now + absl::Hours(1));
     const std::string text = custodian_->DraftAccess(request).value_or("");
     EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &request));
     return request.custody();
@@ -159,6 +164,28 @@ TEST_F(Access, TakesTheApproversThatTheDataWereSealedUnder) {
   EXPECT_OK(Train());
 }
 
+TEST_F(Access, CountsThoseWhoAreApproversOfEveryEarlierSet) {
+  const auto with = [&](const std::string& previous, const char* version, const char* from,
+                        const char* to) {
+    return absl::StrReplaceAll(Next(first_, previous, version),
+                               {{absl::StrCat("approver { name: \"", from, "\""),
+                                 absl::StrCat("approver { name: \"", to, "\"")}});
+  };
+  const std::string second = with(first_, "2", "eve", "ev");
+  ASSERT_OK(ApplyText(second));
+  ASSERT_OK(IngestOneShard());
+  const std::string third = with(second, "3", "bob", "bo");
+  ASSERT_OK(ApplyText(third));
+  ASSERT_OK(IngestOneShard());
+  const std::string fourth = Next(first_, third, "4");
+  ASSERT_OK(custodian_->ApplyPolicy(
+      "admin", fourth, "mails.textproto",
+      Approve(fourth, {"ada"}) + *custody::ApprovePolicy(fourth, "bo", approver_keys_.at("bob"))));
+  // The second set knows Ada and Bob, the third Ada and Eve.
+  ASSERT_OK(Submit(RequestText(), {"ada", "bob", "eve"}));
+  EXPECT_EQ(ApprovalsNow(), 1u);
+}
+
 TEST_F(Access, IsDraftedForThisHomeAndThePolicyInForce) {
   custody::AccessRequest request;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(RequestText(), &request));
@@ -187,12 +214,7 @@ TEST_F(Access, IsDraftedForThisHomeAndThePolicyInForce) {
 
 TEST_F(CustodyTest, ApprovesNothingWithoutAPolicy) {
   ASSERT_OK(custodian_->CreateDataset("admin", "mails", schema_));
-  custody::AccessRequest request;
-  request.set_principal("trainer");
-  request.add_action(policy::TRAIN);
-  request.set_dataset("mails");
-  request.set_purpose("plain");
-  request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(clock_.now + absl::Hours(1)));
+  custody::AccessRequest request = PlainRequest(clock_.now + absl::Hours(1));
   request.set_custody("c");
   request.set_policy_sha256("p");
   std::string text;

@@ -430,6 +430,16 @@ TEST(PldAccountant, IsNeverAboveRdpNorBelowItsOwnLowerBound) {
   }
 }
 
+TEST(PldAccountant, ComesToAnEndBehindAnyNoise) {
+  for (const double noise : {1e9, 1.1e9, 1e26, 1e40, 1e300}) {
+    for (const Neighbours neighbours : {Neighbours::kAddRemove, Neighbours::kReplaceOne}) {
+      const EpsilonBounds bounds = PldBounds({{0.01, noise, 1}}, 1e-12, neighbours);
+      EXPECT_LE(bounds.lower, bounds.upper) << noise;
+      EXPECT_LT(bounds.upper, 1e-6) << noise;
+    }
+  }
+}
+
 // Here rounding takes the last bin of a lower bound past its end.
 TEST(PldAccountant, ComesToAnEnd) {
   const std::vector<PrivacyPhase> phases = {{0.0018099760018564423, 4.303023786076464, 62},
