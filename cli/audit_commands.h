@@ -57,9 +57,6 @@ class AuditContext {
   // that of a device, a pipe or a link (InvalidArgument, with kUsage).
   absl::Status WriteOutput(const std::string& path, ByteSpan bytes);
 
-  // One object as the whole answer of --json, in pure ASCII.
-  void PrintObject(const nlohmann::ordered_json& object) const;
-
   // An InvalidArgument that exits with kUsage.
   absl::Status UsageError(const absl::string_view message);
 
@@ -81,6 +78,9 @@ void AddFilterOptions(CLI::App& command, audit::FilterTerms& terms);
 
 // Adds --old to `command`; `files` must outlive it.
 void AddOldOption(CLI::App& command, std::vector<std::string>& files);
+
+// One object as the whole answer of --json, in pure ASCII.
+void PrintObject(const nlohmann::ordered_json& object);
 
 // The footer of an answer: on standard error for people, the last line of standard
 // output with --json.

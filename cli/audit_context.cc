@@ -88,13 +88,6 @@ absl::Status AuditContext::WriteOutput(const std::string& path, ByteSpan bytes) 
   return WriteFileDurably(Env::Posix(), path, bytes);
 }
 
-void AuditContext::PrintObject(const nlohmann::ordered_json& object) const {
-  // Malformed UTF-8 in names becomes U+FFFD instead of an exception.
-  std::cout << object.dump(2, ' ', /*ensure_ascii=*/true,
-                           nlohmann::ordered_json::error_handler_t::replace)
-            << "\n";
-}
-
 absl::Status AuditContext::UsageError(const absl::string_view message) {
   exit_code = kUsage;
   return absl::InvalidArgumentError(message);
@@ -119,6 +112,13 @@ void AddOldOption(CLI::App& command, std::vector<std::string>& files) {
   command.add_option("--old", files, "A checkpoint seen earlier and kept elsewhere; repeatable")
       ->check(CLI::ExistingFile)
       ->allow_extra_args(false);
+}
+
+void PrintObject(const nlohmann::ordered_json& object) {
+  // Malformed UTF-8 in names becomes U+FFFD instead of an exception.
+  std::cout << object.dump(2, ' ', /*ensure_ascii=*/true,
+                           nlohmann::ordered_json::error_handler_t::replace)
+            << "\n";
 }
 
 void PrintScan(const AuditContext& context, const audit::LogReader& log, const audit::Scan& scan,

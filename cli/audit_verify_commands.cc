@@ -157,7 +157,7 @@ absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) 
   return verdict;
 }
 
-void PrintJson(const AuditContext& context, const Verdict& verdict) {
+void PrintJson(const Verdict& verdict) {
   const audit::Checkpoint& checkpoint = verdict.report.checkpoint;
   nlohmann::ordered_json object = {{"verified", verdict.good()},
                                    {"origin", checkpoint.origin},
@@ -171,7 +171,7 @@ void PrintJson(const AuditContext& context, const Verdict& verdict) {
                                    {"key", verdict.vkey},
                                    {"key_trusted", verdict.key_trusted}};
   if (verdict.witnessed) object["witnessed"] = WitnessedJson(*verdict.policy, *verdict.witnessed);
-  context.PrintObject(object);
+  PrintObject(object);
 }
 
 void PrintText(const Verdict& verdict) {
@@ -215,7 +215,7 @@ absl::Status RunVerify(AuditContext& context, const VerifyFlags& flags) {
   ST_ASSIGN_OR_RETURN(const Verdict verdict, Verify(context, flags));
   if (!verdict.good()) context.exit_code = kCheckFailed;
   if (context.json()) {
-    PrintJson(context, verdict);
+    PrintJson(verdict);
     return absl::OkStatus();
   }
   PrintText(verdict);
@@ -246,7 +246,7 @@ absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
     nlohmann::ordered_json object = {{"index", flags.index}, {"proof", proof}};
     if (!flags.out.empty()) object["proof_file"] = flags.out;
     if (!flags.entry.empty()) object["entry_file"] = flags.entry;
-    context.PrintObject(object);
+    PrintObject(object);
   } else if (flags.out.empty()) {
     std::cout << proof;
   }
@@ -279,13 +279,13 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
   const audit::Checkpoint& checkpoint = proven.checkpoint;
   const std::string root = audit::EncodeBase64(checkpoint.root);
   if (context.json()) {
-    context.PrintObject({{"verified", true},
-                         {"index", proven.index},
-                         {"origin", checkpoint.origin},
-                         {"size", checkpoint.size},
-                         {"root", root},
-                         {"key", audit::FormatVkey(proven.key)},
-                         {"key_trusted", context.key_trusted()}});
+    PrintObject({{"verified", true},
+                 {"index", proven.index},
+                 {"origin", checkpoint.origin},
+                 {"size", checkpoint.size},
+                 {"root", root},
+                 {"key", audit::FormatVkey(proven.key)},
+                 {"key_trusted", context.key_trusted()}});
     return absl::OkStatus();
   }
   std::cout << "OK\n"

@@ -64,7 +64,7 @@ absl::Status MakeWitnessKey(AuditContext& context, const WitnessFlags& flags) {
             bytes.begin() + static_cast<std::ptrdiff_t>(vkey.size() + 1));
   ST_RETURN_IF_ERROR(WriteNewFile(flags.key, file.span()));
   if (context.json()) {
-    context.PrintObject({{"key_file", flags.key}, {"vkey", vkey}});
+    PrintObject({{"key_file", flags.key}, {"vkey", vkey}});
   } else {
     std::cout << vkey << "\n";
   }
@@ -319,7 +319,7 @@ void PrintRound(const AuditContext& context, const std::vector<Asked>& asked, co
     nlohmann::ordered_json object = {{"witnesses", std::move(witnesses)},
                                      {"file", round.file.path()}};
     if (policy) object["quorum"] = enough;
-    context.PrintObject(object);
+    PrintObject(object);
   } else if (policy) {
     std::cout << "quorum " << Printable(policy->quorum()) << (enough ? "" : " not") << " reached\n";
   }

@@ -16,12 +16,22 @@
 
 namespace sealtrain::custody {
 
+namespace {
+
+// A log's name is chosen, and may be that of another home's; the key is of this one.
+std::string NameForApprovers(const std::string& log_origin, const crypto::PublicKey& policy_key) {
+  const Digest key = crypto::Sha256(policy_key);
+  return absl::StrCat(log_origin, "+", HexEncode(ByteSpan(key).first(8)));
+}
+
+}  // namespace
+
 EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts parts)
     : options_(options),
       lock_(std::move(parts.lock)),
       manifest_key_(std::move(parts.manifest_key)),
       policy_key_(std::move(parts.policy_key)),
-      log_origin_(std::move(parts.log_origin)),
+      approvers_name_(NameForApprovers(parts.log_origin, policy_key_.public_key())),
       db_(std::move(parts.db)),
       log_(std::move(parts.log)),
       keys_(std::move(parts.keys)),
@@ -142,10 +152,7 @@ absl::Status NoPolicy() {
 }  // namespace
 
 AccessPlace EmbeddedCustodian::AccessPlaceNow() const {
-  // A log's name is chosen, and may be that of another home's; the key is of this one.
-  const Digest key = crypto::Sha256(policy_key_.public_key());
-  return {.custody = absl::StrCat(log_origin_, "+", HexEncode(ByteSpan(key).first(8))),
-          .policy_sha256 = sets_.back().sha256()};
+  return {.custody = approvers_name_, .policy_sha256 = sets_.back().sha256()};
 }
 
 absl::Status EmbeddedCustodian::CheckAccess(const AccessRequest& request) {

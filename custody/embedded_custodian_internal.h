@@ -233,7 +233,7 @@ class EmbeddedCustodian final : public Custodian {
   const crypto::SigningKey manifest_key_;
   const crypto::SigningKey policy_key_;
 
-  const std::string log_origin_;
+  const std::string approvers_name_;  // what access requests call this home
 
   mutable Mutex mutex_;
   // In this order: the stores use the database.
