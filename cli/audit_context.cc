@@ -43,14 +43,15 @@ absl::StatusOr<std::string> AuditContext::LogDirectory() {
 absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
   ST_ASSIGN_OR_RETURN(const std::string directory, LogDirectory());
   auto log = audit::LogReader::Open(Env::Posix(), directory, vkey_, at_);
-  if (!absl::IsNotFound(log.status()) || !log_.empty()) return log;
+  if (!absl::IsNotFound(log.status())) return log;
+  if (!log_.empty()) return UsageError(log.status().message());
   // What may not be looked into is not there for all that Open() can tell.
   const absl::Status listed = Env::Posix().List(directory).status();
   if (!listed.ok() && !absl::IsNotFound(listed)) return listed;
   if (Env::Posix().Exists(JoinPath(home_, "config.textproto"))) {
     return absl::DataLossError(absl::StrCat("the audit log of ", home_, " is missing"));
   }
-  return log;
+  return UsageError(log.status().message());  // not "nothing found"
 }
 
 absl::StatusOr<audit::EventFilter> AuditContext::ParseFilter(const audit::FilterTerms& terms) {

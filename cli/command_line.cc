@@ -1,13 +1,15 @@
 #include "sealtrain/cli/command_line.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-
 #include "sealtrain/base/exit_code.h"
 #include "sealtrain/base/unicode.h"
 
@@ -27,6 +29,11 @@ int UsageError(const CLI::App& app, const std::string& message, bool json) {
 }
 
 }  // namespace
+
+void BeginProgram() {
+  google::protobuf::SetLogHandler(nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // so that the write fails instead
+}
 
 std::optional<int> ParseCommandLine(CLI::App& app, int argc, char** argv) {
   try {
@@ -56,6 +63,15 @@ void PrintError(const std::string& program, const absl::Status& status, bool jso
   // Invalid UTF-8 in names becomes U+FFFD instead of an exception.
   // On one line, as what came before may be lines of JSON.
   std::cout << object.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
+int EndProgram(const std::string& program, const absl::Status& status, bool json, int exit_code) {
+  if (!status.ok()) PrintError(program, status, json);
+  const int code = exit_code >= 0 ? exit_code : ExitCodeFor(status);
+  if (std::cout.flush()) return code;
+  std::cerr << program << ": cannot write the output"
+            << (status.ok() ? "; what was asked for is done" : "") << "\n";
+  return code == kOk ? kCheckFailed : code;
 }
 
 }  // namespace sealtrain::cli

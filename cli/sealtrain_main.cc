@@ -1,8 +1,6 @@
 // sealtrain: custody, policy, ingestion and training from the command line.
-#include <google/protobuf/stubs/logging.h>
-
-#include <iostream>
 #include <optional>
+#include <string>
 
 #include "sealtrain/base/lockdown.h"
 #include "sealtrain/cli/command_line.h"
@@ -37,18 +35,12 @@ int Main(int argc, char** argv) {
   AddPolicyCommands(app, context);
   AddTrainingCommands(app, context);
 
+  BeginProgram();
   if (const std::optional<int> end = ParseCommandLine(app, argc, argv)) return *end;
-  // What is wrong with a message we say ourselves.
-  google::protobuf::SetLogHandler(nullptr);
   // Every command may come to hold keys or records; custody measures this.
   absl::Status status = LockDown();
   if (status.ok()) status = context.run ? context.run() : context.UsageError("no command");
-  if (!status.ok()) PrintError(app.get_name(), status, context.json());
-  if (!std::cout.flush()) {
-    std::cerr << "sealtrain: cannot write the output\n";
-    return kTryAgain;
-  }
-  return context.exit_code >= 0 ? context.exit_code : ExitCodeFor(status);
+  return EndProgram(app.get_name(), status, context.json(), context.exit_code);
 }
 
 }  // namespace

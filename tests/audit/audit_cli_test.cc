@@ -299,7 +299,7 @@ TEST_F(AuditCliTest, ExitsWithUsageErrors) {
     EXPECT_EQ(Run(arguments).code, 2) << arguments;
   }
   EXPECT_EQ(RunOnLog("watch --once --at 3").code, 2);
-  EXPECT_EQ(Run("--log " + dir_.Join("none") + " log").code, 1);
+  EXPECT_EQ(Run("--log " + dir_.Join("none") + " log").code, 2);
   const Result help = Run("--help");
   EXPECT_EQ(help.code, 0);
   EXPECT_THAT(help.out, HasSubstr("Examples:"));
