@@ -135,21 +135,36 @@ class CsvSource final : public Source {
   std::string place() const override { return absl::StrCat(name_, ":", row_line_); }
 
  private:
-  // The next row, and its first line in row_line_. InvalidArgument: it is no
-  // CSV; the next call goes on with the line behind the offending one.
+  // The next row, and its first line in row_line_. InvalidArgument: it is one line
+  // that is no CSV; the next call goes on behind it. OutOfRange, for good: more than
+  // one line is no CSV; some of them may be records, and nobody can tell which.
   absl::StatusOr<bool> NextRow(Row& row) {
+    ST_RETURN_IF_ERROR(lost_);
+    absl::StatusOr<bool> more = ReadRow(row);
+    if (absl::IsInvalidArgument(more.status()) && row_spans_lines_) {
+      lost_ = absl::OutOfRangeError(absl::StrCat(
+          more.status().message(), ", and where the next record begins cannot be told"));
+      return lost_;
+    }
+    return more;
+  }
+
+  absl::StatusOr<bool> ReadRow(Row& row) {
+    row_spans_lines_ = false;
     while (true) {
       const bool starts = parser_.pending_bytes() == 0;
       if (rest_.empty()) {
         const absl::StatusOr<bool> more = lines_.Next(rest_);
         if (starts) row_line_ = lines_.line_number();  // of an error as well
         if (!more.ok()) {
+          row_spans_lines_ = !starts;
           rest_ = absl::string_view();
           parser_.Reset();
           return more.status();
         }
         if (!*more) return starts ? false : parser_.Finish(row);
       }
+      row_spans_lines_ = !starts;  // a carriage return ends a line as well
       if (starts) row_line_ = lines_.line_number();
       // A carriage return ends a row as well, whatever follows it.
       const std::size_t end = rest_.find('\r');
@@ -230,6 +245,8 @@ class CsvSource final : public Source {
   absl::string_view rest_;  // of the line at hand
   Row row_;                 // the record at hand
   std::uint64_t row_line_ = 1;
+  bool row_spans_lines_ = false;
+  absl::Status lost_;
   bool header_read_ = false;
   absl::Status header_status_;
   std::vector<const policy::Column*> columns_;  // of the header, in its order

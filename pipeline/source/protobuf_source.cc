@@ -3,18 +3,43 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl.h"
+#include "google/protobuf/unknown_field_set.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/pipeline/source/formats_internal.h"
 #include "sealtrain/pipeline/source/record_limits.h"
 #include "sealtrain/pipeline/status_text.h"
+#include "simdjson.h"
 
 namespace sealtrain::pipeline {
 namespace {
 
+using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+using google::protobuf::UnknownField;
+using google::protobuf::UnknownFieldSet;
 using google::protobuf::io::CodedInputStream;
+
+// Whether a value that `path` leads to, from the fields of a message, is not UTF-8.
+bool HoldsBrokenText(const UnknownFieldSet& fields, absl::Span<const FieldDescriptor* const> path) {
+  for (int i = 0; i < fields.field_count(); ++i) {
+    const UnknownField& field = fields.field(i);
+    if (field.number() != path.front()->number() ||
+        field.type() != UnknownField::TYPE_LENGTH_DELIMITED) {
+      continue;
+    }
+    const std::string& bytes = field.length_delimited();
+    UnknownFieldSet nested;
+    const bool broken = path.size() == 1 ? !simdjson::validate_utf8(bytes.data(), bytes.size())
+                                         : nested.ParseFromString(bytes) &&
+                                               HoldsBrokenText(nested, path.subspan(1));
+    if (broken) return true;
+  }
+  return false;
+}
 
 class ProtobufSource final : public Source {
  public:
@@ -34,10 +59,7 @@ class ProtobufSource final : public Source {
     }
     if (!*more) return false;
     ++position_;
-    if (!record.ParseFromString(buffer_)) {
-      return At(place(),
-                absl::InvalidArgumentError(absl::StrCat("not a valid ", schema_->message_name())));
-    }
+    if (!record.ParseFromString(buffer_)) return At(place(), WhyNot());
     return true;
   }
 
@@ -70,6 +92,21 @@ class ProtobufSource final : public Source {
       return broken(absl::StrCat("the input ends within the record's ", size, " bytes"));
     }
     return true;
+  }
+
+  // Why buffer_ is no record: text that is not UTF-8 is named, of all else only that it
+  // is none.
+  absl::Status WhyNot() const {
+    UnknownFieldSet fields;
+    if (fields.ParseFromString(buffer_)) {
+      for (const policy::Column& column : schema_->columns()) {
+        if (column.leaf().type() == FieldDescriptor::TYPE_STRING &&
+            HoldsBrokenText(fields, column.path)) {
+          return At(column.name, absl::InvalidArgumentError("not valid UTF-8"));
+        }
+      }
+    }
+    return absl::InvalidArgumentError(absl::StrCat("not a valid ", schema_->message_name()));
   }
 
   std::istream& input_;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/unknown_field_set.h>
 #include <google/protobuf/util/delimited_message_util.h>
 #include <gtest/gtest.h>
 
@@ -248,9 +249,26 @@ TEST_F(CsvTest, NamesPlaceAndColumnOfWhatIsWrong) {
 TEST_F(CsvTest, GoesOnBehindAMisplacedQuote) {
   EXPECT_THAT(
       Read(absl::StrCat(kHeader, "ann,1,,a\"b,true,RED,,,0\n", "ann,1,,\"a\"b,true,RED,,,0\n",
-                        "bob,1,,,true,RED,,,0\n", "ann,1,,\"never closed,true,RED,,,0\nmore\n")),
+                        "bob,1,,,true,RED,,,0\n", "ann,1,,\"never closed,true,RED,,,0")),
       ElementsAre("! in:2: a quote is out of place", "! in:3: a quote is out of place",
                   HasSubstr("user: \"bob\""), "! in:5: a quoted cell does not end", "."));
+}
+
+// The lines that a broken cell took in may be records: none is lost without a word.
+TEST_F(CsvTest, EndsWhereNobodyCanTellTheNextRecord) {
+  const std::string open = absl::StrCat(kHeader, "ann,1,,\"never closed,true,RED,,,0\n");
+  const std::string record = "bob,1,,,true,RED,,,0\n";
+  const auto lost = [](const char* why) {
+    return ElementsAre(absl::StrCat("!! OUT_OF_RANGE in:2: ", why,
+                                    ", and where the next record begins cannot be told"));
+  };
+  EXPECT_THAT(Read(open + record), lost("a quoted cell does not end"));
+  EXPECT_THAT(Read(open + record + "ann,1,,\"b\"c,true,RED,,,0\n" + record),
+              lost("a quote is out of place"));
+  // The same with carriage returns alone at the ends of lines.
+  EXPECT_THAT(Read(absl::StrReplaceAll(open + record + "ann,1,,\"b\"c,true,RED,,,0\n" + record,
+                                       {{"\n", "\r"}})),
+              ElementsAre(HasSubstr("where the next record begins cannot be told")));
 }
 
 TEST_F(CsvTest, SplitsLinesAtBareCarriageReturns) {
@@ -307,6 +325,26 @@ TEST_F(ProtobufTest, GoesOnBehindARecordThatIsNone) {
   const std::string record = Delimited(kGoodText);
   EXPECT_THAT(Read(record + std::string("\x02\x0a\x7f", 3) + record),
               ElementsAre(kGoodText, "! in:2: not a valid test.Everything", kGoodText, "."));
+}
+
+TEST_F(ProtobufTest, NamesTheFieldOfTextThatIsNotUtf8) {
+  const auto field = [](const google::protobuf::FieldDescriptor* descriptor,
+                        const std::string& bytes) {
+    google::protobuf::UnknownFieldSet fields;
+    fields.AddLengthDelimited(descriptor->number(), bytes);
+    std::string message;
+    EXPECT_TRUE(fields.SerializeToString(&message));
+    return message;
+  };
+  const auto read = [this](const std::string& message) {
+    return Read(static_cast<char>(message.size()) + message);
+  };
+  const policy::Column& text = *schema_->FindColumn("text");
+  const policy::Column& city = *schema_->FindColumn("place.city");
+  EXPECT_THAT(read(field(&text.leaf(), "\xc3\x28")),
+              ElementsAre("! in:1: text: not valid UTF-8", "."));
+  EXPECT_THAT(read(field(city.path[0], field(city.path[1], "\xc3\x28"))),
+              ElementsAre("! in:1: place.city: not valid UTF-8", "."));
 }
 
 TEST_F(ProtobufTest, EndsAtABrokenLength) {
