@@ -5,10 +5,10 @@ set -euo pipefail
 
 packages=(
   # tools
-  g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3-minimal
+  g++ cmake ninja-build ccache mold pkg-config git ca-certificates curl python3-minimal
   # libraries
   libssl-dev libsodium-dev protobuf-compiler libprotobuf-dev libprotoc-dev libabsl-dev libsqlite3-dev
-  libzstd-dev libsimdjson-dev libcsv-dev libeigen3-dev libkissfft-dev
+  libzstd-dev libre2-dev libsimdjson-dev libcsv-dev libeigen3-dev libkissfft-dev
   # programs
   libcli11-dev nlohmann-json3-dev libmicrohttpd-dev libcurl4-openssl-dev
   # the example job reads mails with it

