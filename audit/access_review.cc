@@ -14,11 +14,16 @@ namespace {
 
 bool IsAccess(EventType type) {
   return type == SEAL_ACCESS || type == TRAIN_ACCESS || type == EVALUATE_ACCESS ||
-         type == DATASET_RESEALED;
+         type == DATASET_RESEALED || type == MODEL_EXPORTED;
 }
 
 bool IsRequest(const Event& event) {
   return IsAccess(event.type()) && (event.phase() == INTENT || event.phase() == DENIED);
+}
+
+// Of an export it says what the model cost when it was made.
+bool SpendsBudget(const Event& event) {
+  return event.has_privacy() && event.type() != MODEL_EXPORTED;
 }
 
 std::int64_t DayOf(absl::Time time) {
@@ -83,7 +88,7 @@ class Reviewer {
   void AddBefore(const Entry& entry, absl::Time time) {
     const Event& event = entry.event;
     History& history = principals_[event.actor().principal()];
-    if (event.has_privacy()) BudgetOf(event).before = event.privacy().ledger_epsilon();
+    if (SpendsBudget(event)) BudgetOf(event).before = event.privacy().ledger_epsilon();
     if (!IsRequest(event)) return;
     ++history.requests_before;
     ++history.hours_before[static_cast<std::size_t>(HourOf(time))];
@@ -102,7 +107,7 @@ class Reviewer {
         event.type() == DATASET_RESEALED || event.type() == ACCESS_APPROVED) {
       review_.policies.push_back(entry);
     }
-    if (event.has_privacy()) {
+    if (SpendsBudget(event)) {
       BudgetOf(event).points.push_back({.time = time,
                                         .index = entry.index,
                                         .epsilon = event.privacy().epsilon(),

@@ -72,6 +72,9 @@ OcsfActivity ActivityOf(const Event& event) {
       return {kDatastore, 10, "Decrypt"};
     case MODEL_SEALED:
       return {kApiActivity, 1, "Create"};
+    case MODEL_EXPORTED:
+      if (grants) return {kAuthorizeSession, 1, "Assign Privileges"};
+      return {kApiActivity, 2, "Read"};
     case AUDIT_READ:
       return {kApiActivity, 2, "Read"};
     default:
@@ -132,11 +135,13 @@ void AddDatastore(const Event& event, OcsfObject& record) {
 }
 
 void AddApi(const Event& event, const std::string& origin, OcsfObject& record) {
-  if (event.type() == MODEL_SEALED) {
-    record["api"] = {{"operation", "SealModel"}};
-    record["resources"] = OcsfObject::array({{{"type", "model"},
-                                              {"name", OrUnknown(event.object().model())},
-                                              {"uid", HexOf(event.object().artifact_sha256())}}});
+  if (event.type() == MODEL_SEALED || event.type() == MODEL_EXPORTED) {
+    record["api"] = {{"operation", event.type() == MODEL_SEALED ? "SealModel" : "ExportModel"}};
+    OcsfObject model = {{"type", "model"}, {"name", OrUnknown(event.object().model())}};
+    if (!event.object().artifact_sha256().empty()) {
+      model["uid"] = HexOf(event.object().artifact_sha256());
+    }
+    record["resources"] = OcsfObject::array({std::move(model)});
   } else {
     record["api"] = {{"operation", "ReadAuditLog"}};
     record["resources"] = OcsfObject::array({{{"type", "audit log"}, {"name", OrUnknown(origin)}}});

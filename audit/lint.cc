@@ -22,6 +22,7 @@ bool EndsRequest(EventType type) {
     case SNAPSHOT_COMMITTED:
     case DATASET_RESEALED:
     case MODEL_SEALED:
+    case MODEL_EXPORTED:
       return true;
     default:
       return false;

@@ -49,6 +49,7 @@ Request BenchRequest(std::int64_t workload) {
           .approvals = std::nullopt,
           .approved_sha256 = std::nullopt,
           .now = absl::FromUnixSeconds(1700000000),
+          .model = "",
           .model_classes = {},
           .sealed_under = {}};
 }

@@ -25,6 +25,7 @@ struct AccessRequestArgs {
   std::vector<std::string> actions;
   std::string dataset;
   std::string purpose;
+  std::string model;
   std::string why;
   std::string until;
   std::string out;
@@ -39,6 +40,7 @@ absl::Status RunAccessRequest(Context& context, const AccessRequestArgs& args) {
   }
   request.set_dataset(args.dataset);
   request.set_purpose(args.purpose);
+  request.set_model(args.model);
   request.set_why(args.why);
   ST_ASSIGN_OR_RETURN(const absl::Time until, ParseRfc3339(context, "--until", args.until));
   request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(until));
@@ -110,6 +112,7 @@ void AddAccessCommands(CLI::App& app, Context& context) {
       ->required();
   command->add_option("--dataset", request->dataset, "Data set")->required();
   command->add_option("--purpose", request->purpose, "A purpose the policy declares")->required();
+  command->add_option("--model", request->model, "With EXPORT_MODEL: the model that is to leave");
   command->add_option("--why", request->why, "For those who sign");
   command->add_option("--until", request->until, "RFC 3339; at most 30 days from now")->required();
   command->add_option("--out", request->out, "New file")->required();

@@ -1,6 +1,8 @@
 // sealtrain dataset: create, list, show, verify, columns, sweep, reseal; sealtrain ingest.
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -429,21 +431,55 @@ class SkipPrinter {
 };
 
 json ReviewJson(const pipeline::ReviewReport& review) {
-  json object = {{"suppressed", json::object()}, {"columns", json::array()}};
+  json object = {
+      {"suppressed", json::object()}, {"columns", json::array()}, {"k_anonymity", nullptr}};
+  if (review.has_k_anonymity()) {
+    object["k_anonymity"] = {{"k", review.k_anonymity().k()},
+                             {"max_suppressed", review.k_anonymity().max_suppressed()}};
+  }
   for (const pipeline::SuppressedRecords& suppressed : review.suppressed()) {
     object["suppressed"][pipeline::SuppressedRecords::Reason_Name(suppressed.reason())] =
         suppressed.records();
   }
   for (const pipeline::ReviewedColumn& column : review.column()) {
+    json findings = json::object();
+    for (const pipeline::TextFindings& finding : column.finding()) {
+      findings[policy::TextScan::Kind_Name(finding.kind())] = {
+          {"then", policy::TextScan::Then_Name(finding.then())}, {"found", finding.findings()}};
+    }
     object["columns"].push_back({{"column", column.name()},
                                  {"classes", ClassNames(column.data_class())},
                                  {"applied", policy::DescribeTransform(column.applied())},
                                  {"rules", column.from_rule()},
                                  {"values", column.values()},
                                  {"nulls", column.nulls()},
-                                 {"changed", column.changed()}});
+                                 {"changed", column.changed()},
+                                 {"findings", std::move(findings)}});
   }
   return object;
+}
+
+// What the policy asked for beyond single values, what was found and left out.
+std::string ReviewNotes(const pipeline::ReviewReport& review) {
+  std::string text;
+  if (review.has_k_anonymity()) {
+    absl::StrAppend(&text, "Quasi-identifiers are shared by ", WithCommas(review.k_anonymity().k()),
+                    " subjects or more\n");
+  }
+  for (const pipeline::ReviewedColumn& column : review.column()) {
+    for (const pipeline::TextFindings& finding : column.finding()) {
+      absl::StrAppend(&text, "Found in ", Printable(column.name()), ", ",
+                      policy::TextScan::Kind_Name(finding.kind()), " (",
+                      policy::TextScan::Then_Name(finding.then()),
+                      "): ", WithCommas(finding.findings()), "\n");
+    }
+  }
+  for (const pipeline::SuppressedRecords& suppressed : review.suppressed()) {
+    absl::StrAppend(&text, "Suppressed, ",
+                    pipeline::SuppressedRecords::Reason_Name(suppressed.reason()), ": ",
+                    WithCommas(suppressed.records()), "\n");
+  }
+  return text;
 }
 
 std::string ReviewText(const pipeline::ReviewReport& review) {
@@ -453,13 +489,7 @@ std::string ReviewText(const pipeline::ReviewReport& review) {
                     policy::DescribeTransform(column.applied()), WithCommas(column.values()),
                     WithCommas(column.nulls()), WithCommas(column.changed())});
   }
-  std::string text = Table(rows, {3, 4, 5});
-  for (const pipeline::SuppressedRecords& suppressed : review.suppressed()) {
-    absl::StrAppend(&text, "Suppressed, ",
-                    pipeline::SuppressedRecords::Reason_Name(suppressed.reason()), ": ",
-                    WithCommas(suppressed.records()), "\n");
-  }
-  return text;
+  return Table(rows, {3, 4, 5}) + ReviewNotes(review);
 }
 
 void PrintResult(const Context& context, const IngestArgs& args,
@@ -491,7 +521,8 @@ void PrintResult(const Context& context, const IngestArgs& args,
                                {"  resumed behind", WithCommas(result.rows_resumed)},
                                {"  shards", WithCommas(result.shards)},
                                {"  bytes", WithCommas(result.sealed_bytes)}},
-                              {1}));
+                              {1}),
+                        ReviewNotes(result.review));
   }
   context.Print(object, text);
 }
@@ -507,7 +538,11 @@ absl::Status RunIngest(Context& context, const IngestArgs& args) {
       return context.UsageError(absl::StrCat(Printable(args.from), " is a folder: name a file"));
     }
     file.open(args.from, std::ios::binary);
-    if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", Printable(args.from)));
+    if (!file) {
+      const int error = errno;
+      return absl::NotFoundError(
+          absl::StrCat("cannot read ", Printable(args.from), ": ", std::strerror(error)));
+    }
   }
   std::istream& input = from_stdin ? std::cin : file;
   const std::string display_name = from_stdin ? "stdin" : args.from;

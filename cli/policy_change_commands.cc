@@ -102,6 +102,7 @@ bool IsDecision(const audit::Event& event) {
     case audit::SEAL_ACCESS:
     case audit::TRAIN_ACCESS:
     case audit::EVALUATE_ACCESS:
+    case audit::MODEL_EXPORTED:
       return event.phase() == audit::INTENT || event.phase() == audit::DENIED;
     default:
       return false;
@@ -150,9 +151,14 @@ absl::StatusOr<policy::Request> PastRequest(custody::Custodian& custodian,
                                            event.object().dataset(), event.purpose(), columns));
   request.trust = policy::TRUST_UNSPECIFIED;
   if (!event.actor().trust().empty()) policy::Trust_Parse(event.actor().trust(), &request.trust);
-  request.rows = event.object().rows();
+  if (action == policy::EXPORT_MODEL) {
+    ST_ASSIGN_OR_RETURN(const custody::ModelInfo model, custodian.GetModel(event.object().model()));
+    request.model_classes = model.classes;
+  } else {
+    request.rows = event.object().rows();
+    request.dataset_age = past.dataset_age;
+  }
   request.approvals = event.approvals();
-  request.dataset_age = past.dataset_age;
   request.now = absl::FromUnixNanos(static_cast<std::int64_t>(event.wall_time_ns()));
   return request;
 }

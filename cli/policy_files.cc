@@ -113,11 +113,23 @@ json PrivacyJson(const policy::DifferentialPrivacy& dp) {
           {"ledger_epsilon", dp.ledger_epsilon()}};
 }
 
+json ReleaseJson(const policy::Release& release) {
+  return {{"epsilon_max", release.epsilon_max()},
+          {"delta_max", release.delta_max()},
+          {"unit", policy::PrivacyUnit_Name(release.unit())},
+          {"max_bytes", release.max_bytes()}};
+}
+
 json DecisionJson(const policy::Decision& decision) {
   json columns = json::array();
   for (const policy::ColumnPlan& column : decision.columns) {
+    json scan = json::object();
+    for (const auto& [kind, then] : column.scan) {
+      scan[policy::TextScan::Kind_Name(kind)] = policy::TextScan::Then_Name(then);
+    }
     columns.push_back({{"name", column.name},
                        {"transform", policy::DescribeTransform(column.transform)},
+                       {"scan", std::move(scan)},
                        {"from_rules", column.from_rules}});
   }
   json object = {{"allow", decision.allow},
@@ -138,6 +150,11 @@ json DecisionJson(const policy::Decision& decision) {
   if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
   if (decision.max_opens) object["max_opens"] = *decision.max_opens;
   if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
+  if (decision.k_anonymity) {
+    object["k_anonymity"] = {{"k", decision.k_anonymity->k()},
+                             {"max_suppressed", decision.k_anonymity->max_suppressed()}};
+  }
+  if (decision.release) object["release"] = ReleaseJson(*decision.release);
   return object;
 }
 

@@ -64,6 +64,7 @@ nlohmann::json RuleRefsJson(const std::vector<policy::RuleRef>& rules);
 std::string RuleRefsText(const std::vector<policy::RuleRef>& rules);
 nlohmann::json DecisionJson(const policy::Decision& decision);
 nlohmann::json PrivacyJson(const policy::DifferentialPrivacy& dp);
+nlohmann::json ReleaseJson(const policy::Release& release);
 
 }  // namespace sealtrain::cli
 

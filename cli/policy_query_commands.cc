@@ -116,7 +116,7 @@ absl::Status RunCan(Context& context, const CanArgs& args) {
     alone.columns = {column};
     ST_ASSIGN_OR_RETURN(const policy::Decision single, Decide(args, found, alone));
     const std::string plan =
-        single.allow ? policy::DescribeTransform(single.columns.front().transform) : single.reason;
+        single.allow ? policy::DescribeTreatment(single.columns.front()) : single.reason;
     rows.push_back(
         {Printable(column.name), ClassesText(column.classes), single.allow ? "yes" : "no", plan});
     json entry = {{"name", column.name},

@@ -71,6 +71,7 @@ json ModelJson(const ModelInfo& info) {
           {"key_epoch", info.key_epoch},
           {"classes", ClassNames(info.classes)},
           {"deadline", std::move(deadline)},
+          {"release", info.release ? ReleaseJson(*info.release) : json(nullptr)},
           {"privacy", PrivacyJson(info)}};
 }
 
@@ -177,6 +178,7 @@ absl::Status RunModelShow(Context& context, const std::string& name) {
   if (info.deadline != absl::InfiniteFuture()) {
     table.push_back({"to be used until", FormatUtc(info.deadline)});
   }
+  if (info.release) table.push_back({"may leave", policy::DescribeRelease(*info.release)});
   table.push_back({"parameters", WithCommas(features.dimension())});
   table.push_back({"steps", WithCommas(header.spec().optimizer().steps())});
   AddPrivacy(info, table);
@@ -227,6 +229,32 @@ absl::Status RunModelEvaluate(Context& context, const EvaluateArguments& argumen
   return absl::OkStatus();
 }
 
+struct ExportArguments {
+  std::string model;
+  std::string purpose;
+  std::string out;
+};
+
+absl::Status RunModelExport(Context& context, const ExportArguments& arguments) {
+  ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const trainer::ExportResult result,
+                      trainer::ExportModel(*custodian, {.store = store,
+                                                        .principal = context.principal(),
+                                                        .model = arguments.model,
+                                                        .purpose = arguments.purpose,
+                                                        .out = arguments.out}));
+  context.Print({{"model", arguments.model},
+                 {"out", arguments.out},
+                 {"bytes", result.bytes},
+                 {"sha256", HexEncode(result.sha256)}},
+                Table({{"model", Printable(arguments.model)},
+                       {"written to", Printable(arguments.out)},
+                       {"bytes", absl::StrCat(WithCommas(result.bytes), ", not sealed any more")},
+                       {"sha256", HexEncode(result.sha256)}}));
+  return absl::OkStatus();
+}
+
 void AddTrain(CLI::App& app, Context& context) {
   CLI::App* train = app.add_subcommand(
       "train",
@@ -236,7 +264,7 @@ void AddTrain(CLI::App& app, Context& context) {
       "      --model-name spam\n\n"
       "The spec says which columns are opened, what becomes of them and whether the\n"
       "run is differentially private: docs/training.md. The model is sealed into the\n"
-      "store; its weights are shown to nobody.");
+      "store; its weights leave it by `model export` only.");
   const auto arguments = std::make_shared<TrainArguments>();
   train->add_option("dataset", arguments->dataset, "Data set to open")->required();
   train->add_option("--purpose", arguments->purpose, "Purpose, as the policy names it")->required();
@@ -247,9 +275,27 @@ void AddTrain(CLI::App& app, Context& context) {
   });
 }
 
+void AddModelExport(CLI::App& model, Context& context) {
+  CLI::App* command = model.add_subcommand(
+      "export",
+      "Let a model leave: write its weights, in the clear\n\n"
+      "Examples:\n"
+      "  sealtrain model export spam --purpose safety/abuse-detection --out spam.safetensors\n\n"
+      "Decided by the policy as EXPORT_MODEL, for what the model learned from and under the\n"
+      "release conditions of the run that made it. What the inputs are, `model show` tells.");
+  const auto arguments = std::make_shared<ExportArguments>();
+  command->add_option("model", arguments->model, "Name of the model")->required();
+  command->add_option("--purpose", arguments->purpose, "Purpose, as the policy names it")
+      ->required();
+  command->add_option("--out", arguments->out, "File to write; it must not be there")->required();
+  command->callback([&context, arguments] {
+    context.run = [&context, arguments] { return RunModelExport(context, *arguments); };
+  });
+}
+
 void AddModel(CLI::App& app, Context& context) {
   CLI::App* model = app.add_subcommand("model",
-                                       "List, show and evaluate sealed models.\n\n"
+                                       "List, show, evaluate and export sealed models.\n\n"
                                        "Examples:\n"
                                        "  sealtrain model list\n"
                                        "  sealtrain model show spam");
@@ -285,6 +331,7 @@ void AddModel(CLI::App& app, Context& context) {
   evaluate->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunModelEvaluate(context, *arguments); };
   });
+  AddModelExport(*model, context);
 }
 
 }  // namespace

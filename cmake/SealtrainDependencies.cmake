@@ -9,6 +9,7 @@ find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(simdjson REQUIRED)
 find_package(nlohmann_json REQUIRED)
 pkg_check_modules(Sodium REQUIRED IMPORTED_TARGET GLOBAL libsodium>=1.0.18)
+pkg_check_modules(Re2 REQUIRED IMPORTED_TARGET GLOBAL re2)
 pkg_check_modules(Zstd REQUIRED IMPORTED_TARGET GLOBAL libzstd)
 
 # libcsv ships neither a CMake package nor a pkg-config file.

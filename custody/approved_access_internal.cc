@@ -30,6 +30,12 @@ absl::Time AccessDeadline(const AccessRequest& parsed) {
   return absl::FromUnixSeconds(parsed.not_after().seconds());
 }
 
+bool IsInTime(const AccessRequest& parsed, absl::Time now) {
+  constexpr absl::Duration kLongest = absl::Hours(30 * 24);
+  const absl::Time end = AccessDeadline(parsed);
+  return now < end && end <= now + kLongest;
+}
+
 absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text) {
   if (text.size() > kMaxRequestBytes) {
     return absl::InvalidArgumentError("an access request has at most 64 KiB");
@@ -44,6 +50,13 @@ absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text) {
         return action == policy::ACTION_UNSPECIFIED || !policy::Action_IsValid(action);
       })) {
     return absl::InvalidArgumentError("an access request names at least one action");
+  }
+  const bool exports =
+      std::count(request.action().begin(), request.action().end(), policy::EXPORT_MODEL) > 0;
+  if (exports ? request.action_size() > 1 || request.model().empty() : !request.model().empty()) {
+    return absl::InvalidArgumentError(
+        "an access request for EXPORT_MODEL names one `model` and no other action; no other "
+        "request names any");
   }
   if (request.custody().empty() || request.policy_sha256().empty()) {
     return absl::InvalidArgumentError(
@@ -113,10 +126,10 @@ absl::StatusOr<ApprovedAccess::Counted> ApprovedAccess::Count(
     // The row's other columns only say where to look: the text is what was signed.
     if (!parsed.ok() || !CheckPlace(*parsed, place).ok() ||
         parsed->principal() != request.principal || parsed->dataset() != request.dataset ||
-        parsed->purpose() != request.purpose ||
+        parsed->purpose() != request.purpose || parsed->model() != request.model ||
         std::find(parsed->action().begin(), parsed->action().end(), request.action) ==
             parsed->action().end() ||
-        request.now >= AccessDeadline(*parsed)) {
+        !IsInTime(*parsed, request.now)) {
       continue;
     }
     // Of approvers who may not sign any more nothing is left.

@@ -34,6 +34,8 @@ absl::Status CheckPlace(const AccessRequest& parsed, const AccessPlace& place);
 
 // `parsed` is what `text` says.
 absl::Time AccessDeadline(const AccessRequest& parsed);
+// Whether `now` lies before its end, which is 30 days off at the most.
+bool IsInTime(const AccessRequest& parsed, absl::Time now);
 
 class ApprovedAccess {
  public:
@@ -47,7 +49,7 @@ class ApprovedAccess {
     std::uint64_t approvals = 0;
     std::optional<Digest> sha256;  // of the text; nullopt: none has any
   };
-  // Of all texts that are this request, at this place, and have not run out, the one
+  // Of all texts that are this request, at this place and in time, the one
   // that most have signed: distinct `approvers` other than the one who asks who are also,
   // with the same name and key, in each of `earlier`, and by none of these the one who asks.
   absl::StatusOr<Counted> Count(const policy::Request& request, const AccessPlace& place,

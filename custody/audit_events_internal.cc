@@ -13,6 +13,12 @@ bool Opens(const policy::Decision& decision, const std::string& column) {
                                        });
 }
 
+// Zero: there is none, or it is not known.
+void SetManifest(const Grant& grant, audit::Object& object) {
+  if (grant.manifest_sha256 == Digest()) return;
+  object.set_manifest_sha256(DigestField(grant.manifest_sha256));
+}
+
 }  // namespace
 
 std::string DigestField(ByteSpan digest) { return std::string(AsText(digest)); }
@@ -26,6 +32,8 @@ audit::EventType AccessType(policy::Action action) {
       return audit::TRAIN_ACCESS;
     case policy::EVALUATE:
       return audit::EVALUATE_ACCESS;
+    case policy::EXPORT_MODEL:
+      return audit::MODEL_EXPORTED;
     case policy::CHANGE_POLICY:
       return audit::DATASET_RESEALED;
     default:
@@ -48,10 +56,13 @@ audit::Event AccessEvent(const policy::Request& request, const policy::Decision&
   audit::Object& object = *event.mutable_object();
   object.set_dataset(grant.dataset);
   object.set_generation(grant.generation);
-  if (grant.generation > 0) object.set_manifest_sha256(DigestField(grant.manifest_sha256));
-  for (const policy::Column& column : grant.schema->columns()) {
-    (Opens(decision, column.name) ? object.add_column() : object.add_withheld_column())
-        ->assign(column.name);
+  SetManifest(grant, object);
+  // No column is asked for where a model leaves.
+  if (request.action != policy::EXPORT_MODEL) {
+    for (const policy::Column& column : grant.schema->columns()) {
+      (Opens(decision, column.name) ? object.add_column() : object.add_withheld_column())
+          ->assign(column.name);
+    }
   }
   object.set_rows(request.rows.value_or(0));
   event.set_approvals(request.approvals.value_or(0));
@@ -81,7 +92,7 @@ audit::Event OutcomeEvent(const Grant& grant, policy::Action action, audit::Even
   audit::Object& object = *event.mutable_object();
   object.set_dataset(grant.dataset);
   object.set_generation(grant.generation);
-  if (grant.generation > 0) object.set_manifest_sha256(DigestField(grant.manifest_sha256));
+  SetManifest(grant, object);
   object.set_model(grant.model);
   audit::PolicyRef& policy = *event.mutable_policy();
   policy.set_id(grant.decision.policy_id);

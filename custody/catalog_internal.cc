@@ -115,10 +115,12 @@ absl::Status Catalog::AddModel(const ModelInfo& info, const std::optional<Id>& l
       Statement insert,
       db_->Prepare("INSERT INTO model (name, object_id, dataset, generation, purpose, principal, "
                    "artifact_sha256, policy_sha256, key_epoch, created_ns, data_classes, "
-                   "deadline_ns, ledger_entry) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                   "deadline_ns, release, ledger_entry) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   // Numbers of classes below 256, ascending.
   const Bytes classes(info.classes.begin(), info.classes.end());
+  // Empty: none. All of its fields are set where there is one.
+  const std::string release = info.release ? info.release->SerializeAsString() : "";
   insert.Bind(info.name)
       .Bind(ByteSpan(info.object_id))
       .Bind(info.dataset)
@@ -130,7 +132,8 @@ absl::Status Catalog::AddModel(const ModelInfo& info, const std::optional<Id>& l
       .Bind(std::int64_t{info.key_epoch})
       .Bind(absl::ToUnixNanos(info.created))
       .Bind(ByteSpan(classes))
-      .Bind(info.deadline == absl::InfiniteFuture() ? 0 : absl::ToUnixNanos(info.deadline));
+      .Bind(info.deadline == absl::InfiniteFuture() ? 0 : absl::ToUnixNanos(info.deadline))
+      .Bind(AsBytes(release));
   if (ledger_entry.has_value()) insert.Bind(ByteSpan(*ledger_entry));  // else NULL
   return insert.Run();
 }
@@ -140,7 +143,7 @@ absl::StatusOr<Catalog::ModelRecord> Catalog::GetModel(const std::string& name) 
       Statement select,
       db_->Prepare("SELECT object_id, dataset, generation, purpose, principal, artifact_sha256, "
                    "policy_sha256, key_epoch, created_ns, ledger_entry, ledger_entry IS NULL, "
-                   "data_classes, deadline_ns "
+                   "data_classes, deadline_ns, release "
                    "FROM model WHERE name = ?"));
   ST_ASSIGN_OR_RETURN(const bool found, select.Bind(name).Step());
   if (!found) return absl::NotFoundError(absl::StrCat("no model ", name));
@@ -167,6 +170,12 @@ absl::StatusOr<Catalog::ModelRecord> Catalog::GetModel(const std::string& name) 
     return absl::DataLossError(absl::StrCat("key store: model ", name, " has no data classes"));
   }
   if (select.Int(12) != 0) info.deadline = absl::FromUnixNanos(select.Int(12));
+  if (const std::string release = select.Text(13); !release.empty()) {
+    if (!info.release.emplace().ParseFromString(release)) {
+      return absl::DataLossError(
+          absl::StrCat("key store: model ", name, " has release conditions that are malformed"));
+    }
+  }
   return record;
 }
 

@@ -89,6 +89,13 @@ struct EvaluateRequest {
   std::string model;
 };
 
+struct ExportRequest {
+  std::string principal;
+  std::string model;
+  std::string purpose;
+  std::uint64_t bytes = 0;  // of what is to leave; no more is written
+};
+
 enum class Outcome { kSucceeded, kFailed };
 
 // A model as custody knows it. The artifact itself lies in the data store.
@@ -109,6 +116,7 @@ struct ModelInfo {
   // be an earlier one that the policy set for it.
   std::vector<DataClass> classes;                // each once, ascending; never empty
   absl::Time deadline = absl::InfiniteFuture();  // it is not used from then on
+  std::optional<policy::Release> release;        // under which alone it may leave
 };
 
 struct BudgetEntry {
@@ -220,6 +228,7 @@ class Custody {
   // To seal the model that the run made; custody draws its id.
   virtual absl::StatusOr<ModelKey> ReleaseNewModelKey(const Permit<policy::TRAIN>& permit) = 0;
   virtual absl::StatusOr<ModelKey> ReleaseModelKey(const Permit<policy::EVALUATE>& permit) = 0;
+  virtual absl::StatusOr<ModelKey> ReleaseModelKey(const Permit<policy::EXPORT_MODEL>& permit) = 0;
   // Ends a run: settles its budget by the steps really taken, registers the
   // model if it succeeded (`artifact_sha256`), and logs the outcome. An expired
   // lease is no obstacle: what was spent must be booked. After any of these
@@ -231,6 +240,14 @@ class Custody {
                                    std::uint64_t steps_taken, const Id& model_object_id,
                                    const Digest& artifact_sha256) = 0;
   virtual absl::Status FinishEvaluate(Permit<policy::EVALUATE> permit, Outcome outcome) = 0;
+  // The airlock. Decided for the data set and for what the model learned from; refused
+  // past the model's deadline, and if it does not meet the release conditions of the
+  // run that made it and of this decision.
+  virtual absl::StatusOr<Permit<policy::EXPORT_MODEL>> RequestExport(
+      const ExportRequest& request) = 0;
+  // `file_sha256`: of what left, for the log.
+  virtual absl::Status FinishExport(Permit<policy::EXPORT_MODEL> permit, Outcome outcome,
+                                    const Digest& file_sha256) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name) = 0;
   virtual absl::StatusOr<std::vector<ModelInfo>> ListModels() = 0;
 

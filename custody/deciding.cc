@@ -24,7 +24,8 @@ constexpr absl::Duration kMaxLease = absl::Hours(24);
 
 absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     const std::string& principal, policy::Action action, const DatasetRecord& dataset,
-    const std::string& purpose, const std::vector<std::string>& columns) const {
+    const std::string& purpose, const std::vector<std::string>& columns,
+    const std::string& model) const {
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
   ST_RETURN_IF_ERROR(CheckWord("purpose", purpose));
   policy::Request request;
@@ -33,15 +34,19 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
   request.dataset = dataset.info.name;
   request.purpose = purpose;
   request.trust = MeasureTrust();
-  request.rows = dataset.info.rows;
+  request.model = model;
   request.now = Now();
-  // An age below zero is a clock that went back: unknown.
-  if (dataset.info.generation > 0 && request.now >= dataset.info.last_commit) {
-    request.dataset_age = request.now - dataset.info.last_commit;
+  // Those of now are not those of the snapshot that a model learned from.
+  if (action != policy::EXPORT_MODEL) {
+    request.rows = dataset.info.rows;
+    // An age below zero is a clock that went back: unknown.
+    if (dataset.info.generation > 0 && request.now >= dataset.info.last_commit) {
+      request.dataset_age = request.now - dataset.info.last_commit;
+    }
   }
 
   Manifest manifest;
-  if (policy::ActionOpens(action) && !dataset.manifest.empty()) {
+  if (policy::ActionGivesOut(action) && !dataset.manifest.empty()) {
     absl::StatusOr<Manifest> parsed = ParseManifest(dataset.manifest);
     if (!parsed.ok()) {
       return absl::DataLossError(
@@ -147,6 +152,12 @@ absl::StatusOr<EmbeddedCustodian::Ruling> EmbeddedCustodian::Rule(policy::Reques
 
 absl::Duration EmbeddedCustodian::Lifetime(const policy::Decision& decision) {
   return std::min(decision.lease.value_or(kDefaultLease), kMaxLease);
+}
+
+absl::Duration EmbeddedCustodian::EndBy(absl::Time deadline, absl::Time now,
+                                        absl::Duration lifetime, Grant& grant) {
+  grant.expires_at = std::min(grant.expires_at, deadline);
+  return std::min(lifetime, deadline - now);
 }
 
 absl::StatusOr<Grant> EmbeddedCustodian::DraftGrant(const Ruling& ruling,

@@ -156,7 +156,6 @@ AccessPlace EmbeddedCustodian::AccessPlaceNow() const {
 }
 
 absl::Status EmbeddedCustodian::CheckAccess(const AccessRequest& request) {
-  constexpr absl::Duration kLongest = absl::Hours(30 * 24);
   if (sets_.empty()) return NoPolicy();
   ST_RETURN_IF_ERROR(CheckPlace(request, AccessPlaceNow()));
   const auto& purposes = sets_.back().proto().purpose();
@@ -164,8 +163,7 @@ absl::Status EmbeddedCustodian::CheckAccess(const AccessRequest& request) {
     return absl::InvalidArgumentError(
         absl::StrCat("the policy in force does not declare the purpose ", request.purpose()));
   }
-  const absl::Time not_after = AccessDeadline(request);
-  if (not_after <= Now() || not_after > Now() + kLongest) {
+  if (!IsInTime(request, Now())) {
     return absl::InvalidArgumentError("its end (not_after) is past, or more than 30 days off");
   }
   return catalog_.GetDataset(request.dataset()).status();
@@ -209,6 +207,7 @@ absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const
   event.set_phase(audit::SUCCEEDED);
   event.mutable_actor()->set_principal(principal);
   event.mutable_object()->set_dataset(parsed->dataset());
+  event.mutable_object()->set_model(parsed->model());
   event.set_purpose(parsed->purpose());
   *event.mutable_policy() = PolicyRefOf(sets_.back());
   audit::Approval& approval = *event.mutable_approval();

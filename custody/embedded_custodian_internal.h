@@ -89,9 +89,13 @@ class EmbeddedCustodian final : public Custodian {
 
   absl::StatusOr<ModelKey> ReleaseNewModelKey(const Permit<policy::TRAIN>& permit) override;
   absl::StatusOr<ModelKey> ReleaseModelKey(const Permit<policy::EVALUATE>& permit) override;
+  absl::StatusOr<ModelKey> ReleaseModelKey(const Permit<policy::EXPORT_MODEL>& permit) override;
   absl::Status FinishTrain(Permit<policy::TRAIN> permit, Outcome outcome, std::uint64_t steps_taken,
                            const Id& model_object_id, const Digest& artifact_sha256) override;
   absl::Status FinishEvaluate(Permit<policy::EVALUATE> permit, Outcome outcome) override;
+  absl::StatusOr<Permit<policy::EXPORT_MODEL>> RequestExport(const ExportRequest& request) override;
+  absl::Status FinishExport(Permit<policy::EXPORT_MODEL> permit, Outcome outcome,
+                            const Digest& file_sha256) override;
   absl::StatusOr<ModelInfo> GetModel(const std::string& name) override;
   absl::StatusOr<std::vector<ModelInfo>> ListModels() override;
 
@@ -140,11 +144,13 @@ class EmbeddedCustodian final : public Custodian {
 
   // --- deciding ---
   // All columns of the schema if `columns` is empty. Of a model that is used it says
-  // that it learned from these columns: who knows the model puts that right.
+  // that it learned from these columns: who knows the model puts that right. `model`:
+  // that is to be exported.
   absl::StatusOr<policy::Request> BuildRequest(const std::string& principal, policy::Action action,
                                                const DatasetRecord& dataset,
                                                const std::string& purpose,
-                                               const std::vector<std::string>& columns) const
+                                               const std::vector<std::string>& columns,
+                                               const std::string& model = "") const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Requires a policy in force.
   AccessPlace AccessPlaceNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -155,6 +161,9 @@ class EmbeddedCustodian final : public Custodian {
   // A grant for this ruling, with a fresh permit id and everything but a model.
   absl::StatusOr<Grant> DraftGrant(const Ruling& ruling, const DatasetRecord& dataset) const;
   static absl::Duration Lifetime(const policy::Decision& decision);
+  // No key is released from `deadline` on: how long the lease of `grant` may last.
+  static absl::Duration EndBy(absl::Time deadline, absl::Time now, absl::Duration lifetime,
+                              Grant& grant);
 
   // --- recording ---
   // Who acts, as custody sees this process.
@@ -222,6 +231,8 @@ class EmbeddedCustodian final : public Custodian {
   absl::StatusOr<ModelKey> DeriveModelKey(const std::string& model, const Id& object_id,
                                           std::uint32_t key_epoch) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The key of a registered model, under a permit that lives.
+  absl::StatusOr<ModelKey> OpenModel(const Grant& grant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<ModelInfo> ReadModel(const std::string& name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

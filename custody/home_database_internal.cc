@@ -97,7 +97,8 @@ CREATE TABLE model (
   key_epoch       INTEGER NOT NULL,
   created_ns      INTEGER NOT NULL,
   data_classes    BLOB NOT NULL,
-  deadline_ns     INTEGER NOT NULL
+  deadline_ns     INTEGER NOT NULL,
+  release         BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE approved_access (

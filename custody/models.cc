@@ -26,8 +26,11 @@ absl::StatusOr<Custody::ModelKey> EmbeddedCustodian::ReleaseNewModelKey(
 
 absl::StatusOr<Custody::ModelKey> EmbeddedCustodian::ReleaseModelKey(
     const Permit<policy::EVALUATE>& permit) {
-  const Grant& grant = permit.grant();
   MutexLock lock(&mutex_);
+  return OpenModel(permit.grant());
+}
+
+absl::StatusOr<Custody::ModelKey> EmbeddedCustodian::OpenModel(const Grant& grant) {
   ST_RETURN_IF_ERROR(leases_.CheckUsable(grant.permit_id, Now()));
   ST_ASSIGN_OR_RETURN(const Catalog::ModelRecord model, catalog_.GetModel(grant.model));
   return DeriveModelKey(grant.model, model.info.object_id, model.info.key_epoch);
@@ -109,7 +112,8 @@ absl::Status EmbeddedCustodian::FinishTrain(Permit<policy::TRAIN> permit, Outcom
                               .key_epoch = kFirstKeyEpoch,
                               .created = Now(),
                               .classes = OpenedClasses(grant.decision),
-                              .deadline = grant.deadline};
+                              .deadline = grant.deadline,
+                              .release = grant.decision.release};
         return catalog_.AddModel(
             model, charged.has_value() ? std::optional<Id>(grant.permit_id) : std::nullopt);
       });

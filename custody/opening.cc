@@ -93,7 +93,9 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
   }
   audit::Event intent = AccessEvent(ruling.request, ruling.decision, grant);
   if (charge.has_value()) *intent.mutable_privacy() = charge->event;
-  ST_RETURN_IF_ERROR(Admit(grant, request.action, Lifetime(ruling.decision), {intent}, charge));
+  const absl::Duration lifetime = EndBy(std::min(deadline, DeadlineOf(job.manifest)),
+                                        ruling.request.now, Lifetime(ruling.decision), grant);
+  ST_RETURN_IF_ERROR(Admit(grant, request.action, lifetime, {intent}, charge));
   jobs_[grant.permit_id] = std::move(job);
   return grant;
 }

@@ -1,6 +1,8 @@
 // A permit: the proof, in the type system, that custody allowed one action.
 // Every stage is built from one. Only custody can make one; it moves and never
-// copies, and it dies with the job.
+// copies, and it dies with the job. The type keeps honest code from going round a
+// decision. Code that goes round the type gains no key by it: custody releases keys for
+// the permit ids that it drew itself.
 #ifndef SEALTRAIN_CUSTODY_PERMIT_H_
 #define SEALTRAIN_CUSTODY_PERMIT_H_
 
@@ -26,10 +28,12 @@ struct Grant {
   std::string principal;
   std::string dataset;
   std::string purpose;
-  std::uint64_t generation = 0;  // TRAIN, EVALUATE: the snapshot to open. SEAL: the newest before.
-  Digest manifest_sha256{};      // of that generation; zero when there is none
-  std::uint32_t key_epoch = 0;   // SEAL: of the class keys in use
-  policy::Decision decision;     // columns, obligations, rules, policy digest
+  // TRAIN, EVALUATE: the snapshot to open. SEAL: the newest before. EXPORT_MODEL: the
+  // one that the model learned from.
+  std::uint64_t generation = 0;
+  Digest manifest_sha256{};     // of that generation; zero when there is none, or not known
+  std::uint32_t key_epoch = 0;  // SEAL: of the class keys in use
+  policy::Decision decision;    // columns, obligations, rules, policy digest
   std::shared_ptr<const policy::Schema> schema;
   std::string model;  // TRAIN: to be made. EVALUATE: to be read.
   absl::Time expires_at;

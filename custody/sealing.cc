@@ -10,6 +10,7 @@
 #include "sealtrain/custody/embedded_custodian_internal.h"
 #include "sealtrain/custody/manifest_check_internal.h"
 #include "sealtrain/custody/permit_issuer_internal.h"
+#include "sealtrain/policy/sealed_decision.h"
 
 namespace sealtrain::custody {
 namespace {
@@ -46,6 +47,9 @@ absl::StatusOr<IngestPermits> EmbeddedCustodian::RequestIngest(const IngestReque
     }
   }
 
+  if (ingest.status.ok() && seal.status.ok()) {
+    policy::TightenSealing(seal.decision, ingest.decision);
+  }
   // One job: one permit id, one lease, the shorter of the two.
   ST_ASSIGN_OR_RETURN(Grant ingest_grant, DraftGrant(ingest, dataset));
   ST_ASSIGN_OR_RETURN(Grant seal_grant, DraftGrant(seal, dataset));

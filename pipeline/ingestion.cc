@@ -155,8 +155,16 @@ class IngestionImpl final : public Ingestion {
     if (!status.ok() && source != nullptr) status = At(source->place(), status);
     if (absl::IsInvalidArgument(status)) return Skip(status);
     if (!status.ok()) return Fail(status);
-    if (GroupIsFull()) {
-      if (absl::Status sealed = SealGroup(); !sealed.ok()) return Fail(sealed);
+    if (absl::Status sealed = SealFullGroups(); !sealed.ok()) return Fail(sealed);
+    return absl::OkStatus();
+  }
+
+  // Also with the rows of records that the one before made it possible to seal.
+  absl::Status SealFullGroups() {
+    bool more = true;
+    while (more) {
+      if (GroupIsFull()) ST_RETURN_IF_ERROR(SealGroup());
+      ST_ASSIGN_OR_RETURN(more, review_->AppendReleased(absl::MakeSpan(builders_)));
     }
     return absl::OkStatus();
   }
@@ -235,11 +243,12 @@ class IngestionImpl final : public Ingestion {
   }
 
   absl::StatusOr<IngestionResult> CommitRows() {
+    ST_RETURN_IF_ERROR(review_->Finish());
     ST_RETURN_IF_ERROR(SealGroup());
     IngestionResult result{.generation = grant_.generation,
                            .records_in = records_in_,
                            .rows_sealed = 0,
-                           .rows_suppressed = skipped_,
+                           .rows_suppressed = skipped_ + review_->left_out(),
                            .rows_resumed = rows_resumed_,
                            .sealed_bytes = 0,
                            .shards = 0,
@@ -250,15 +259,15 @@ class IngestionImpl final : public Ingestion {
     if (rows_.shards.empty()) {
       if (records_in_ == 0 && rows_resumed_ > 0) return FinishWithoutCommit(std::move(result));
       absl::Status nothing = absl::InvalidArgumentError(
-          records_in_ == 0
-              ? "there are no rows to seal: no records"
-              : absl::StrCat("there are no rows to seal: ", records_in_, " records, all skipped"));
+          records_in_ == 0 ? "there are no rows to seal: no records"
+                           : absl::StrCat("there are no rows to seal: ", records_in_,
+                                          " records, all bad or left out by the policy"));
       return options_.source_name.empty() ? nothing : At(options_.source_name, nothing);
     }
     rows_.source_name = options_.source_name;
     rows_.source_begin = resume_position_;
     rows_.source_end = resume_position_ + records_in_;
-    rows_.suppressed = skipped_;
+    rows_.suppressed = result.rows_suppressed;
     ST_ASSIGN_OR_RETURN(rows_.review_sha256, WriteReviewFile(env_, options_.store, grant_.dataset,
                                                              result.review, writer_key_));
     files_.push_back(ReviewPath(options_.store, grant_.dataset, rows_.review_sha256));

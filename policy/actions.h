@@ -12,6 +12,8 @@ inline bool ActionSeals(Action action) { return action == INGEST || action == SE
 inline bool ActionOpens(Action action) {
   return action == TRAIN || action == EVALUATE || action == INSPECT;
 }
+// Of those and EXPORT_MODEL: data, or what was made of them, come out.
+inline bool ActionGivesOut(Action action) { return ActionOpens(action) || action == EXPORT_MODEL; }
 // Whether a request for it names columns: it seals or opens them.
 inline bool ActionTakesColumns(Action action) { return ActionSeals(action) || ActionOpens(action); }
 // EVALUATE and EXPORT_MODEL: a model is used, which inherits the classes of what it

@@ -3,6 +3,7 @@
 #define SEALTRAIN_POLICY_DECISION_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ struct Request {
   std::optional<std::uint64_t> approvals;  // distinct approvers who signed this request
   std::optional<Digest> approved_sha256;   // of the text they signed: for the log, not decided on
   absl::Time now = absl::InfinitePast();   // unset: outside every window
+  std::string model;  // EXPORT_MODEL: its name, for the approvals; not decided on
   // EVALUATE and EXPORT_MODEL: the classes of all that the model learned from, which
   // it inherits. Empty: not known, which never opens.
   std::vector<DataClass> model_classes;
@@ -52,6 +54,8 @@ struct ColumnPlan {
   // kind DROP: never stored (SEAL) or its key withheld (TRAIN, EVALUATE).
   Transform transform;
   std::vector<std::string> from_rules;  // who asked for the transform
+  // Sealing, of a column that is kept: what its texts are searched for.
+  std::map<TextScan::Kind, TextScan::Then> scan{};
 };
 
 struct RuleRef {
@@ -82,6 +86,8 @@ struct Decision {
   std::optional<absl::Duration> lease;
   std::optional<absl::Duration> retention;
   std::optional<std::uint64_t> max_opens;
+  std::optional<KAnonymity> k_anonymity;
+  std::optional<Release> release;
 
   std::string policy_id;
   std::uint64_t policy_version = 0;

@@ -66,10 +66,13 @@ DecisionEngine::DecisionEngine(const PolicyDocument& document, const Digest& sha
     compiled.ref = {.id = rule.id(), .line = document.RuleLine(i)};
     compiled.classes = MaskOfAll(rule.scope().data_class());
     for (const Obligation& obligation : rule.permit().obligation()) {
-      if (!obligation.has_transform()) continue;
-      ClassMask on_classes = 0;
-      for (const int c : obligation.transform().on_class()) on_classes |= MaskOf(c);
-      compiled.transforms.emplace_back(on_classes, &obligation.transform());
+      if (obligation.has_transform()) {
+        compiled.transforms.emplace_back(MaskOfAll(obligation.transform().on_class()),
+                                         &obligation.transform());
+      } else if (obligation.has_text_scan()) {
+        compiled.scans.emplace_back(MaskOfAll(obligation.text_scan().on_class()),
+                                    &obligation.text_scan());
+      }
     }
     compiled.not_before = begin_of(rule);
     compiled.not_after = end_of(rule);
@@ -88,6 +91,8 @@ Decision DecisionEngine::Decide(const Request& request) const {
     decision.lease.reset();
     decision.retention.reset();
     decision.max_opens.reset();
+    decision.k_anonymity.reset();
+    decision.release.reset();
     decision.determining_rules = std::move(denial.forbids);
     decision.reason = std::move(denial.reason);
     decision.reason_code = std::move(denial.code);
@@ -312,7 +317,11 @@ std::optional<DecisionEngine::Denial> DecisionEngine::MeetObligations(const Matc
                                              Quoted(permit->ref.id))};
       }
       if (obligation.has_dp()) {
-        decision.dp = decision.dp ? StrictestOf(*decision.dp, obligation.dp()) : obligation.dp();
+        MeetWith(decision.dp, obligation.dp());
+      } else if (obligation.has_k_anonymity()) {
+        MeetWith(decision.k_anonymity, obligation.k_anonymity());
+      } else if (obligation.has_release()) {
+        MeetWith(decision.release, obligation.release());
       } else if (obligation.has_lease()) {
         KeepSmaller(decision.lease, ToDuration(obligation.lease()).value_or(absl::ZeroDuration()));
       } else if (obligation.has_retention()) {
@@ -365,6 +374,12 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
       transforms.push_back(transform);
       from_rules.push_back(permit->ref.id);
     }
+    for (const auto& [on_classes, scan] : permit->scans) {
+      if ((on_classes & classes) == 0) continue;
+      for (const int kind : scan->look_for()) {
+        MeetWith(plan.scan, static_cast<TextScan::Kind>(kind), scan->then());
+      }
+    }
   }
   for (const DataClass c : column.classes) {
     if ((covered & MaskOf(c)) == 0) {
@@ -395,6 +410,7 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
     for (const absl::string_view rule : from_rules) plan.from_rules.emplace_back(rule);
   }
   const TransformKind kind = plan.transform.kind();
+  if (kind != KEEP) plan.scan.clear();  // no text is left of it
   if (request.action == SEAL && (classes & MaskOf(SUBJECT_KEY)) != 0 && kind != PSEUDONYMIZE) {
     return Denial{.code = kind == REDACT || kind == DROP ? "cannot_honour" : "uncovered_column",
                   .reason = absl::StrCat("column ", Quoted(column.name),

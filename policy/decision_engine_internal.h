@@ -53,12 +53,13 @@ class DecisionEngine {
 
  private:
   // A rule as it is matched, its scope left to the index: times converted,
-  // transforms by the classes that they are on.
+  // transforms and scans by the classes that they are on.
   struct CompiledRule {
     const Rule* rule = nullptr;
     RuleRef ref;
     ClassMask classes = 0;
     std::vector<std::pair<ClassMask, const Transform*>> transforms;
+    std::vector<std::pair<ClassMask, const TextScan*>> scans;
     absl::Time not_before = absl::InfinitePast();
     absl::Time not_after = absl::InfiniteFuture();
   };

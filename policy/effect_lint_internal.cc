@@ -33,10 +33,19 @@ std::string TextOf(const google::protobuf::Message& message) { return message.Se
 bool IsSameOutcome(const Outcome& a, const Outcome& b) {
   if (a.transform.has_value() != b.transform.has_value()) return false;
   if (!a.transform) return true;
-  const auto dp = [](const Outcome& o) { return o.decision.dp ? TextOf(*o.decision.dp) : ""; };
-  return TextOf(*a.transform) == TextOf(*b.transform) && dp(a) == dp(b) &&
-         a.decision.lease == b.decision.lease && a.decision.retention == b.decision.retention &&
-         a.decision.max_opens == b.decision.max_opens;
+  const auto same = [](const auto& left, const auto& right) {
+    return left.has_value() == right.has_value() && (!left || TextOf(*left) == TextOf(*right));
+  };
+  const auto same_scan = [](const ColumnPlan& left, const ColumnPlan& right) {
+    return left.scan == right.scan;
+  };
+  return same(a.transform, b.transform) && same(a.decision.dp, b.decision.dp) &&
+         same(a.decision.k_anonymity, b.decision.k_anonymity) &&
+         same(a.decision.release, b.decision.release) && a.decision.lease == b.decision.lease &&
+         a.decision.retention == b.decision.retention &&
+         a.decision.max_opens == b.decision.max_opens &&
+         std::equal(a.decision.columns.begin(), a.decision.columns.end(),
+                    b.decision.columns.begin(), b.decision.columns.end(), same_scan);
 }
 
 // What permits come to, found while every cell is looked at.

@@ -55,10 +55,9 @@ void AppendColumns(std::string& page, const std::vector<ColumnPlan>& columns) {
   }
   absl::StrAppend(&page, "columns\n");
   for (const ColumnPlan& column : columns) {
-    std::string line =
-        absl::StrFormat("  %-*s  %-*s  %s", static_cast<int>(name_width), Printable(column.name),
-                        static_cast<int>(class_width), ClassList(column.classes),
-                        DescribeTransform(column.transform));
+    std::string line = absl::StrFormat("  %-*s  %-*s  %s", static_cast<int>(name_width),
+                                       Printable(column.name), static_cast<int>(class_width),
+                                       ClassList(column.classes), DescribeTreatment(column));
     if (!column.from_rules.empty()) {
       absl::StrAppend(&line, "  (", Printable(absl::StrJoin(column.from_rules, ", ")), ")");
     }
@@ -85,6 +84,17 @@ void AppendObligations(std::string& page, const Request& request, const Decision
   if (decision.max_opens) {
     AppendLine(page, "opens", absl::StrCat("at most ", *decision.max_opens, " permits, ever"));
   }
+  if (decision.k_anonymity) {
+    AppendLine(
+        page, "k-anonymity",
+        absl::StrFormat("%d subjects share all quasi-identifiers; at most %g %% of the "
+                        "records may be left out for it",
+                        decision.k_anonymity->k(), 100 * decision.k_anonymity->max_suppressed()));
+  }
+  if (decision.release) {
+    AppendLine(page, "release",
+               absl::StrCat("the model leaves with ", DescribeRelease(*decision.release)));
+  }
 }
 
 }  // namespace
@@ -98,6 +108,22 @@ std::string DescribeTransform(const Transform& transform) {
   if (transform.has_prefix_v4()) absl::StrAppend(&text, ", IPv4 /", transform.prefix_v4());
   if (transform.has_prefix_v6()) absl::StrAppend(&text, ", IPv6 /", transform.prefix_v6());
   if (transform.has_domain()) absl::StrAppend(&text, ", domain ", Quoted(transform.domain()));
+  return text;
+}
+
+std::string DescribeRelease(const Release& release) {
+  return absl::StrFormat("epsilon at most %g at delta %g for one %s, in at most %d bytes",
+                         release.epsilon_max(), release.delta_max(),
+                         release.unit() == SUBJECT ? "subject" : "record", release.max_bytes());
+}
+
+std::string DescribeTreatment(const ColumnPlan& column) {
+  std::string text = DescribeTransform(column.transform);
+  const char* separator = "; ";
+  for (const auto& [kind, then] : column.scan) {
+    absl::StrAppend(&text, separator, TextScan::Kind_Name(kind), " ", TextScan::Then_Name(then));
+    separator = ", ";
+  }
   return text;
 }
 

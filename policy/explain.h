@@ -15,6 +15,10 @@ std::string ExplainDecision(const Request& request, const Decision& decision);
 
 // One line: "PSEUDONYMIZE, domain \"mail-abuse\"".
 std::string DescribeTransform(const Transform& transform);
+// One line: "epsilon at most 3 at delta 1e-05 for one subject, in at most 4096 bytes".
+std::string DescribeRelease(const Release& release);
+// The transform of a column and what is looked for in it, in one line.
+std::string DescribeTreatment(const ColumnPlan& column);
 
 }  // namespace sealtrain::policy
 

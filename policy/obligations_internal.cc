@@ -111,6 +111,28 @@ DifferentialPrivacy StrictestOf(const DifferentialPrivacy& a, const Differential
   return met;
 }
 
+KAnonymity StrictestOf(const KAnonymity& a, const KAnonymity& b) {
+  KAnonymity met;
+  met.set_k(std::max(a.k(), b.k()));
+  met.set_max_suppressed(std::min(a.max_suppressed(), b.max_suppressed()));
+  return met;
+}
+
+Release StrictestOf(const Release& a, const Release& b) {
+  Release met;
+  met.set_epsilon_max(std::min(a.epsilon_max(), b.epsilon_max()));
+  met.set_delta_max(std::min(a.delta_max(), b.delta_max()));
+  met.set_unit(std::max(a.unit(), b.unit()));  // SUBJECT > RECORD
+  met.set_max_bytes(std::min(a.max_bytes(), b.max_bytes()));
+  return met;
+}
+
+void MeetWith(std::map<TextScan::Kind, TextScan::Then>& met, TextScan::Kind kind,
+              TextScan::Then then) {
+  TextScan::Then& last = met[kind];
+  last = std::max(last, then);
+}
+
 bool IsSensitive(DataClass c) {
   switch (c) {
     case PUBLIC:
@@ -135,6 +157,11 @@ bool CanCarryOut(Action action, Obligation::KindCase kind) {
       return ActionSeals(action) || action == TRAIN;
     case Obligation::kMaxOpens:
       return ActionOpens(action);
+    case Obligation::kKAnonymity:
+    case Obligation::kTextScan:
+      return ActionSeals(action);
+    case Obligation::kRelease:
+      return action == TRAIN || action == EXPORT_MODEL;
     case Obligation::KIND_NOT_SET:
       break;
   }
@@ -153,6 +180,12 @@ absl::string_view ObligationName(Obligation::KindCase kind) {
       return "retention";
     case Obligation::kMaxOpens:
       return "max_opens";
+    case Obligation::kKAnonymity:
+      return "k_anonymity";
+    case Obligation::kTextScan:
+      return "text_scan";
+    case Obligation::kRelease:
+      return "release";
     case Obligation::KIND_NOT_SET:
       break;
   }

@@ -3,6 +3,7 @@
 #define SEALTRAIN_POLICY_OBLIGATIONS_INTERNAL_H_
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -32,6 +33,20 @@ std::optional<Transform> StrictestOf(absl::Span<const Transform* const> transfor
 
 // The smallest epsilon, delta and ledger, and the larger unit.
 DifferentialPrivacy StrictestOf(const DifferentialPrivacy& a, const DifferentialPrivacy& b);
+// The larger k, the smaller share.
+KAnonymity StrictestOf(const KAnonymity& a, const KAnonymity& b);
+// The smallest numbers, and the larger unit.
+Release StrictestOf(const Release& a, const Release& b);
+
+// `met` with `other`; what is not set asks for nothing.
+template <typename T>
+void MeetWith(std::optional<T>& met, const std::optional<std::type_identity_t<T>>& other) {
+  if (other) met = met ? StrictestOf(*met, *other) : *other;
+}
+
+// Of every kind the last word: REFUSE over SUPPRESS over SCRUB.
+void MeetWith(std::map<TextScan::Kind, TextScan::Then>& met, TextScan::Kind kind,
+              TextScan::Then then);
 
 // Of two limits the smaller; none is no limit.
 template <typename T>
@@ -44,7 +59,7 @@ bool IsSensitive(DataClass c);
 
 // Whether the stage of `action` can carry out this kind of obligation.
 bool CanCarryOut(Action action, Obligation::KindCase kind);
-// "transform", "dp", "lease", "retention", "max_opens"
+// "transform", "dp", "lease"...
 absl::string_view ObligationName(Obligation::KindCase kind);
 
 // Nothing for what is out of protobuf's range.

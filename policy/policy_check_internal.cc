@@ -266,12 +266,52 @@ class Checker {
           Error(place, "`max_opens` counts from 1; to open nothing, permit nothing", "max_opens");
         }
         return;
+      case Obligation::kKAnonymity:
+        return CheckKAnonymity(obligation.k_anonymity(), place.Child("k_anonymity"));
+      case Obligation::kTextScan:
+        return CheckTextScan(obligation.text_scan(), place.Child("text_scan"));
+      case Obligation::kRelease:
+        return CheckRelease(obligation.release(), place.Child("release"));
       case Obligation::KIND_NOT_SET:
         return Error(place, "an empty obligation");
     }
   }
 
-  void CheckDp(const DifferentialPrivacy& dp, const Place& place) {
+  void CheckKAnonymity(const KAnonymity& k_anonymity, const Place& place) {
+    if (k_anonymity.k() < 2) Error(place, "`k` is required and at least 2", "k");
+    const double share = k_anonymity.max_suppressed();
+    if (!k_anonymity.has_max_suppressed() || !(share >= 0 && share <= 1)) {
+      Error(place, "`max_suppressed` is required, a share from 0 to 1", "max_suppressed");
+    }
+  }
+
+  void CheckTextScan(const TextScan& scan, const Place& place) {
+    if (scan.on_class().empty()) Error(place, "a text scan needs at least one `on_class`");
+    for (int i = 0; i < scan.on_class_size(); ++i) {
+      CheckClass(scan.on_class(i), place, "on_class", i);
+    }
+    if (scan.look_for().empty()) Error(place, "a text scan needs at least one `look_for`");
+    for (int i = 0; i < scan.look_for_size(); ++i) {
+      const int kind = scan.look_for(i);
+      if (kind == TextScan::KIND_UNSPECIFIED || !TextScan::Kind_IsValid(kind)) {
+        Error(place, absl::StrCat("unknown kind ", kind), "look_for", i);
+      }
+    }
+    if (scan.then() == TextScan::THEN_UNSPECIFIED || !TextScan::Then_IsValid(scan.then())) {
+      Error(place, "`then` is required: SCRUB, SUPPRESS or REFUSE", "then");
+    }
+  }
+
+  void CheckRelease(const Release& release, const Place& place) {
+    CheckEpsilonAndDelta(release, place);
+    if (release.max_bytes() == 0) {
+      Error(place, "`max_bytes` is required and at least 1", "max_bytes");
+    }
+  }
+
+  // Of `dp` or `release`.
+  template <class WithPrivacy>
+  void CheckEpsilonAndDelta(const WithPrivacy& dp, const Place& place) {
     if (!(dp.epsilon_max() > 0 && std::isfinite(dp.epsilon_max()))) {
       Error(place, "`epsilon_max` is required and positive", "epsilon_max");
     }
@@ -281,6 +321,10 @@ class Checker {
     if (dp.unit() == PRIVACY_UNIT_UNSPECIFIED || !PrivacyUnit_IsValid(dp.unit())) {
       Error(place, "`unit` is required: RECORD or SUBJECT", "unit");
     }
+  }
+
+  void CheckDp(const DifferentialPrivacy& dp, const Place& place) {
+    CheckEpsilonAndDelta(dp, place);
     if (!(dp.ledger_epsilon() > 0 && std::isfinite(dp.ledger_epsilon()))) {
       Error(place, "`ledger_epsilon` is required and positive", "ledger_epsilon");
     }

@@ -1,6 +1,7 @@
 #include "sealtrain/policy/policy_diff.h"
 
 #include <array>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,13 @@ namespace {
 using internal::Cell;
 using internal::Outcome;
 
+using Scan = std::map<TextScan::Kind, TextScan::Then>;
+
+// Of the one column of an outcome.
+Scan ScanOf(const Outcome& outcome) {
+  return outcome.decision.columns.empty() ? Scan() : outcome.decision.columns.front().scan;
+}
+
 // Collects in which direction the duties of two allowing outcomes differ.
 class DutyComparison {
  public:
@@ -27,6 +35,9 @@ class DutyComparison {
     CompareDurations("lease", before.decision.lease, after.decision.lease);
     CompareDurations("retention", before.decision.retention, after.decision.retention);
     CompareOpens(before.decision.max_opens, after.decision.max_opens);
+    CompareKAnonymity(before.decision.k_anonymity, after.decision.k_anonymity);
+    CompareScans(ScanOf(before), ScanOf(after));
+    CompareRelease(before.decision.release, after.decision.release);
   }
 
   bool differs() const { return looser_ || tighter_; }
@@ -56,17 +67,64 @@ class DutyComparison {
   void ComparePrivacy(const std::optional<DifferentialPrivacy>& before,
                       const std::optional<DifferentialPrivacy>& after) {
     if (!before && !after) return;
-    if (!before || !after) {
-      return Note("dp", before ? "required" : "none", after ? "required" : "none",
-                  before.has_value(), after.has_value());
-    }
+    if (!before || !after) return NoteRequired("dp", before.has_value());
     CompareNumbers("epsilon_max", before->epsilon_max(), after->epsilon_max());
     CompareNumbers("delta_max", before->delta_max(), after->delta_max());
     CompareNumbers("ledger_epsilon", before->ledger_epsilon(), after->ledger_epsilon());
-    if (before->unit() != after->unit()) {
-      Note("unit", PrivacyUnit_Name(before->unit()), PrivacyUnit_Name(after->unit()),
-           after->unit() < before->unit(), after->unit() > before->unit());
+    CompareUnits("unit", before->unit(), after->unit());
+  }
+
+  void CompareKAnonymity(const std::optional<KAnonymity>& before,
+                         const std::optional<KAnonymity>& after) {
+    if (!before && !after) return;
+    if (!before || !after) return NoteRequired("k_anonymity", before.has_value());
+    if (before->k() != after->k()) {
+      Note("k", absl::StrCat(before->k()), absl::StrCat(after->k()), after->k() < before->k(),
+           after->k() > before->k());
     }
+    CompareNumbers("max_suppressed", before->max_suppressed(), after->max_suppressed());
+  }
+
+  void CompareScans(const Scan& before, const Scan& after) {
+    for (int number = TextScan::Kind_MIN; number <= TextScan::Kind_MAX; ++number) {
+      const auto kind = static_cast<TextScan::Kind>(number);
+      const auto then_of = [kind](const Scan& scan) {
+        const auto found = scan.find(kind);
+        return found == scan.end() ? TextScan::THEN_UNSPECIFIED : found->second;
+      };
+      const auto text = [](TextScan::Then then) {
+        return then == TextScan::THEN_UNSPECIFIED ? "none" : TextScan::Then_Name(then);
+      };
+      const TextScan::Then was = then_of(before);
+      const TextScan::Then is = then_of(after);
+      if (was == is) continue;
+      const bool looser = is < was;
+      Note(absl::StrCat("text_scan ", TextScan::Kind_Name(kind)), text(was), text(is), looser,
+           !looser);
+    }
+  }
+
+  void CompareRelease(const std::optional<Release>& before, const std::optional<Release>& after) {
+    if (!before && !after) return;
+    if (!before || !after) return NoteRequired("release", before.has_value());
+    CompareNumbers("release epsilon_max", before->epsilon_max(), after->epsilon_max());
+    CompareNumbers("release delta_max", before->delta_max(), after->delta_max());
+    CompareUnits("release unit", before->unit(), after->unit());
+    if (before->max_bytes() != after->max_bytes()) {
+      Note("release max_bytes", absl::StrCat(before->max_bytes()), absl::StrCat(after->max_bytes()),
+           after->max_bytes() > before->max_bytes(), after->max_bytes() < before->max_bytes());
+    }
+  }
+
+  // A duty that is there on one side only.
+  void NoteRequired(absl::string_view duty, bool before) {
+    Note(duty, before ? "required" : "none", before ? "none" : "required", before, !before);
+  }
+
+  void CompareUnits(absl::string_view duty, PrivacyUnit before, PrivacyUnit after) {
+    if (before == after) return;
+    const bool looser = after < before;
+    Note(duty, PrivacyUnit_Name(before), PrivacyUnit_Name(after), looser, !looser);
   }
 
   void CompareNumbers(absl::string_view duty, double before, double after) {

@@ -22,6 +22,12 @@ bool HasAction(const Rule& rule, Action action) {
   return std::count(rule.scope().action().begin(), rule.scope().action().end(), action) > 0;
 }
 
+bool HasObligation(const Rule& rule, Obligation::KindCase kind) {
+  const auto& obligations = rule.permit().obligation();
+  return std::any_of(obligations.begin(), obligations.end(),
+                     [kind](const Obligation& one) { return one.kind_case() == kind; });
+}
+
 class Linter {
  public:
   explicit Linter(const PolicyDocument& document) : set_(document.set()), root_(document.root()) {}
@@ -163,6 +169,9 @@ class Linter {
   void LintPermit(const Rule& rule, const Place& place) {
     if (HasAction(rule, TRAIN)) LintTraining(rule, place);
     if (HasAction(rule, INSPECT)) LintInspection(rule, place);
+    if (HasAction(rule, EXPORT_MODEL) && !HasObligation(rule, Obligation::kRelease)) {
+      Warn(place, "the permit lets models leave under no `release` of its own");
+    }
     const Scope& scope = rule.scope();
     if (!rule.has_not_after() && !set_.has_not_after()) {
       Warn(place, "the permit never ends: neither it nor the set has `not_after`");
@@ -189,11 +198,9 @@ class Linter {
   }
 
   void LintTraining(const Rule& rule, const Place& place) {
-    const auto& obligations = rule.permit().obligation();
-    if (obligations.empty()) {
+    if (rule.permit().obligation().empty()) {
       Warn(place, "the permit lets TRAIN happen without any obligation");
-    } else if (std::none_of(obligations.begin(), obligations.end(),
-                            [](const Obligation& obligation) { return obligation.has_dp(); })) {
+    } else if (!HasObligation(rule, Obligation::kDp)) {
       Warn(place, "the permit lets TRAIN happen without differential privacy");
     }
   }
@@ -225,6 +232,18 @@ class Linter {
     }
   }
 
+  // Of a transform or a text scan.
+  template <class WithClasses>
+  void LintOnClass(const Rule& rule, const WithClasses& duty, const Place& place) {
+    for (int i = 0; i < duty.on_class_size(); ++i) {
+      const auto c = static_cast<DataClass>(duty.on_class(i));
+      if ((MaskOfAll(rule.scope().data_class()) & MaskOf(c)) == 0) {
+        Warn(place, absl::StrCat("the rule's scope does not cover ", DataClassName(c)), "on_class",
+             i);
+      }
+    }
+  }
+
   void LintObligation(const Rule& rule, const Obligation& obligation, const Place& place) {
     std::set<int> seen;
     for (const int number : rule.scope().action()) {
@@ -236,13 +255,9 @@ class Linter {
       }
     }
     if (obligation.has_transform()) {
-      for (int i = 0; i < obligation.transform().on_class_size(); ++i) {
-        const auto c = static_cast<DataClass>(obligation.transform().on_class(i));
-        if ((MaskOfAll(rule.scope().data_class()) & MaskOf(c)) == 0) {
-          Warn(place.Child("transform"),
-               absl::StrCat("the rule's scope does not cover ", DataClassName(c)), "on_class", i);
-        }
-      }
+      LintOnClass(rule, obligation.transform(), place.Child("transform"));
+    } else if (obligation.has_text_scan()) {
+      LintOnClass(rule, obligation.text_scan(), place.Child("text_scan"));
     }
     if (!obligation.has_dp()) return;
     const Place at = place.Child("dp");

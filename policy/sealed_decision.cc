@@ -30,7 +30,7 @@ std::string Named(const LoadedPolicy& set) {
   return absl::StrCat(internal::Quoted(set.proto().id()), " version ", set.proto().version());
 }
 
-// Makes `decision` as strict as `other`, which answers the same opening request.
+// Makes `decision` as strict as `other`, which answers the same request.
 void Tighten(Decision& decision, const Decision& other) {
   for (std::size_t i = 0; i < decision.columns.size(); ++i) {
     ColumnPlan& plan = decision.columns[i];
@@ -43,9 +43,8 @@ void Tighten(Decision& decision, const Decision& other) {
       plan.from_rules.push_back(absl::StrCat(rule, " of version ", other.policy_version));
     }
   }
-  if (other.dp) {
-    decision.dp = decision.dp ? internal::StrictestOf(*decision.dp, *other.dp) : other.dp;
-  }
+  internal::MeetWith(decision.dp, other.dp);
+  internal::MeetWith(decision.release, other.release);
   internal::KeepSmaller(decision.lease, other.lease);
   internal::KeepSmaller(decision.retention, other.retention);
   internal::KeepSmaller(decision.max_opens, other.max_opens);
@@ -53,10 +52,26 @@ void Tighten(Decision& decision, const Decision& other) {
 
 }  // namespace
 
+void TightenRelease(Decision& decision, const std::optional<Release>& inherited) {
+  internal::MeetWith(decision.release, inherited);
+}
+
+void TightenSealing(Decision& seal, const Decision& ingest) {
+  internal::MeetWith(seal.k_anonymity, ingest.k_anonymity);
+  internal::KeepSmaller(seal.retention, ingest.retention);
+  for (std::size_t i = 0; i < seal.columns.size(); ++i) {
+    ColumnPlan& plan = seal.columns[i];
+    if (plan.transform.kind() != KEEP) continue;  // no text is left of it
+    for (const auto& [kind, then] : ingest.columns[i].scan) {
+      internal::MeetWith(plan.scan, kind, then);
+    }
+  }
+}
+
 Decision DecideSealed(absl::Span<const LoadedPolicy> sets, const Request& request) {
   const LoadedPolicy& in_force = sets.back();
   Decision decision = in_force.Decide(request);
-  if (!ActionOpens(request.action)) return decision;
+  if (!ActionGivesOut(request.action)) return decision;
   for (const Digest& sha256 : request.sealed_under) {
     if (!decision.allow) return decision;
     if (sha256 == in_force.sha256()) continue;

@@ -64,6 +64,23 @@ absl::StatusOr<std::uint32_t> CheckHeader(const ModelHeader& header) {
   return features.dimension();
 }
 
+// The sealed bytes and what they say.
+struct OpenedWeights {
+  crypto::SecretBytes bytes;
+  SecretVector<float> weights;
+};
+
+absl::StatusOr<OpenedWeights> Open(ByteSpan file, const ParsedModel& parsed,
+                                   const crypto::Dek& key) {
+  ST_ASSIGN_OR_RETURN(const FeatureSpace features, FeatureSpace::Create(parsed.header.spec()));
+  OpenedWeights opened;
+  ST_ASSIGN_OR_RETURN(opened.bytes,
+                      crypto::OpenStream(key, crypto::StreamAad(file.first(parsed.stream_offset)),
+                                         file.subspan(parsed.stream_offset)));
+  ST_ASSIGN_OR_RETURN(opened.weights, DecodeWeights(opened.bytes.span(), features.dimension()));
+  return opened;
+}
+
 }  // namespace
 
 absl::Status CheckModelName(absl::string_view name) {
@@ -140,11 +157,14 @@ absl::StatusOr<ParsedModel> VerifyModel(ByteSpan file, const custody::ModelInfo&
 
 absl::StatusOr<SecretVector<float>> OpenWeights(ByteSpan file, const ParsedModel& parsed,
                                                 const crypto::Dek& key) {
-  ST_ASSIGN_OR_RETURN(const FeatureSpace features, FeatureSpace::Create(parsed.header.spec()));
-  ST_ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext,
-                      crypto::OpenStream(key, crypto::StreamAad(file.first(parsed.stream_offset)),
-                                         file.subspan(parsed.stream_offset)));
-  return DecodeWeights(plaintext.span(), features.dimension());
+  ST_ASSIGN_OR_RETURN(OpenedWeights opened, Open(file, parsed, key));
+  return std::move(opened.weights);
+}
+
+absl::StatusOr<crypto::SecretBytes> OpenWeightsFile(ByteSpan file, const ParsedModel& parsed,
+                                                    const crypto::Dek& key) {
+  ST_ASSIGN_OR_RETURN(OpenedWeights opened, Open(file, parsed, key));
+  return std::move(opened.bytes);
 }
 
 absl::StatusOr<StoredModel> ReadModel(Env& env, const std::string& store,

@@ -16,6 +16,7 @@
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/crypto/key.h"
+#include "sealtrain/crypto/secret_bytes.h"
 #include "sealtrain/custody/custody.h"
 #include "sealtrain/trainer/model_header.pb.h"
 #include "sealtrain/trainer/secret_vector.h"
@@ -51,6 +52,9 @@ absl::StatusOr<ParsedModel> VerifyModel(ByteSpan file, const custody::ModelInfo&
 // spec in the header has inputs.
 absl::StatusOr<SecretVector<float>> OpenWeights(ByteSpan file, const ParsedModel& parsed,
                                                 const crypto::Dek& key);
+// The same weights as the bytes that were sealed. Errors as above.
+absl::StatusOr<crypto::SecretBytes> OpenWeightsFile(ByteSpan file, const ParsedModel& parsed,
+                                                    const crypto::Dek& key);
 
 // Reads the file of a registered model and verifies it. DataLoss: changed or gone.
 struct StoredModel {

@@ -57,6 +57,10 @@ absl::StatusOr<crypto::SecretBytes> EncodeWeights(absl::Span<const double> weigh
   return file;
 }
 
+std::uint64_t WeightsFileBytes(std::uint32_t dimension) {
+  return FileHeader(dimension).size() + std::uint64_t{dimension} * sizeof(float);
+}
+
 absl::StatusOr<SecretVector<float>> DecodeWeights(ByteSpan file, std::uint32_t dimension) {
   const absl::Status malformed = absl::DataLossError("the model's weights are malformed");
   if (dimension == 0 || dimension > kMaxDimension) return malformed;

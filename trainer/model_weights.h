@@ -17,6 +17,9 @@ namespace sealtrain::trainer {
 // InvalidArgument: no weights, too many, or one that is not finite.
 absl::StatusOr<crypto::SecretBytes> EncodeWeights(absl::Span<const double> weights);
 
+// How long the file with so many weights is, 1..kMaxDimension.
+std::uint64_t WeightsFileBytes(std::uint32_t dimension);
+
 // The `dimension` weights of a file that EncodeWeights could have made.
 // DataLoss: any other bytes.
 absl::StatusOr<SecretVector<float>> DecodeWeights(ByteSpan file, std::uint32_t dimension);

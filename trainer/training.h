@@ -1,7 +1,8 @@
-// A training run from permit to sealed model, and the evaluation of a model.
+// A training run from permit to sealed model, and the evaluation and export of a model.
 //
 // Plaintext stays in this process's secret memory; what is written is the sealed
-// model. Callers that open real data call LockDown() (base/lockdown.h) first.
+// model, and in the clear only what an export lets out. Callers that open real data call LockDown()
+// (base/lockdown.h) first.
 #ifndef SEALTRAIN_TRAINER_TRAINING_H_
 #define SEALTRAIN_TRAINER_TRAINING_H_
 
@@ -78,6 +79,25 @@ struct EvaluateResult {
 // DataLoss: model or data were tampered with. InvalidArgument: a row's label is
 // none of the model's, or there are no rows.
 absl::StatusOr<EvaluateResult> Evaluate(custody::Custody& custody, const EvaluateOptions& options);
+
+struct ExportOptions {
+  std::string store;
+  std::string principal;
+  std::string model;
+  std::string purpose;
+  std::string out;  // a file that is not there yet
+  Env* env = &Env::Posix();
+};
+struct ExportResult {
+  std::uint64_t bytes = 0;
+  Digest sha256{};  // of the file
+};
+// Lets a model leave: verifies it against custody, asks custody for EXPORT_MODEL, and
+// writes its weights to `out`, in the clear, as the safetensors file of
+// docs/formats/sealed-model.md, 4.2. Until the log says that it leaves it has another
+// name, `out`.tmp.*; of a failure nothing is left, of a process that is killed that.
+// AlreadyExists: `out` is there; nothing was asked. DataLoss: the model was tampered with.
+absl::StatusOr<ExportResult> ExportModel(custody::Custody& custody, const ExportOptions& options);
 
 }  // namespace sealtrain::trainer
 

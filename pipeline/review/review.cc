@@ -3,16 +3,20 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/unknown_field_set.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/pipeline/review/record_type.h"
+#include "sealtrain/pipeline/review/small_groups.h"
+#include "sealtrain/pipeline/review/text_scan.h"
 #include "sealtrain/pipeline/review/treatment.h"
 #include "sealtrain/pipeline/seal/column_spec.h"
 #include "sealtrain/pipeline/source/record_limits.h"
@@ -26,20 +30,18 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 using google::protobuf::util::MessageDifferencer;
-
-struct Counts {
-  std::uint64_t values = 0;
-  std::uint64_t nulls = 0;
-  std::uint64_t changed = 0;
-};
+using policy::TextScan;
 
 struct ReviewColumn {
   const policy::Column* column;
   const policy::ColumnPlan* plan;
   Treatment treatment;
   bool is_subject_key;
-  Counts done;  // of the rows that passed
-  Counts row;   // of the row at hand
+  ColumnCounts done{};  // of the rows that passed
+  ColumnCounts row{};   // of the row at hand
+  // Null: its texts are not searched.
+  std::shared_ptr<const TextScanner> scanner = nullptr;
+  std::map<TextScan::Kind, std::uint64_t> found{};
 };
 
 std::uint64_t NowUnixNs() { return static_cast<std::uint64_t>(absl::GetCurrentTimeNanos()); }
@@ -99,16 +101,16 @@ class ReviewImpl final : public Review {
       columns_.push_back({.column = &columns[i],
                           .plan = &sealing_.columns[i],
                           .treatment = std::move(treatment),
-                          .is_subject_key = columns[i].HasClass(SUBJECT_KEY),
-                          .done = {},
-                          .row = {}});
+                          .is_subject_key = columns[i].HasClass(SUBJECT_KEY)});
+      ST_RETURN_IF_ERROR(PlanScan(columns_.back()));
     }
-    return absl::OkStatus();
+    return PlanGroups();
   }
 
   const std::vector<ColumnSpec>& stored_columns() const override { return stored_; }
 
   absl::Status Append(const Message& record, absl::Span<ColumnBuilder> builders) override {
+    if (finished_) return absl::FailedPreconditionError("the review has ended");
     ++records_in_;
     const absl::StatusOr<const RecordType*> type = types_.Of(record);
     if (!type.ok()) {
@@ -116,18 +118,48 @@ class ReviewImpl final : public Review {
       return type.status();
     }
     absl::Status status = AppendRow(record, **type, builders);
-    if (!status.ok()) {
+    if (!status.ok() || leave_out_) {
       for (ColumnBuilder& builder : builders) builder.TruncateTo(builder_rows_);
+      if (status.ok()) LeaveOut(SuppressedRecords::TEXT_FINDING, 1);
       return status;
     }
-    ++rows_;
-    for (ReviewColumn& column : columns_) {
-      column.done.values += column.row.values;
-      column.done.nulls += column.row.nulls;
-      column.done.changed += column.row.changed;
+    counts_.clear();
+    for (const ReviewColumn& column : columns_) counts_.push_back(column.row);
+    if (groups_ != nullptr) {
+      ST_ASSIGN_OR_RETURN(const bool passes, groups_->Pass(builders, counts_));
+      if (!passes) return absl::OkStatus();
     }
+    CountRow(counts_);
     return absl::OkStatus();
   }
+
+  absl::StatusOr<bool> AppendReleased(absl::Span<ColumnBuilder> builders) override {
+    if (groups_ == nullptr) return false;
+    ST_ASSIGN_OR_RETURN(const auto counts, groups_->Release(builders));
+    if (!counts.has_value()) return false;
+    CountRow(*counts);
+    return true;
+  }
+
+  absl::Status Finish() override {
+    if (finished_) return absl::FailedPreconditionError("the review has ended");
+    finished_ = true;
+    if (groups_ == nullptr || groups_->waiting() == 0) return absl::OkStatus();
+    const std::uint64_t small = groups_->waiting();
+    const policy::KAnonymity& k_anonymity = *sealing_.k_anonymity;
+    const double share = static_cast<double>(small) / static_cast<double>(records_in_);
+    // Written so that a NaN refuses.
+    if (!(share <= k_anonymity.max_suppressed())) {
+      return absl::PermissionDeniedError(absl::StrFormat(
+          "k-anonymity: of %d records, %d (%.3g %%) share their quasi-identifiers with fewer than "
+          "%d subjects; the policy lets %g %% be left out for that",
+          records_in_, small, 100 * share, k_anonymity.k(), 100 * k_anonymity.max_suppressed()));
+    }
+    LeaveOut(SuppressedRecords::SMALL_GROUP, small);
+    return absl::OkStatus();
+  }
+
+  std::uint64_t left_out() const override { return left_out_; }
 
   void CountUnreadable() override {
     ++records_in_;
@@ -164,11 +196,66 @@ class ReviewImpl final : public Review {
       reviewed.set_values(column.done.values);
       reviewed.set_nulls(column.done.nulls);
       reviewed.set_changed(column.done.changed);
+      if (column.scanner == nullptr) continue;
+      for (const auto& [kind, then] : column.plan->scan) {
+        TextFindings& finding = *reviewed.add_finding();
+        finding.set_kind(kind);
+        finding.set_then(then);
+        const auto found = column.found.find(kind);
+        finding.set_findings(found == column.found.end() ? 0 : found->second);
+      }
     }
+    if (sealing_.k_anonymity) *report.mutable_k_anonymity() = *sealing_.k_anonymity;
     return report;
   }
 
  private:
+  absl::Status PlanScan(ReviewColumn& column) {
+    std::vector<TextScan::Kind> kinds;
+    for (const auto& [kind, then] : column.plan->scan) kinds.push_back(kind);
+    // Numbers have no text to be searched.
+    if (kinds.empty() || column.column->leaf().cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
+      return absl::OkStatus();
+    }
+    ST_ASSIGN_OR_RETURN(column.scanner, TextScanner::Create(kinds));
+    return absl::OkStatus();
+  }
+
+  absl::Status PlanGroups() {
+    if (!sealing_.k_anonymity) return absl::OkStatus();
+    std::vector<std::size_t> quasi_identifiers;
+    std::optional<std::size_t> subject_key;
+    std::size_t stored = 0;
+    for (const ReviewColumn& column : columns_) {
+      if (column.treatment.drops()) continue;
+      if (column.column->HasClass(QUASI_IDENTIFIER)) quasi_identifiers.push_back(stored);
+      if (column.is_subject_key) subject_key = stored;
+      ++stored;
+    }
+    if (!subject_key) {
+      return absl::InternalError("the permit stores no subject key to count subjects by");
+    }
+    ST_ASSIGN_OR_RETURN(groups_, SmallGroups::Create(sealing_.k_anonymity->k(), stored_,
+                                                     std::move(quasi_identifiers), *subject_key));
+    return absl::OkStatus();
+  }
+
+  void LeaveOut(SuppressedRecords::Reason reason, std::uint64_t records) {
+    suppressed_[reason] += records;
+    left_out_ += records;
+  }
+
+  // A row that passed.
+  void CountRow(absl::Span<const ColumnCounts> counts) {
+    ++rows_;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      ColumnCounts& done = columns_[i].done;
+      done.values += counts[i].values;
+      done.nulls += counts[i].nulls;
+      done.changed += counts[i].changed;
+    }
+  }
+
   // A bad record. The message never quotes a value.
   absl::Status Suppress(SuppressedRecords::Reason reason, absl::string_view field,
                         absl::string_view what) {
@@ -179,13 +266,14 @@ class ReviewImpl final : public Review {
   absl::Status AppendRow(const Message& record, const RecordType& type,
                          absl::Span<ColumnBuilder> builders) {
     builder_rows_ = builders.empty() ? 0 : builders.front().rows();
+    leave_out_ = false;
     ST_RETURN_IF_ERROR(CheckKnownFields(record, type));
     std::uint64_t bytes_before = 0;
     for (const ColumnBuilder& builder : builders) bytes_before += builder.bytes();
     std::size_t stored = 0;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       ReviewColumn& column = columns_[i];
-      column.row = Counts();
+      column.row = ColumnCounts();
       ColumnBuilder* const builder = column.treatment.drops() ? nullptr : &builders[stored++];
       ST_RETURN_IF_ERROR(AppendColumn(record, type.columns[i], column, builder));
     }
@@ -316,8 +404,31 @@ class ReviewImpl final : public Review {
                       treated.status().message());
     }
     ST_RETURN_IF_ERROR(treated.status());
+    if (column.scanner != nullptr) return AppendSearched(*treated, column, *builder);
     if (*treated != absl::string_view(text)) ++column.row.changed;
     return builder->AppendText(*treated);
+  }
+
+  absl::Status AppendSearched(absl::string_view text, ReviewColumn& column,
+                              ColumnBuilder& builder) {
+    findings_.clear();
+    column.scanner->Find(text, findings_);
+    std::erase_if(findings_, [&](const TextFinding& finding) {
+      ++column.found[finding.kind];
+      const TextScan::Then then = column.plan->scan.at(finding.kind);
+      leave_out_ |= then == TextScan::SUPPRESS;
+      if (then == TextScan::REFUSE && !refused_) refused_ = finding.kind;
+      return then != TextScan::SCRUB;
+    });
+    if (refused_) {
+      return absl::PermissionDeniedError(absl::StrCat(column.column->name, ": holds ",
+                                                      TextScan::Kind_Name(*refused_),
+                                                      ", which the policy refuses to seal"));
+    }
+    if (findings_.empty()) return builder.AppendText(text);
+    ++column.row.changed;
+    ScrubText(text, findings_, made_);
+    return builder.AppendText(made_);
   }
 
   template <typename T>
@@ -339,9 +450,16 @@ class ReviewImpl final : public Review {
   std::uint64_t records_in_ = 0;
   std::uint64_t rows_ = 0;
   std::map<SuppressedRecords::Reason, std::uint64_t> suppressed_;
-  std::uint64_t builder_rows_ = 0;  // before the record at hand
-  std::string read_;                // scratch of reflection
-  std::string made_;                // scratch of treatments
+  std::uint64_t builder_rows_ = 0;       // before the record at hand
+  std::string read_;                     // scratch of reflection
+  std::string made_;                     // scratch of treatments
+  std::unique_ptr<SmallGroups> groups_;  // null: no k-anonymity is asked for
+  bool finished_ = false;
+  std::uint64_t left_out_ = 0;
+  bool leave_out_ = false;  // the record at hand
+  std::optional<TextScan::Kind> refused_;
+  std::vector<TextFinding> findings_;  // scratch
+  std::vector<ColumnCounts> counts_;   // scratch
 };
 
 }  // namespace

@@ -32,11 +32,20 @@ class Review {
   // The columns that are left to be sealed, in the order of the schema.
   virtual const std::vector<ColumnSpec>& stored_columns() const = 0;
 
-  // Reviews a record and adds its row to `builders`, one for each stored column.
+  // Reviews a record and adds its row to `builders`, one for each stored column;
+  // unless the policy leaves it out, or it waits for others (AppendReleased).
   // InvalidArgument: the record is bad ("FIELD: what") and was counted as
-  // suppressed; the builders are as before.
+  // suppressed; the builders are as before. PermissionDenied: it holds what the
+  // policy refuses to seal. Unimplemented: too many records wait.
   virtual absl::Status Append(const google::protobuf::Message& record,
                               absl::Span<ColumnBuilder> builders) = 0;
+  // After each Append(), until it returns false: adds the row of a record that waited.
+  virtual absl::StatusOr<bool> AppendReleased(absl::Span<ColumnBuilder> builders) = 0;
+  // Once, when there are no more records: leaves out those that still wait.
+  // PermissionDenied: more than the policy lets be left out.
+  virtual absl::Status Finish() = 0;
+  // Records that the policy left out, rather than that were bad.
+  virtual std::uint64_t left_out() const = 0;
   // Counts a record that its source could not read.
   virtual void CountUnreadable() = 0;
 

@@ -59,6 +59,51 @@ absl::Status ColumnBuilder::FinishRow(bool valid) {
   return absl::OkStatus();
 }
 
+bool ColumnBuilder::IsValid(std::uint64_t row) const {
+  return spec_.repeated || (validity_.span()[row / 8] >> (row % 8) & 1) != 0;
+}
+
+std::pair<std::uint64_t, std::uint64_t> ColumnBuilder::ValuesOf(std::uint64_t row) const {
+  if (!spec_.repeated) return {row, row + 1};
+  return {row == 0 ? 0 : NumberAt(list_ends_, row - 1), NumberAt(list_ends_, row)};
+}
+
+ByteSpan ColumnBuilder::Value(std::uint64_t place) const {
+  if (spec_.type != ValueType::kBytes) {
+    const std::size_t width = ValueBytes(spec_.type);
+    return values_.span().subspan(place * width, width);
+  }
+  const std::uint64_t begin = place == 0 ? 0 : NumberAt(byte_ends_, place - 1);
+  return values_.span().subspan(begin, NumberAt(byte_ends_, place) - begin);
+}
+
+absl::Status ColumnBuilder::AppendRow(const ColumnBuilder& from, std::uint64_t row) {
+  if (!from.IsValid(row)) return EndNullRow();
+  const auto [begin, end] = from.ValuesOf(row);
+  for (std::uint64_t place = begin; place < end; ++place) {
+    if (spec_.type == ValueType::kBytes) {
+      ST_RETURN_IF_ERROR(AppendText(AsText(from.Value(place))));
+    } else {
+      ++value_count_;
+      ST_RETURN_IF_ERROR(values_.Append(from.Value(place)));
+    }
+  }
+  return EndRow();
+}
+
+absl::Status ColumnBuilder::EncodeRow(std::uint64_t row, SecretBuffer& out) const {
+  const auto [begin, end] = ValuesOf(row);
+  const std::uint64_t count = IsValid(row) ? end - begin : ~std::uint64_t{0};
+  ST_RETURN_IF_ERROR(out.AppendNumber(count));
+  if (!IsValid(row)) return absl::OkStatus();
+  for (std::uint64_t place = begin; place < end; ++place) {
+    const ByteSpan value = Value(place);
+    ST_RETURN_IF_ERROR(out.AppendNumber(std::uint64_t{value.size()}));
+    ST_RETURN_IF_ERROR(out.Append(value));
+  }
+  return absl::OkStatus();
+}
+
 void ColumnBuilder::TruncateTo(std::uint64_t rows) {
   rows = std::min(rows, rows_);
   if (spec_.repeated) {

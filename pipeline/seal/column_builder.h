@@ -10,6 +10,7 @@
 #define SEALTRAIN_PIPELINE_SEAL_COLUMN_BUILDER_H_
 
 #include <cstdint>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -51,6 +52,12 @@ class ColumnBuilder {
   // Adds a null row to a column that is not repeated.
   absl::Status EndNullRow();
 
+  // Adds row `row` of a builder of the same column, which has that row.
+  absl::Status AppendRow(const ColumnBuilder& from, std::uint64_t row);
+  // Appends bytes to `out` that two rows of a column have in common only if they hold
+  // the same, nulls and the bytes of their values.
+  absl::Status EncodeRow(std::uint64_t row, SecretBuffer& out) const;
+
   // Forgets everything behind the first `rows` rows, also of a row half made.
   void TruncateTo(std::uint64_t rows);
   // Forgets everything.
@@ -61,6 +68,10 @@ class ColumnBuilder {
 
  private:
   absl::Status FinishRow(bool valid);
+  bool IsValid(std::uint64_t row) const;
+  // Places among the values: from, and behind.
+  std::pair<std::uint64_t, std::uint64_t> ValuesOf(std::uint64_t row) const;
+  ByteSpan Value(std::uint64_t place) const;
 
   ColumnSpec spec_;
   std::uint64_t rows_ = 0;

@@ -264,6 +264,16 @@ TEST_F(Access, RunsOut) {
   EXPECT_THAT(Train(), StatusIs(absl::StatusCode::kPermissionDenied));
 }
 
+// What could not be handed in does not count for having got into the key store.
+TEST_F(Access, DoesNotCountForLongerThanThirtyDays) {
+  const std::string longer = RequestText("TRAIN", absl::Hours(31 * 24));
+  EXPECT_THAT(Submit(longer, {"ada", "bob"}), StatusIs(absl::StatusCode::kInvalidArgument));
+  ASSERT_OK(Submit(RequestText(), {"ada", "bob"}));
+  PutInTheStore(longer, ApproveText(longer, {"ada", "bob"}));
+  EXPECT_EQ(ApprovalsNow(), 0u);
+  EXPECT_THAT(Train(), StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
 TEST_F(Access, IsForgottenWhenItHasRunOut) {
   ASSERT_OK(Submit(RequestText(), {"ada"}));
   clock_.now += absl::Hours(25);

@@ -106,6 +106,14 @@ rule {
   }
   when { trust_at_least: LOCKED }
 }
+rule {
+  id: "export-plain"
+  permit {}
+  scope {
+    principal: "trainer" action: EXPORT_MODEL dataset: "mails" purpose: "plain"
+    data_class: FREE_TEXT data_class: HEALTH data_class: LABEL
+  }
+}
 test {
   name: "ads get nothing"
   request {

@@ -27,12 +27,16 @@ class RecordBeforeRelease : public FurnishedCustodyTest {
             .columns = {"body"},
             .model = "ready"};
   }
+  static custody::ExportRequest Export() {
+    return {.principal = "trainer", .model = "ready", .purpose = "plain", .bytes = 1};
+  }
   // Every kind of request, as a status.
   std::vector<std::function<absl::Status()>> Requests() {
     return {[this] { return RequestIngest().status(); },
             [this] { return custodian_->RequestTrain(PlainRun("m")).status(); },
             [this] { return custodian_->RequestTrain(PrivateRun("p")).status(); },
-            [this] { return custodian_->RequestEvaluate(Evaluation()).status(); }};
+            [this] { return custodian_->RequestEvaluate(Evaluation()).status(); },
+            [this] { return custodian_->RequestExport(Export()).status(); }};
   }
 };
 

@@ -215,6 +215,25 @@ class Home(World):
         self.sealtrain("dataset", "list",
                        passphrase=self.write("crlf", "correct horse battery staple\r\n"))
 
+    def test_a_place_without_a_log_is_no_answer(self):
+        for place in (["--home", self.dir / "typo"], ["--log", self.dir / "typo"]):
+            done = subprocess.run([PREFIX / "bin/sealtrain-audit", *place, "search", "--verdict",
+                                   "denied"], capture_output=True)
+            self.assertEqual(done.returncode, USAGE, done.stderr)
+            self.assertIn(b"no audit log", done.stderr)
+
+    def test_the_audit_program_has_no_code_for_data_keys(self):
+        listed = subprocess.run(["nm", "--demangle", PREFIX / "bin/sealtrain-audit"], check=True,
+                                capture_output=True, text=True).stdout
+        # Code: type t or w. What the linker dropped stays as a name without a place.
+        symbols = "\n".join(line for line in listed.splitlines()
+                            if line[17:18].lower() in ("t", "w"))
+        self.assertIn("sealtrain::crypto::VerifySignature", symbols)
+        for code in ("KeyDerivation::", "KeyWrap::", "KekFromPassphrase", "StreamOpener::",
+                     "StreamSealer::", "SegmentOpener::", "OpenStream", "SealStream", "Hpke",
+                     "TokenCipher::"):
+            self.assertNotIn("crypto::" + code, symbols)
+
     def test_a_home_that_lost_its_log_is_no_longer_whole(self):
         self.init()
         shutil.rmtree(self.home / "audit")
@@ -622,6 +641,37 @@ class Ingest(World):
     def test_a_csv_without_a_column_is_named(self):
         self.bad("author,text,address,age\na,b,198.51.100.1,3\n", "good", format="csv")
 
+    def test_a_csv_cell_that_does_not_end_loses_no_record_silently(self):
+        self.make()
+        rows = [f"a{i},text,198.51.100.1,3,true" for i in range(20)]
+        rows[2] = 'a2,"text,198.51.100.1,3,true'
+        for later in (None, 'a9,"te""xt",198.51.100.1,3,true', 'a9,"text",198.51.100.1,3,true'):
+            if later:
+                rows[9] = later
+            self.ingest("author,text,address,age,good\n" + "\n".join(rows) + "\n", "--max-skipped",
+                        "5", format="csv", expect=FAILED)
+            self.assertIn("notes.csv:4: ", self.stderr)
+            self.assertIn("where the next record begins cannot be told", self.stderr)
+        self.assertEqual(self.generation(), 0)
+
+    def test_what_is_done_is_not_to_be_tried_again(self):
+        self.make()
+        path = self.write("notes.jsonl", jsonl(notes(50)))
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                self.command("sealtrain", ["--principal", "job", "ingest", "notes", "--from", path,
+                                           "--format", "jsonl", "--purpose", "study/notes"]),
+                stdout=full, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, FAILED)
+        self.assertIn(b"cannot write the output; what was asked for is done", done.stderr)
+        self.assertEqual(self.generation(), 1)
+
+    def test_a_file_that_is_not_there_is_said_to_be_so(self):
+        self.make()
+        self.sealtrain("--principal", "job", "ingest", "notes", "--from", self.dir / "none",
+                       "--format", "csv", "--purpose", "study/notes", expect=FAILED)
+        self.assertIn("none: No such file or directory", self.stderr)
+
     def test_an_address_that_is_none_is_named(self):
         rows = notes(3)
         rows[0]["address"] = "not an address"
@@ -647,7 +697,8 @@ class Ingest(World):
 
     def test_no_rows_make_no_snapshot(self):
         self.make()
-        for content, why in (("", "no records"), ("{\n", "1 records, all skipped")):
+        for content, why in (("", "no records"),
+                             ("{\n", "1 records, all bad or left out by the policy")):
             self.ingest(content, "--max-skipped", "1", expect=FAILED)
             self.assertIn(f"notes.jsonl: there are no rows to seal: {why}", self.stderr)
         self.assertEqual(self.generation(), 0)
@@ -746,7 +797,6 @@ class Interrupted(World):
         self.make(20)
 
         def limit():
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
         self.ingest(jsonl(notes(60000)), expect=TRY_AGAIN, preexec=limit)
@@ -1062,6 +1112,109 @@ class Train(World):
         self.make(50)
         self.train("nocolumn", spec=SPEC.replace('column: "text"', 'column: "texts"'), expect=FAILED)
         self.assertIn("texts", self.stderr)
+
+
+class Export(World):
+    RULE = """rule { id: "export" why: "w"
+  permit { obligation { release { epsilon_max: 3 delta_max: 1e-5 unit: RECORD max_bytes: 4096 } } }
+  scope { principal: "release-manager" action: EXPORT_MODEL dataset: "notes" purpose: "study"
+    data_class: FREE_TEXT data_class: LABEL }
+  not_after { seconds: 1893456000 } }
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.schema = self.write("note.proto", SCHEMA)
+        self.sealtrain("dataset", "create", "notes", "--schema", self.schema, "--message", "Note")
+        self.out = self.dir / "m.safetensors"
+
+    def export(self, *args, principal="release-manager", purpose="study/notes", expect=OK):
+        return self.sealtrain(*args, "--principal", principal, "model", "export", "m", "--purpose",
+                              purpose, "--out", self.out, expect=expect)
+
+    def test_a_model_leaves_under_its_release_conditions(self):
+        self.apply_policy(POLICY.replace("test {", self.RULE + "test {", 1))
+        self.ingest(jsonl(notes(300)))
+        self.train("m")
+        for options in ({"principal": "trainer"}, {"purpose": "ads"}):
+            self.export(expect=DENIED, **options)
+            self.assertFalse(self.out.exists())
+        left = json.loads(self.export("--json"))
+        content = self.out.read_bytes()
+        self.assertEqual(left["bytes"], len(content))
+        header = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])
+        self.assertEqual(header["weight"]["shape"], [64])
+        self.assertEqual(self.out.stat().st_mode & 0o777, 0o600)
+        self.export(expect=FAILED)
+        self.assertIn("exists", self.stderr)
+        self.assertEqual(self.out.read_bytes(), content)
+        log = self.audit("log", "--model", "m")
+        self.assertRegex(log, "(?i)export")
+        self.audit("verify")
+        self.audit("lint")
+        # The run, reserved and settled, and not the export.
+        self.assertEqual(self.audit("report").count("notes     RECORD "), 2)
+        # Asked again without the rule, it would not leave.
+        without = self.write("without.textproto", POLICY.replace("@ADA_KEY@", "11" * 32))
+        self.assertIn("EXPORT_MODEL", self.sealtrain("policy", "replay", "--file", without,
+                                                     expect=FAILED))
+
+    def test_what_training_asked_for_goes_with_the_model(self):
+        strict = self.RULE.replace("max_bytes: 4096", "max_bytes: 100")
+        duty = strict[strict.index("obligation { release"):strict.index("max_bytes: 100") + 18]
+        self.apply_policy(
+            POLICY.replace("obligation { dp", duty + " obligation { dp")
+            .replace("test {", self.RULE + "test {", 1))
+        self.ingest(jsonl(notes(300)))
+        self.train("m")
+        self.assertEqual(self.json("model", "show", "m")["release"]["max_bytes"], 100)
+        self.export(expect=DENIED)
+        self.assertIn("its release allows 100", self.stderr)
+        self.assertIn("cannot_honour", self.audit("export", "--format", "jsonl"))
+
+
+class Review(World):
+    def prepare(self, duty):
+        self.init()
+        self.schema = self.write("note.proto", SCHEMA)
+        self.sealtrain("dataset", "create", "notes", "--schema", self.schema, "--message", "Note")
+        self.apply_policy(POLICY.replace("permit {\n", "permit {\n    obligation { " + duty + " }\n",
+                                         1))
+
+    def test_small_groups_stay_out(self):
+        self.prepare("k_anonymity { k: 3 max_suppressed: 0.2 }")
+        rows = notes(100)
+        for row in rows:
+            row["age"] = 30
+        rows[10]["age"] = 80
+        result = json.loads(self.ingest(jsonl(rows), "--json"))
+        self.assertEqual(result["rows_sealed"], 99)
+        self.assertEqual(result["review"]["suppressed"], {"SMALL_GROUP": 1})
+        for row in rows[:30]:
+            row["age"] = 80
+            row["author"] = "the same"
+        rows += notes(2)  # not the records that were taken already
+        self.ingest(jsonl(rows), name="other.jsonl", expect=DENIED)
+        self.assertIn("fewer than 3 subjects; the policy lets 20 % be left out", self.stderr)
+        self.assertEqual(self.generation(), 1)
+
+    def test_texts_are_scrubbed_or_refused(self):
+        self.prepare("text_scan { on_class: FREE_TEXT look_for: EMAIL_ADDRESS then: SCRUB } } "
+                     "obligation { text_scan { on_class: FREE_TEXT look_for: PRIVATE_KEY "
+                     "then: REFUSE }")
+        rows = notes(50)
+        rows[3]["text"] = "write to jane.doe@example.org"
+        result = json.loads(self.ingest(jsonl(rows), "--json"))
+        column = next(c for c in result["review"]["columns"] if c["column"] == "text")
+        self.assertEqual(column["findings"]["EMAIL_ADDRESS"], {"then": "SCRUB", "found": 1})
+        self.assertEqual(column["findings"]["PRIVATE_KEY"], {"then": "REFUSE", "found": 0})
+        self.ingest(jsonl(notes(60)))
+        self.assertIn("EMAIL_ADDRESS", self.stdout)
+        rows[5]["text"] = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----"
+        self.ingest(jsonl(rows), name="other.jsonl", expect=DENIED)
+        self.assertIn("other.jsonl:6: text: holds PRIVATE_KEY", self.stderr)
+        self.assertEqual(self.generation(), 2)
 
 
 class Tamper(World):

@@ -15,8 +15,10 @@ using ::sealtrain::policy::testing::MakeColumn;
 using ::sealtrain::policy::testing::MakeTransform;
 using ::sealtrain::policy::testing::MustLoad;
 using ::sealtrain::policy::testing::TrainRequest;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 // A rule on one line. `effect`: "permit {...}" or "forbid {...}".
 std::string Rule(const std::string& id, const std::string& effect, const std::string& classes,
@@ -531,6 +533,74 @@ TEST(Decide, MeetsLimitsOfOpeningAtTheSmaller) {
   Request request = LabelRequest();
   request.action = SEAL;
   ExpectDenied(seal.Decide(request), "cannot_honour");
+}
+
+TEST(Decide, MeetsWhatTheReviewIsObligedTo) {
+  const auto review = [](int k, double share, const std::string& scan) {
+    return absl::StrCat("permit { obligation { k_anonymity { k: ", k, " max_suppressed: ", share,
+                        " } } obligation { transform { on_class: FREE_TEXT kind: KEEP } } "
+                        "obligation { text_scan { on_class: FREE_TEXT ",
+                        scan, " } } }");
+  };
+  const auto rule = [&](const std::string& id, const std::string& effect) {
+    return Rule(id, effect, "data_class: FREE_TEXT data_class: LABEL", "", "action: INGEST");
+  };
+  const LoadedPolicy policy = MustLoad(
+      rule("a", review(5, 0.25, "look_for: IBAN look_for: EMAIL_ADDRESS then: SCRUB")) +
+      rule("b", review(3, 0.125, "look_for: IBAN then: SUPPRESS")) + rule("c", "permit {}"));
+  Request request = LabelRequest();
+  request.action = INGEST;
+  request.columns = {MakeColumn("text", {FREE_TEXT}), MakeColumn("spam", {LABEL})};
+  const Decision decision = policy.Decide(request);
+  ASSERT_TRUE(decision.allow) << decision.reason;
+  EXPECT_EQ(decision.k_anonymity->k(), 5u);
+  EXPECT_EQ(decision.k_anonymity->max_suppressed(), 0.125);
+  EXPECT_THAT(decision.columns[0].scan, ElementsAre(Pair(TextScan::EMAIL_ADDRESS, TextScan::SCRUB),
+                                                    Pair(TextScan::IBAN, TextScan::SUPPRESS)));
+  EXPECT_TRUE(decision.columns[1].scan.empty());
+  EXPECT_THAT(ExplainDecision(request, decision),
+              AllOf(HasSubstr("KEEP; EMAIL_ADDRESS SCRUB, IBAN SUPPRESS"),
+                    HasSubstr("5 subjects share all quasi-identifiers; at most 12.5 %")));
+
+  // Only what seals can do it.
+  for (const Action action : {TRAIN, EVALUATE, INSPECT}) {
+    const LoadedPolicy opening = MustLoad(Rule("a", review(2, 0, "look_for: IBAN then: REFUSE"),
+                                               kLabel, "", "action: " + Action_Name(action)));
+    Request open = LabelRequest();
+    open.action = action;
+    ExpectDenied(opening.Decide(open), "cannot_honour");
+  }
+}
+
+TEST(Decide, MeetsReleaseConditionsAtTheStrictest) {
+  const auto release = [](double epsilon, double delta, const char* unit, int bytes) {
+    return absl::StrCat("permit { obligation { release { epsilon_max: ", epsilon,
+                        " delta_max: ", delta, " unit: ", unit, " max_bytes: ", bytes, " } } }");
+  };
+  const std::string loose = release(3, 1e-5, "RECORD", 100);
+  for (const Action action : {TRAIN, EXPORT_MODEL}) {
+    Request request = LabelRequest();
+    request.action = action;
+    if (action == EXPORT_MODEL) request.columns.clear();
+    const std::string actions = "action: " + Action_Name(action);
+    const Decision decision =
+        MustLoad(Rule("a", loose, kLabel, "", actions) +
+                 Rule("b", release(4, 1e-6, "SUBJECT", 200), kLabel, "", actions) +
+                 Rule("c", "permit {}", kLabel, "", actions))
+            .Decide(request);
+    ASSERT_TRUE(decision.allow) << decision.reason;
+    EXPECT_EQ(decision.release->epsilon_max(), 3);
+    EXPECT_EQ(decision.release->delta_max(), 1e-6);
+    EXPECT_EQ(decision.release->unit(), SUBJECT);
+    EXPECT_EQ(decision.release->max_bytes(), 100u);
+  }
+  for (const Action action : {SEAL, EVALUATE}) {
+    Request request = LabelRequest();
+    request.action = action;
+    ExpectDenied(
+        MustLoad(Rule("a", loose, kLabel, "", "action: " + Action_Name(action))).Decide(request),
+        "cannot_honour");
+  }
 }
 
 TEST(Decide, CountsApprovals) {

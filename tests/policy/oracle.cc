@@ -206,7 +206,48 @@ std::optional<std::string> PlanOf(const RequestedColumn& column, const Request& 
   return column.applied->kind() == DROP ? "DROP" : "KEEP";
 }
 
+// Which searches the permits ask for, kind by kind: the last of SCRUB, SUPPRESS, REFUSE.
+std::string ScansOf(const RequestedColumn& column, const std::vector<const Rule*>& permits) {
+  std::string scans;
+  for (int kind = TextScan::EMAIL_ADDRESS; kind <= TextScan::PRIVATE_KEY; ++kind) {
+    int then = 0;
+    for (const Rule* permit : permits) {
+      for (const Obligation& obligation : permit->permit().obligation()) {
+        bool concerns = false;
+        for (const int on : obligation.text_scan().on_class()) {
+          concerns = concerns || Has(column, on);
+        }
+        for (const int looks_for : obligation.text_scan().look_for()) {
+          if (concerns && looks_for == kind && obligation.text_scan().then() > then) {
+            then = obligation.text_scan().then();
+          }
+        }
+      }
+    }
+    if (then == 0) continue;
+    scans += ScanText(static_cast<TextScan::Kind>(kind), static_cast<TextScan::Then>(then));
+  }
+  return scans;
+}
+
 }  // namespace
+
+std::string ScanText(TextScan::Kind kind, TextScan::Then then) {
+  return TextScan::Kind_Name(kind) + " " + TextScan::Then_Name(then) + ";";
+}
+
+std::string KAnonymityText(const KAnonymity& k_anonymity) {
+  std::ostringstream out;
+  out << k_anonymity.k() << " " << k_anonymity.max_suppressed();
+  return out.str();
+}
+
+std::string ReleaseText(const Release& release) {
+  std::ostringstream out;
+  out << release.epsilon_max() << " " << release.delta_max() << " " << release.unit() << " "
+      << release.max_bytes();
+  return out.str();
+}
 
 std::string TransformText(const Transform& transform) {
   std::ostringstream out;
@@ -269,8 +310,27 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
 
   // 4. Obligations.
   std::optional<DifferentialPrivacy> dp;
+  std::optional<KAnonymity> k_anonymity;
+  std::optional<Release> release;
   for (const Rule* permit : permits) {
     for (const Obligation& obligation : permit->permit().obligation()) {
+      if ((obligation.has_k_anonymity() || obligation.has_text_scan()) && !seals) return decision;
+      if (obligation.has_k_anonymity()) {
+        const KAnonymity& asked = obligation.k_anonymity();
+        if (!k_anonymity) k_anonymity = asked;
+        if (asked.k() > k_anonymity->k()) k_anonymity->set_k(asked.k());
+        k_anonymity->set_max_suppressed(
+            std::fmin(asked.max_suppressed(), k_anonymity->max_suppressed()));
+      }
+      if (obligation.has_release()) {
+        if (request.action != TRAIN && request.action != EXPORT_MODEL) return decision;
+        const Release& asked = obligation.release();
+        if (!release) release = asked;
+        release->set_epsilon_max(std::fmin(release->epsilon_max(), asked.epsilon_max()));
+        release->set_delta_max(std::fmin(release->delta_max(), asked.delta_max()));
+        if (asked.unit() == SUBJECT) release->set_unit(SUBJECT);
+        if (asked.max_bytes() < release->max_bytes()) release->set_max_bytes(asked.max_bytes());
+      }
       if (obligation.has_dp() && request.action != TRAIN) return decision;
       if (obligation.has_retention() && !seals && request.action != TRAIN) return decision;
       if ((obligation.has_lease() || obligation.has_transform()) && !seals && !opens) {
@@ -321,10 +381,13 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
       return decision;
     }
     columns.push_back(*plan);
+    decision.scans.push_back(*plan == "KEEP" ? ScansOf(column, permits) : "");
   }
   decision.allow = true;
   decision.columns = columns;
   if (dp) decision.dp = DpText(*dp);
+  if (k_anonymity) decision.k_anonymity = KAnonymityText(*k_anonymity);
+  if (release) decision.release = ReleaseText(*release);
   for (const Rule* permit : permits) decision.rules.insert(permit->id());
   return decision;
 }

@@ -17,10 +17,13 @@ struct OracleDecision {
   bool allow = false;
   std::set<std::string> rules;       // that matched, or that forbade
   std::vector<std::string> columns;  // "KEEP", "BUCKET 10", ... in the order asked for
+  std::vector<std::string> scans;    // of each: "IBAN REFUSE;", in the order of the kinds
   std::string dp;                    // "3 1e-05 2 8", or empty
   std::optional<double> lease;       // seconds
   std::optional<double> retention;   // seconds
   std::optional<std::uint64_t> max_opens;
+  std::string k_anonymity;  // "5 0.01", or empty
+  std::string release;      // "3 1e-05 2 4096", or empty
 };
 
 OracleDecision OracleDecide(const PolicySet& set, const Request& request);
@@ -28,6 +31,9 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request);
 // A decision in the words above, to be compared.
 std::string TransformText(const Transform& transform);
 std::string DpText(const DifferentialPrivacy& dp);
+std::string ScanText(TextScan::Kind kind, TextScan::Then then);
+std::string KAnonymityText(const KAnonymity& k_anonymity);
+std::string ReleaseText(const Release& release);
 
 }  // namespace sealtrain::policy::testing
 

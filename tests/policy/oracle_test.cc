@@ -24,8 +24,11 @@ namespace sealtrain::policy {
 namespace {
 
 using ::sealtrain::policy::testing::DpText;
+using ::sealtrain::policy::testing::KAnonymityText;
 using ::sealtrain::policy::testing::OracleDecide;
 using ::sealtrain::policy::testing::OracleDecision;
+using ::sealtrain::policy::testing::ReleaseText;
+using ::sealtrain::policy::testing::ScanText;
 using ::sealtrain::policy::testing::TransformText;
 using ::sealtrain::policy::testing::World;
 
@@ -54,11 +57,16 @@ OracleDecision InOracleWords(const Decision& decision) {
   for (const RuleRef& rule : decision.determining_rules) words.rules.insert(rule.id);
   for (const ColumnPlan& plan : decision.columns) {
     words.columns.push_back(TransformText(plan.transform));
+    std::string scans;
+    for (const auto& [kind, then] : plan.scan) scans += ScanText(kind, then);
+    words.scans.push_back(scans);
   }
   if (decision.dp) words.dp = DpText(*decision.dp);
   if (decision.lease) words.lease = absl::ToDoubleSeconds(*decision.lease);
   if (decision.retention) words.retention = absl::ToDoubleSeconds(*decision.retention);
   words.max_opens = decision.max_opens;
+  if (decision.k_anonymity) words.k_anonymity = KAnonymityText(*decision.k_anonymity);
+  if (decision.release) words.release = ReleaseText(*decision.release);
   return words;
 }
 
@@ -88,9 +96,10 @@ TEST(DecisionOracle, AgreesOnAMillionPairs) {
       const bool agree =
           actual.allow == expected.allow && actual.rules == expected.rules &&
           (!actual.allow ||
-           (actual.columns == expected.columns && actual.dp == expected.dp &&
-            actual.lease == expected.lease && actual.retention == expected.retention &&
-            actual.max_opens == expected.max_opens));
+           (actual.columns == expected.columns && actual.scans == expected.scans &&
+            actual.k_anonymity == expected.k_anonymity && actual.release == expected.release &&
+            actual.dp == expected.dp && actual.lease == expected.lease &&
+            actual.retention == expected.retention && actual.max_opens == expected.max_opens));
       ASSERT_TRUE(agree) << Show(set, request, decision);
       ASSERT_EQ(decision.allow, decision.reason_code == "allowed");
       ASSERT_TRUE(decision.allow || decision.columns.empty());
@@ -124,11 +133,12 @@ TEST(DecisionOracle, AgreesOnDataSealedUnderAnEarlierSet) {
       const Decision decision = DecideSealed(sets, request);
       const OracleDecision now = OracleDecide(later, request);
       const OracleDecision then = OracleDecide(earlier, request);
-      const bool opens = request.action == TRAIN || request.action == EVALUATE;
-      ASSERT_EQ(decision.allow, now.allow && (then.allow || !opens))
+      const bool gives_out =
+          request.action == TRAIN || request.action == EVALUATE || request.action == EXPORT_MODEL;
+      ASSERT_EQ(decision.allow, now.allow && (then.allow || !gives_out))
           << Show(later, request, decision);
       shut_by_the_earlier += decision.reason_code == "sealed_under" ? 1 : 0;
-      if (!decision.allow || !opens) continue;
+      if (!decision.allow || !gives_out) continue;
       ++allowed;
       const OracleDecision actual = InOracleWords(decision);
       for (std::size_t c = 0; c < request.columns.size(); ++c) {
@@ -141,6 +151,7 @@ TEST(DecisionOracle, AgreesOnDataSealedUnderAnEarlierSet) {
                 std::fmin(now.lease.value_or(never), then.lease.value_or(never)));
       ASSERT_EQ(actual.retention.value_or(never),
                 std::fmin(now.retention.value_or(never), then.retention.value_or(never)));
+      ASSERT_EQ(decision.release.has_value(), !now.release.empty() || !then.release.empty());
       const std::optional<DifferentialPrivacy> now_dp = sets[1].Decide(request).dp;
       const std::optional<DifferentialPrivacy> then_dp = sets[0].Decide(request).dp;
       ASSERT_EQ(decision.dp.has_value(), now_dp.has_value() || then_dp.has_value());

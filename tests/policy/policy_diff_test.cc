@@ -201,6 +201,12 @@ TEST(PolicyDiff, HasEveryFlipThatRandomRequestsFindAndOnlyTrueExamples) {
           ASSERT_EQ(was.lease, is.lease);
           ASSERT_EQ(was.retention, is.retention);
           ASSERT_EQ(was.dp.has_value(), is.dp.has_value());
+          ASSERT_EQ(was.max_opens, is.max_opens);
+          ASSERT_EQ(was.k_anonymity.has_value(), is.k_anonymity.has_value());
+          ASSERT_EQ(was.release.has_value(), is.release.has_value());
+          for (std::size_t c = 0; c < was.columns.size(); ++c) {
+            ASSERT_EQ(was.columns[c].scan, is.columns[c].scan);
+          }
         }
         continue;
       }

@@ -102,7 +102,7 @@ class World {
       rule.mutable_forbid();
     } else {
       rule.mutable_permit();
-      const int obligations = Number(0, 5);
+      const int obligations = Number(0, 4);
       for (int i = 0; i < obligations; ++i)
         MakeObligation(*rule.mutable_permit()->add_obligation());
     }
@@ -126,7 +126,7 @@ class World {
   }
 
   void MakeObligation(Obligation& obligation) {
-    switch (Number(0, 10)) {
+    switch (Number(0, 13)) {
       case 0:
         return obligation.mutable_lease()->set_seconds(Number(1, 9));
       case 1:
@@ -140,6 +140,23 @@ class World {
       }
       case 3:
         return obligation.set_max_opens(static_cast<std::uint64_t>(Number(1, 9)));
+      case 4:
+        obligation.mutable_k_anonymity()->set_k(static_cast<std::uint64_t>(Number(2, 9)));
+        return obligation.mutable_k_anonymity()->set_max_suppressed(Number(0, 9) / 9.0);
+      case 5: {
+        TextScan& scan = *obligation.mutable_text_scan();
+        scan.add_on_class(Pick(kClasses));
+        scan.add_look_for(static_cast<TextScan::Kind>(Number(1, 3)));
+        scan.add_look_for(static_cast<TextScan::Kind>(Number(1, 3)));
+        return scan.set_then(static_cast<TextScan::Then>(Number(1, 3)));
+      }
+      case 6: {
+        Release& release = *obligation.mutable_release();
+        release.set_epsilon_max(Number(1, 9));
+        release.set_delta_max(1.0 / Number(2, 9));
+        release.set_unit(Chance(0.5) ? RECORD : SUBJECT);
+        return release.set_max_bytes(static_cast<std::uint64_t>(Number(1, 9)));
+      }
       default:
         *obligation.mutable_transform() = MakeTransform();
         obligation.mutable_transform()->add_on_class(Pick(kClasses));

@@ -111,6 +111,66 @@ TEST(SealedDecision, DoesNotLoosenALimitOfOpening) {
   EXPECT_EQ(DecideSealed(dropped, RequestSealedUnder({dropped[0].sha256()})).max_opens, 2u);
 }
 
+TEST(SealedDecision, DoesNotLoosenTheReleaseOfAModel) {
+  const auto with = [](double epsilon, int bytes) {
+    return Training(absl::StrCat(kKeepText, "obligation { release { epsilon_max: ", epsilon,
+                                 " delta_max: 1e-5 unit: SUBJECT max_bytes: ", bytes, " } }"));
+  };
+  const auto sets = Sets(with(1, 4096), with(3, 512));
+  Decision decision = DecideSealed(sets, RequestSealedUnder({sets[0].sha256()}));
+  ASSERT_TRUE(decision.release.has_value());
+  EXPECT_EQ(decision.release->epsilon_max(), 1);
+  EXPECT_EQ(decision.release->max_bytes(), 512u);
+  const auto dropped = Sets(with(1, 4096), Training(kKeepText));
+  ASSERT_TRUE(DecideSealed(dropped, RequestSealedUnder({dropped[0].sha256()})).release.has_value());
+
+  // Nor does the permit of the export.
+  Release inherited = *decision.release;
+  inherited.set_unit(RECORD);
+  inherited.set_epsilon_max(0.5);
+  TightenRelease(decision, inherited);
+  EXPECT_EQ(decision.release->epsilon_max(), 0.5);
+  EXPECT_EQ(decision.release->unit(), SUBJECT);
+  Decision silent;
+  TightenRelease(silent, std::nullopt);
+  EXPECT_FALSE(silent.release.has_value());
+  TightenRelease(silent, inherited);
+  EXPECT_EQ(silent.release->epsilon_max(), 0.5);
+}
+
+TEST(SealedDecision, SealsUnderWhatIngestingIsObligedToAsWell) {
+  const auto column = [](TransformKind kind, std::map<TextScan::Kind, TextScan::Then> scan) {
+    ColumnPlan plan;
+    plan.transform.set_kind(kind);
+    plan.scan = std::move(scan);
+    return plan;
+  };
+  const auto k_anonymity = [](std::uint64_t k, double share) {
+    KAnonymity asked;
+    asked.set_k(k);
+    asked.set_max_suppressed(share);
+    return asked;
+  };
+  Decision seal;
+  seal.columns = {column(KEEP, {{TextScan::IBAN, TextScan::SCRUB}}), column(REDACT, {})};
+  seal.k_anonymity = k_anonymity(5, 0.5);
+  seal.retention = absl::Seconds(60);
+  Decision ingest;
+  ingest.columns = {column(KEEP, {{TextScan::IBAN, TextScan::REFUSE},
+                                  {TextScan::EMAIL_ADDRESS, TextScan::SCRUB}}),
+                    column(KEEP, {{TextScan::IBAN, TextScan::REFUSE}})};
+  ingest.k_anonymity = k_anonymity(3, 0.25);
+  ingest.retention = absl::Seconds(30);
+  TightenSealing(seal, ingest);
+  EXPECT_THAT(seal.columns[0].scan,
+              ::testing::ElementsAre(::testing::Pair(TextScan::EMAIL_ADDRESS, TextScan::SCRUB),
+                                     ::testing::Pair(TextScan::IBAN, TextScan::REFUSE)));
+  EXPECT_TRUE(seal.columns[1].scan.empty());  // no text is left of it
+  EXPECT_EQ(seal.k_anonymity->k(), 5u);
+  EXPECT_EQ(seal.k_anonymity->max_suppressed(), 0.25);
+  EXPECT_EQ(seal.retention, absl::Seconds(30));
+}
+
 TEST(SealedDecision, DoesNotOpenWhatTheEarlierSetKeptShut) {
   const auto sets = Sets(Training(kKeepText, "when { rows_at_least: 1000 }"), Training(kKeepText));
   const Decision decision = DecideSealed(sets, RequestSealedUnder({sets[0].sha256()}));

@@ -15,12 +15,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "sealtrain/crypto/hash.h"
 #include "sealtrain/pipeline/ingestion.h"
 #include "sealtrain/pipeline/source.h"
 #include "sealtrain/tests/util/fault_env.h"
 #include "sealtrain/tests/util/status_matchers.h"
 #include "sealtrain/tests/util/test_world.h"
 #include "sealtrain/trainer/model_artifact.h"
+#include "sealtrain/trainer/model_weights.h"
 
 namespace sealtrain::trainer {
 namespace {
@@ -77,9 +79,10 @@ class TrainingTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(world_, TestWorld::Create());
-    ASSERT_OK(world_->ApplyPolicy(TestWorld::kKeepPolicy));
+    ASSERT_OK(world_->ApplyPolicy(Rules()));
     ASSERT_OK(Ingest("mails", 100));
   }
+  virtual std::string Rules() const { return TestWorld::kKeepPolicy; }
 
   // Mails by `senders`, two of each; every second sender is a spammer.
   absl::Status Ingest(const std::string& dataset, int senders, const std::string& more = "") {
@@ -339,6 +342,102 @@ TEST_F(TrainingTest, EvaluatesNoModelThatWasChanged) {
   }
   ASSERT_OK(WriteFileDurably(Env::Posix(), ArtifactPath(), AsBytes(good)));
   EXPECT_OK(EvaluateOn("mails").status());
+}
+
+constexpr char kExportRule[] = R"(
+rule {
+  id: "export"
+  permit { obligation { release {
+    epsilon_max: 3 delta_max: 1e-5 unit: SUBJECT max_bytes: 4096 } } }
+  scope {
+    principal: "user:test" action: EXPORT_MODEL dataset: "*" purpose: "test"
+    data_class: SUBJECT_KEY data_class: FREE_TEXT data_class: FEATURE data_class: LABEL
+  }
+}
+)";
+
+class ExportTest : public TrainingTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(TrainingTest::SetUp());
+    ASSERT_OK(Train(custody(), Options(absl::StrCat(kSpec, kPrivacy))).status());
+  }
+  std::string Rules() const override { return absl::StrCat(TestWorld::kKeepPolicy, kExportRule); }
+  std::string out() const { return world_->folder().Join("spam.safetensors"); }
+  void ExpectNothingLeft() {
+    for (const auto& entry : fs::directory_iterator(world_->folder().path())) {
+      EXPECT_FALSE(absl::StrContains(entry.path().string(), "safetensors")) << entry.path();
+    }
+  }
+  absl::StatusOr<ExportResult> Export(const std::string& model = "spam", Env& env = Env::Posix()) {
+    return ExportModel(custody(), {.store = world_->store(),
+                                   .principal = TestWorld::kPrincipal,
+                                   .model = model,
+                                   .purpose = TestWorld::kPurpose,
+                                   .out = out(),
+                                   .env = &env});
+  }
+};
+
+TEST_F(ExportTest, WritesTheWeightsAsTheyWereSealed) {
+  ASSERT_OK_AND_ASSIGN(const ExportResult result, Export());
+  ASSERT_OK_AND_ASSIGN(const std::string file, Env::Posix().ReadFile(out(), 1 << 20));
+  EXPECT_EQ(result.bytes, file.size());
+  EXPECT_EQ(result.sha256, crypto::Sha256(AsBytes(file)));
+  EXPECT_OK(DecodeWeights(AsBytes(file), 64 + 2 + 1));
+  EXPECT_EQ(file.size(), WeightsFileBytes(64 + 2 + 1));
+  EXPECT_THAT(custody().ListLeases().value(), IsEmpty());
+  // What is there is never written over, and not even asked for.
+  EXPECT_THAT(Export().status(), StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(*Env::Posix().ReadFile(out(), 1 << 20), file);
+}
+
+TEST_F(ExportTest, LeavesNothingOfAModelThatMayNotLeave) {
+  ASSERT_OK(Train(custody(), Options(kSpec, "plain")).status());
+  EXPECT_THAT(Export("plain").status(), StatusIs(absl::StatusCode::kPermissionDenied,
+                                                 HasSubstr("without differential privacy")));
+  ExpectNothingLeft();
+}
+
+TEST_F(ExportTest, LeavesNothingOfAWriteThatFailed) {
+  for (const FaultEnv::Op op : {FaultEnv::Op::kOpenForWrite, FaultEnv::Op::kAppend,
+                                FaultEnv::Op::kSync, FaultEnv::Op::kRename}) {
+    FaultEnv env;
+    env.FailOn(op, 0, absl::UnavailableError("disk full"));
+    EXPECT_THAT(Export("spam", env).status(),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk full")));
+    ExpectNothingLeft();
+    EXPECT_THAT(custody().ListLeases().value(), IsEmpty());
+  }
+  EXPECT_OK(Export().status());
+}
+
+// No record, no model: whichever write of custody's fails.
+TEST_F(ExportTest, LeavesNothingWhereTheLogCannotTellOfIt) {
+  int refused = 0;
+  for (int skip = 0;; ++skip) {
+    FaultEnv env;
+    ASSERT_OK(world_->Reopen(env));
+    env.FailOn(FaultEnv::Op::kSync, skip, absl::UnavailableError("disk full"));
+    if (Export().ok()) {
+      fs::remove(out());
+    } else {
+      ExpectNothingLeft();
+      ++refused;
+    }
+    const bool failed = env.failures() > 0;
+    ASSERT_OK(world_->Reopen());
+    if (!failed) break;
+  }
+  EXPECT_GE(refused, 2);  // that it begins, and that it leaves
+}
+
+TEST_F(ExportTest, ExportsNoModelThatWasChanged) {
+  ASSERT_OK_AND_ASSIGN(std::string file, Env::Posix().ReadFile(ArtifactPath(), 1 << 20));
+  file.back() = static_cast<char>(file.back() ^ 1);
+  ASSERT_OK(WriteFileDurably(Env::Posix(), ArtifactPath(), AsBytes(file)));
+  EXPECT_THAT(Export().status(), StatusIs(absl::StatusCode::kDataLoss));
+  ExpectNothingLeft();
 }
 
 TEST_F(TrainingTest, EvaluatesOnlyDataThatHasTheColumns) {
