@@ -21,6 +21,7 @@
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/hex.h"
+#include "sealtrain/cli/policy_files.h"
 #include "sealtrain/cli/progress.h"
 #include "sealtrain/pipeline/dataset.h"
 #include "sealtrain/pipeline/ingestion.h"
@@ -64,7 +65,7 @@ struct CreateArgs {
 
 absl::Status RunCreate(Context& context, const CreateArgs& args) {
   ST_ASSIGN_OR_RETURN(const std::shared_ptr<const policy::Schema> schema,
-                      policy::Schema::FromProtoFile(args.schema, args.message));
+                      LoadSchema(args.schema, args.message));
   ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
   ST_RETURN_IF_ERROR(custodian->CreateDataset(context.principal(), args.name, schema));
   context.Print({{"dataset", args.name},

@@ -103,6 +103,7 @@ bool IsDecision(const audit::Event& event) {
     case audit::TRAIN_ACCESS:
     case audit::EVALUATE_ACCESS:
     case audit::MODEL_EXPORTED:
+    case audit::DATASET_RESEALED:
       return event.phase() == audit::INTENT || event.phase() == audit::DENIED;
     default:
       return false;
@@ -146,15 +147,13 @@ absl::StatusOr<policy::Request> PastRequest(custody::Custodian& custodian,
   if (event.phase() == audit::INTENT && event.type() != audit::SEAL_ACCESS) {
     columns.assign(event.object().column().begin(), event.object().column().end());
   }
-  ST_ASSIGN_OR_RETURN(policy::Request request,
-                      custodian.RequestFor(event.actor().principal(), action,
-                                           event.object().dataset(), event.purpose(), columns));
+  ST_ASSIGN_OR_RETURN(
+      policy::Request request,
+      custodian.RequestFor(event.actor().principal(), action, event.object().dataset(),
+                           event.purpose(), columns, event.object().model()));
   request.trust = policy::TRUST_UNSPECIFIED;
   if (!event.actor().trust().empty()) policy::Trust_Parse(event.actor().trust(), &request.trust);
-  if (action == policy::EXPORT_MODEL) {
-    ST_ASSIGN_OR_RETURN(const custody::ModelInfo model, custodian.GetModel(event.object().model()));
-    request.model_classes = model.classes;
-  } else {
+  if (action != policy::EXPORT_MODEL) {
     request.rows = event.object().rows();
     request.dataset_age = past.dataset_age;
   }
@@ -164,8 +163,8 @@ absl::StatusOr<policy::Request> PastRequest(custody::Custodian& custodian,
 }
 
 // "allow", "deny", or "allow of some columns" of a request that was denied.
-std::string AnswerNow(const policy::LoadedPolicy& policy, const policy::Request& request,
-                      bool was_denied, std::string& reason) {
+std::string AnswerOf(const policy::LoadedPolicy& policy, const policy::Request& request,
+                     bool was_denied, std::string& reason) {
   const policy::Decision decision = policy.Decide(request);
   if (decision.allow) return "allow";
   reason = decision.reason;
@@ -183,6 +182,29 @@ std::string AnswerNow(const policy::LoadedPolicy& policy, const policy::Request&
   return "deny";
 }
 
+// The sets that were in force, each loaded once.
+class PastSets {
+ public:
+  explicit PastSets(custody::Custodian& custodian) : custodian_(custodian) {}
+
+  // Null: there is none of that version here.
+  absl::StatusOr<const policy::LoadedPolicy*> Get(std::uint64_t version) {
+    if (version == 0) return nullptr;
+    const auto known = sets_.find(version);
+    if (known != sets_.end()) return &known->second;
+    const absl::StatusOr<std::string> text = custodian_.PolicyText(version);
+    if (absl::IsNotFound(text.status())) return nullptr;
+    ST_RETURN_IF_ERROR(text.status());
+    ST_ASSIGN_OR_RETURN(policy::LoadedPolicy set,
+                        policy::LoadedPolicy::Load(*text, absl::StrCat("version ", version)));
+    return &sets_.emplace(version, std::move(set)).first->second;
+  }
+
+ private:
+  custody::Custodian& custodian_;
+  std::map<std::uint64_t, policy::LoadedPolicy> sets_;
+};
+
 absl::Status RunReplay(Context& context, const ReplayArgs& args) {
   ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded, LoadPolicyFile(args.file));
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
@@ -192,6 +214,7 @@ absl::Status RunReplay(Context& context, const ReplayArgs& args) {
     log = JoinPath(home, "audit");
   }
   ST_ASSIGN_OR_RETURN(const std::vector<PastDecision> decisions, ReadDecisions(log));
+  PastSets sets(*custodian);
 
   json flips = json::array();
   json skipped = json::array();
@@ -208,9 +231,14 @@ absl::Status RunReplay(Context& context, const ReplayArgs& args) {
     }
     const bool was_denied = event.phase() == audit::DENIED;
     std::string reason;
-    const std::string now = AnswerNow(loaded, *request, was_denied, reason);
+    const std::string now = AnswerOf(loaded, *request, was_denied, reason);
     const std::string was = was_denied ? "deny" : "allow";
     if (was == now) continue;
+    // Asked in the same way, the set of then may say the same: custody had a reason of
+    // its own, or not all columns had been asked for.
+    ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy* const then, sets.Get(event.policy().version()));
+    std::string ignored;
+    if (then != nullptr && AnswerOf(*then, *request, was_denied, ignored) == now) continue;
     const std::string time = FormatUtc(request->now);
     flips.push_back({{"entry", past.index},
                      {"time", time},

@@ -166,6 +166,7 @@ struct ExplainArgs {
   std::string action;
   std::string purpose;
   std::vector<std::string> columns;
+  std::string model;
   std::string trust;
   std::string file;
 };
@@ -177,9 +178,9 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
     ST_ASSIGN_OR_RETURN(trust, ParseTrust(context, args.trust));
   }
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
-  ST_ASSIGN_OR_RETURN(
-      policy::Request request,
-      custodian->RequestFor(context.principal(), action, args.dataset, args.purpose, args.columns));
+  ST_ASSIGN_OR_RETURN(policy::Request request,
+                      custodian->RequestFor(context.principal(), action, args.dataset, args.purpose,
+                                            args.columns, args.model));
   // Custody measured this process, which is not the one that will ask.
   if (!args.trust.empty()) request.trust = trust;
   policy::Decision decision;
@@ -332,6 +333,9 @@ void AddPolicyCommands(CLI::App& app, Context& context) {
   command->add_option("--action", explain->action, "INGEST, SEAL, TRAIN, EVALUATE, ...")
       ->required();
   command->add_option("--purpose", explain->purpose, "A purpose the policy declares")->required();
+  command->add_option("--model", explain->model,
+                      "EVALUATE, EXPORT_MODEL: a model of the home (default: one that learned "
+                      "from the columns)");
   command->add_option("--column", explain->columns,
                       "Column asked for; may be repeated (default: all)");
   command->add_option(

@@ -78,9 +78,9 @@ struct SchemaChangeArgs {
 
 absl::Status RunCheckSchema(Context& context, const SchemaChangeArgs& args) {
   ST_ASSIGN_OR_RETURN(const std::shared_ptr<const policy::Schema> before,
-                      policy::Schema::FromProtoFile(args.before, args.message));
+                      LoadSchema(args.before, args.message));
   ST_ASSIGN_OR_RETURN(const std::shared_ptr<const policy::Schema> after,
-                      policy::Schema::FromProtoFile(args.after, args.message));
+                      LoadSchema(args.after, args.message));
   const std::vector<policy::SchemaFault> faults = policy::CompareSchemas(*before, *after);
   nlohmann::json list = nlohmann::json::array();
   std::string page;

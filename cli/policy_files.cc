@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "sealtrain/base/env.h"
@@ -27,8 +28,24 @@ absl::StatusOr<policy::LoadedPolicy> LoadPolicyFile(const std::string& path) {
   return policy::LoadedPolicy::Load(text, path);
 }
 
+absl::StatusOr<std::shared_ptr<const policy::Schema>> LoadSchema(const std::string& path,
+                                                                 const std::string& message) {
+  constexpr std::uint64_t kMaxBytes = 1 << 20;
+  for (const char* suffix : {".pb", ".binpb", ".desc"}) {
+    if (!absl::EndsWith(path, suffix)) continue;
+    ST_ASSIGN_OR_RETURN(const std::string bytes, Env::Posix().ReadFile(path, kMaxBytes));
+    absl::StatusOr<std::shared_ptr<const policy::Schema>> schema =
+        policy::Schema::FromDescriptorSet(AsBytes(bytes), message);
+    if (schema.ok()) return schema;
+    return absl::Status(schema.status().code(),
+                        absl::StrCat(path, ": ", schema.status().message()));
+  }
+  return policy::Schema::FromProtoFile(path, message);
+}
+
 void SchemaArgs::AddOptions(CLI::App* command) {
-  command->add_option("--schema", file, "A .proto file with the columns");
+  command->add_option("--schema", file,
+                      "A .proto file with the columns, or a descriptor set (.pb)");
   command->add_option("--message", message, "The record's message in that file");
 }
 
@@ -37,7 +54,7 @@ absl::StatusOr<std::shared_ptr<const policy::Schema>> SchemaArgs::Load(Context& 
     return context.UsageError("--schema and --message go together");
   }
   if (file.empty()) return nullptr;
-  return policy::Schema::FromProtoFile(file, message);
+  return LoadSchema(file, message);
 }
 
 void PolicySource::AddOptions(CLI::App* command) {

@@ -26,6 +26,11 @@ absl::StatusOr<std::string> ReadPolicy(const std::string& path);
 absl::StatusOr<policy::LoadedPolicy> LoadPolicyFile(const std::string& path);
 
 // --schema and --message.
+// From a .proto file; or, of a name that ends in .pb, .binpb or .desc, from what
+// `protoc --include_imports --descriptor_set_out` wrote.
+absl::StatusOr<std::shared_ptr<const policy::Schema>> LoadSchema(const std::string& path,
+                                                                 const std::string& message);
+
 struct SchemaArgs {
   std::string file;
   std::string message;

@@ -33,6 +33,7 @@ struct CanArgs {
   std::string action;
   std::string purpose;
   std::vector<std::string> columns;
+  std::string model;
   std::string trust;
   std::optional<std::uint64_t> rows;
   std::optional<std::int64_t> age_seconds;
@@ -65,7 +66,7 @@ absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& ar
   if (found.custodian != nullptr && args.source.schema_args.file.empty()) {
     ST_ASSIGN_OR_RETURN(request,
                         found.custodian->RequestFor(context.principal(), action, args.dataset,
-                                                    args.purpose, args.columns));
+                                                    args.purpose, args.columns, args.model));
   } else {
     request.principal = context.principal();
     request.action = action;
@@ -260,6 +261,9 @@ void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
   command->add_option("--action", can->action, "INGEST, SEAL, TRAIN, EVALUATE, ...")->required();
   command->add_option("--dataset", can->dataset, "Data set")->required();
   command->add_option("--purpose", can->purpose, "A purpose the policy declares")->required();
+  command->add_option("--model", can->model,
+                      "EVALUATE, EXPORT_MODEL: a model of the home (default: one that learned "
+                      "from the columns)");
   command->add_option("--column", can->columns, "Column asked for; may be repeated (default: all)");
   command->add_option("--trust", can->trust, "PLAIN, LOCKED or SANDBOXED");
   command->add_option("--rows", can->rows, "Rows of the data set")->check(kIndex);

@@ -93,12 +93,14 @@ class Custodian : public Custody {
   // releasing anything. Not asked are retention deadlines and privacy budgets.
   virtual absl::StatusOr<policy::Decision> Explain(const policy::Request& request) = 0;
   // The facts custody would add to a request about this data set; all of its columns
-  // if none is named. For EVALUATE and EXPORT_MODEL, of a model that learned from them.
+  // if none is named. For EVALUATE and EXPORT_MODEL of `model`; if that is empty, of one
+  // that learned from those columns.
   virtual absl::StatusOr<policy::Request> RequestFor(const std::string& principal,
                                                      policy::Action action,
                                                      const std::string& dataset,
                                                      const std::string& purpose,
-                                                     const std::vector<std::string>& columns) = 0;
+                                                     const std::vector<std::string>& columns,
+                                                     const std::string& model) = 0;
 
   // --- approvals of access ---------------------------------------------------
   // The text for approvers to sign of what somebody is going to ask for: `request`, for

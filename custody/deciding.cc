@@ -99,10 +99,17 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
 
 absl::StatusOr<policy::Request> EmbeddedCustodian::RequestFor(
     const std::string& principal, policy::Action action, const std::string& dataset,
-    const std::string& purpose, const std::vector<std::string>& columns) {
+    const std::string& purpose, const std::vector<std::string>& columns, const std::string& model) {
   MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const DatasetRecord record, catalog_.GetDataset(dataset));
-  return BuildRequest(principal, action, record, purpose, columns);
+  const bool exports = action == policy::EXPORT_MODEL;
+  ST_ASSIGN_OR_RETURN(policy::Request request, BuildRequest(principal, action, record, purpose,
+                                                            columns, exports ? model : ""));
+  if (policy::ActionUsesModel(action) && !model.empty()) {
+    ST_ASSIGN_OR_RETURN(const Catalog::ModelRecord used, catalog_.GetModel(model));
+    request.model_classes = used.info.classes;
+  }
+  return request;
 }
 
 absl::StatusOr<policy::Decision> EmbeddedCustodian::Explain(const policy::Request& request) {

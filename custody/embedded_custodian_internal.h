@@ -110,7 +110,8 @@ class EmbeddedCustodian final : public Custodian {
   absl::StatusOr<policy::Decision> Explain(const policy::Request& request) override;
   absl::StatusOr<policy::Request> RequestFor(const std::string& principal, policy::Action action,
                                              const std::string& dataset, const std::string& purpose,
-                                             const std::vector<std::string>& columns) override;
+                                             const std::vector<std::string>& columns,
+                                             const std::string& model) override;
   absl::StatusOr<std::string> DraftAccess(AccessRequest request) override;
   absl::Status SubmitAccess(const std::string& principal, const std::string& text,
                             const std::string& file_name, const std::string& approvals) override;

@@ -266,6 +266,25 @@ std::string DecisionEngine::Describe(const Unmet& unmet, const Request& request)
   return "";
 }
 
+const char* DecisionEngine::HintFor(const Unmet& unmet) {
+  switch (unmet.what) {
+    case Unmet::kPrincipal:
+      return "ask as somebody whom that rule permits, or have it permit you";
+    case Unmet::kDataset:
+      return "ask for a data set that the rule permits, or have it permit this one";
+    case Unmet::kPurpose:
+      return "ask for a purpose that the rule permits, or have it permit this one";
+    case Unmet::kNotBefore:
+    case Unmet::kNotAfter:
+      return "ask within the rule's time, or have it changed";
+    case Unmet::kWhen:
+      return "ask again once that is so";
+    case Unmet::kUnless:
+      return "ask again once that is not so";
+  }
+  return "";
+}
+
 void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
                                      Denial& denial) const {
   const CompiledRule* nearest = nullptr;
@@ -290,6 +309,7 @@ void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
   ForEachUnmet(*nearest, nearest_holds, request, [&](const Unmet& unmet) {
     if (!denial.nearest_miss_lacks.empty()) return;  // the first is told
     denial.nearest_miss_lacks = Describe(unmet, request);
+    if (denial.fix_hint.empty()) denial.fix_hint = HintFor(unmet);
     if (unmet.unknown) denial.code = "unknown_fact";
   });
 }

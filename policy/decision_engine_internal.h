@@ -83,6 +83,7 @@ class DecisionEngine {
   static void ForEachUnmet(const CompiledRule& rule, const RuleIndex::Holds& holds,
                            const Request& request, Visit visit);
   static std::string Describe(const Unmet& unmet, const Request& request);
+  static const char* HintFor(const Unmet& unmet);
 
   std::optional<Denial> CheckRequest(const Request& request) const;
   Denial NoPermit(const Request& request) const;

@@ -172,6 +172,7 @@ class Linter {
     if (HasAction(rule, EXPORT_MODEL) && !HasObligation(rule, Obligation::kRelease)) {
       Warn(place, "the permit lets models leave under no `release` of its own");
     }
+    LintFactsOfExport(rule, place);
     const Scope& scope = rule.scope();
     if (!rule.has_not_after() && !set_.has_not_after()) {
       Warn(place, "the permit never ends: neither it nor the set has `not_after`");
@@ -205,6 +206,23 @@ class Linter {
     }
   }
 
+  // What is never known of an export never lets it happen.
+  void LintFactsOfExport(const Rule& rule, const Place& place) {
+    if (!HasAction(rule, EXPORT_MODEL)) return;
+    const auto lint = [&](const auto& conditions, const char* field) {
+      for (int i = 0; i < conditions.size(); ++i) {
+        const Condition::KindCase kind = conditions.Get(i).kind_case();
+        if (kind != Condition::kRowsAtLeast && kind != Condition::kDatasetAgeBelow) continue;
+        Warn(place,
+             "EXPORT_MODEL never happens by the permit: rows and age are not known of the data "
+             "that a model learned from",
+             field, i);
+      }
+    };
+    lint(rule.when(), "when");
+    lint(rule.unless(), "unless");
+  }
+
   void LintInspection(const Rule& rule, const Place& place) {
     const bool is_short = rule.has_not_before() && rule.has_not_after() &&
                           *ToTime(rule.not_after()) - *ToTime(rule.not_before()) <= kLongInspection;
@@ -229,6 +247,21 @@ class Linter {
                           " may expose a whole record of the data sets that the rule asks for"),
              "delta_max");
       }
+    }
+  }
+
+  // Of `dp` or `release`.
+  template <class WithPrivacy>
+  void LintPrivacy(const WithPrivacy& duty, const Place& place) {
+    if (duty.epsilon_max() > kLargeEpsilon) {
+      Warn(place, absl::StrCat("an epsilon above ", kLargeEpsilon, " promises next to nothing"),
+           "epsilon_max");
+    }
+    if (duty.delta_max() > kLargeDelta) {
+      Warn(place,
+           absl::StrCat("a delta above ", kLargeDelta,
+                        " lets more than one person in a thousand be exposed outright"),
+           "delta_max");
     }
   }
 
@@ -259,18 +292,10 @@ class Linter {
     } else if (obligation.has_text_scan()) {
       LintOnClass(rule, obligation.text_scan(), place.Child("text_scan"));
     }
+    if (obligation.has_release()) LintPrivacy(obligation.release(), place.Child("release"));
     if (!obligation.has_dp()) return;
     const Place at = place.Child("dp");
-    if (obligation.dp().epsilon_max() > kLargeEpsilon) {
-      Warn(at, absl::StrCat("an epsilon above ", kLargeEpsilon, " promises next to nothing"),
-           "epsilon_max");
-    }
-    if (obligation.dp().delta_max() > kLargeDelta) {
-      Warn(at,
-           absl::StrCat("a delta above ", kLargeDelta,
-                        " lets more than one person in a thousand be exposed outright"),
-           "delta_max");
-    }
+    LintPrivacy(obligation.dp(), at);
     LintDelta(rule, obligation.dp(), at);
     if (obligation.dp().epsilon_max() > obligation.dp().ledger_epsilon()) {
       Warn(at, "one run may spend more than the ledger holds", "epsilon_max");

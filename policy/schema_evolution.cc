@@ -50,6 +50,19 @@ const Column* FindById(const Schema& schema, const std::string& id) {
   return found == schema.columns().end() ? nullptr : &*found;
 }
 
+// Empty: every number of the enum means what it did.
+std::string EnumFault(const FieldDescriptor& before, const FieldDescriptor& after) {
+  if (before.enum_type() == nullptr || after.enum_type() == nullptr) return "";
+  for (int i = 0; i < before.enum_type()->value_count(); ++i) {
+    const auto& value = *before.enum_type()->value(i);
+    const auto* const now = after.enum_type()->FindValueByNumber(value.number());
+    if (now == nullptr || now->name() != value.name()) {
+      return absl::StrCat("its value ", value.number(), " no longer means ", value.name());
+    }
+  }
+  return "";
+}
+
 // Empty: `after`, which has the number of `before`, is the same column.
 std::string FaultOf(const Column& before, const Column& after) {
   const bool is_same_type = TypeText(before) == TypeText(after);
@@ -59,6 +72,9 @@ std::string FaultOf(const Column& before, const Column& after) {
   }
   if (!is_same_type) {
     return absl::StrCat("its type changed from ", TypeText(before), " to ", TypeText(after));
+  }
+  if (const std::string fault = EnumFault(before.leaf(), after.leaf()); !fault.empty()) {
+    return fault;
   }
   if (!missing.empty()) {
     return absl::StrCat("its classes are weakened: no longer ", absl::StrJoin(missing, ", "));
@@ -75,7 +91,10 @@ std::vector<SchemaFault> CompareSchemas(const Schema& before, const Schema& afte
       faults.push_back({.column = column.name, .message = message});
     };
     if (const Column* same = FindById(after, column.id)) {
-      if (const std::string fault = FaultOf(column, *same); !fault.empty()) {
+      const Column* const moved = after.FindColumn(column.name);
+      if (moved != nullptr && moved->id != column.id) {
+        add(absl::StrCat("its number changed from ", column.id, " to ", moved->id));
+      } else if (const std::string fault = FaultOf(column, *same); !fault.empty()) {
         add(fault);
       } else if (same->HasClass(SUBJECT_KEY) != column.HasClass(SUBJECT_KEY)) {
         add("it became the SUBJECT_KEY");

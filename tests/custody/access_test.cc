@@ -75,7 +75,7 @@ class Access : public CustodyTest {
     Open();
   }
   std::uint64_t ApprovalsNow(const std::string& principal = "trainer") {
-    return *custodian_->RequestFor(principal, policy::TRAIN, "mails", "plain", {})->approvals;
+    return *custodian_->RequestFor(principal, policy::TRAIN, "mails", "plain", {}, "")->approvals;
   }
   absl::Status Train() {
     custody::TrainRequest run = PlainRun(absl::StrCat("m", ++runs_));
@@ -222,7 +222,7 @@ TEST_F(CustodyTest, ApprovesNothingWithoutAPolicy) {
   EXPECT_THAT(custodian_->SubmitAccess("clerk", text, "run.textproto", ""),
               StatusIs(absl::StatusCode::kPermissionDenied));
   EXPECT_THAT(custodian_->DraftAccess(request), StatusIs(absl::StatusCode::kPermissionDenied));
-  EXPECT_EQ(custodian_->RequestFor("trainer", policy::TRAIN, "mails", "plain", {})->approvals,
+  EXPECT_EQ(custodian_->RequestFor("trainer", policy::TRAIN, "mails", "plain", {}, "")->approvals,
             std::nullopt);
 }
 

@@ -251,7 +251,7 @@ TEST_F(Opening, MeasuresTrustAndDoesNotAsk) {
 TEST_F(Opening, RemembersWhatTheReviewDid) {
   ASSERT_OK_AND_ASSIGN(const policy::Request request,
                        custodian_->RequestFor("trainer", policy::TRAIN, "mails", "abuse",
-                                              {"client_ip", "sender", "message_id", "body"}));
+                                              {"client_ip", "sender", "message_id", "body"}, ""));
   ASSERT_TRUE(request.columns[0].applied.has_value());
   EXPECT_EQ(request.columns[0].applied->kind(), policy::TRUNCATE_IP);
   EXPECT_EQ(request.columns[0].applied->prefix_v4(), 24u);
@@ -268,12 +268,12 @@ TEST_F(Opening, RemembersWhatTheReviewDid) {
 
 TEST_F(Opening, DoesNotKnowTheAgeOfDataFromTheFuture) {
   clock_.now += absl::Hours(2);
-  EXPECT_EQ(*custodian_->RequestFor("t", policy::TRAIN, "mails", "abuse", {})->dataset_age,
+  EXPECT_EQ(*custodian_->RequestFor("t", policy::TRAIN, "mails", "abuse", {}, "")->dataset_age,
             absl::Hours(2));
   clock_.now -= absl::Hours(3);
   Reopen();
-  EXPECT_FALSE(
-      custodian_->RequestFor("t", policy::TRAIN, "mails", "abuse", {})->dataset_age.has_value());
+  EXPECT_FALSE(custodian_->RequestFor("t", policy::TRAIN, "mails", "abuse", {}, "")
+                   ->dataset_age.has_value());
 }
 
 TEST_F(Opening, EndsWithTheRetentionDeadline) {
@@ -371,7 +371,7 @@ TEST_F(CustodyTest, OpensNoOftenerThanThePolicyAllows) {
   // Nor does it say that it would.
   ASSERT_OK_AND_ASSIGN(
       const policy::Request next,
-      custodian_->RequestFor("trainer", policy::TRAIN, "mails", "plain", {"body"}));
+      custodian_->RequestFor("trainer", policy::TRAIN, "mails", "plain", {"body"}, ""));
   ASSERT_OK_AND_ASSIGN(const policy::Decision decision, custodian_->Explain(next));
   EXPECT_FALSE(decision.allow);
   EXPECT_EQ(decision.reason_code, "opens_exhausted");

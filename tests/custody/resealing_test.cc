@@ -126,8 +126,8 @@ TEST_F(Resealing, AloneLoosensAPrivacyObligation) {
       {{"epsilon_max: 2", "epsilon_max: 3"}, {"ledger_epsilon: 3", "ledger_epsilon: 9"}}));
   const auto obligation = [this] {
     return custodian_
-        ->Explain(
-            *custodian_->RequestFor("trainer", policy::TRAIN, "mails", "abuse", {"body", "spam"}))
+        ->Explain(*custodian_->RequestFor("trainer", policy::TRAIN, "mails", "abuse",
+                                          {"body", "spam"}, ""))
         ->dp;
   };
   EXPECT_EQ(obligation()->epsilon_max(), 2);

@@ -358,6 +358,20 @@ class PutBack(World):
 
 
 class Schema(World):
+    def test_a_descriptor_set_is_as_good_as_its_source(self):
+        self.init()
+        self.write("note.proto", SCHEMA)
+        subprocess.run(["protoc", f"-I{self.dir}", f"-I{SOURCE}/policy/import",
+                        "--include_imports", f"--descriptor_set_out={self.dir}/note.pb",
+                        "note.proto"], check=True)
+        self.sealtrain("dataset", "create", "notes", "--schema", self.dir / "note.pb", "--message",
+                       "Note")
+        self.assertIn("FREE_TEXT", self.sealtrain("dataset", "columns", "notes"))
+        broken = self.write("broken.pb", b"\x0a\xff\xff")
+        self.sealtrain("dataset", "create", "other", "--schema", broken, "--message", "Note",
+                       expect=FAILED)
+        self.assertIn("broken.pb", self.stderr)
+
     def create(self, proto, expect):
         self.init()
         path = self.write("bad.proto", proto)
@@ -1155,6 +1169,13 @@ class Export(World):
         self.audit("lint")
         # The run, reserved and settled, and not the export.
         self.assertEqual(self.audit("report").count("notes     RECORD "), 2)
+        asked = ("--principal", "release-manager", "policy", "explain", "--dataset", "notes",
+                 "--action", "EXPORT_MODEL", "--purpose", "study/notes")
+        self.assertIn("ALLOW", self.sealtrain(*asked, "--model", "m"))
+        # One that learned from all columns may not.
+        self.sealtrain(*asked, expect=DENIED)
+        # Under the set in force nothing would differ.
+        self.sealtrain("policy", "replay", "--file", self.dir / "policy.textproto")
         # Asked again without the rule, it would not leave.
         without = self.write("without.textproto", POLICY.replace("@ADA_KEY@", "11" * 32))
         self.assertIn("EXPORT_MODEL", self.sealtrain("policy", "replay", "--file", without,

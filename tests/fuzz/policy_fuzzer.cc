@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/loaded_policy.h"
@@ -25,8 +26,9 @@ void DecideAll(const LoadedPolicy& policy) {
   for (const Rule& rule : policy.proto().rule()) {
     Request request;
     request.action = static_cast<Action>(rule.scope().action(0));
-    request.principal = rule.scope().principal(0);
-    request.dataset = rule.scope().dataset(0);
+    request.principal = rule.scope().principal(0) == "any" ? "p" : rule.scope().principal(0);
+    // A name that the pattern matches.
+    request.dataset = absl::StrReplaceAll(rule.scope().dataset(0), {{"*", "x"}});
     request.purpose = rule.scope().purpose(0);
     request.trust = SANDBOXED;
     request.rows = 1000;

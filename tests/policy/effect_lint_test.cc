@@ -145,6 +145,28 @@ TEST(PolicyLint, AsksForDutiesOnTraining) {
               Contains(HasSubstr("without any obligation")));
 }
 
+TEST(PolicyLint, LooksAtWhatLetsModelsLeave) {
+  const auto rule = [](const std::string& duty, const std::string& when) {
+    return absl::StrCat("rule { id: \"r\" permit { ", duty,
+                        " } scope { principal: \"ann\" action: EXPORT_MODEL dataset: \"mails\" "
+                        "purpose: \"ads\" data_class: LABEL } ",
+                        when, " }");
+  };
+  const auto release = [](const std::string& epsilon, const std::string& delta) {
+    return absl::StrCat("obligation { release { epsilon_max: ", epsilon, " delta_max: ", delta,
+                        " unit: SUBJECT max_bytes: 9 } }");
+  };
+  EXPECT_THAT(Findings(rule("", "")), Contains(HasSubstr("under no `release` of its own")));
+  const std::vector<std::string> sound = Findings(rule(release("3", "1e-5"), ""));
+  EXPECT_THAT(sound, ::testing::Not(Contains(HasSubstr("release"))));
+  EXPECT_THAT(sound, ::testing::Not(Contains(HasSubstr("epsilon"))));
+  EXPECT_THAT(Findings(rule(release("11", "1e-5"), "")),
+              Contains(HasSubstr("an epsilon above 10")));
+  EXPECT_THAT(Findings(rule(release("3", "0.1"), "")), Contains(HasSubstr("a delta above")));
+  EXPECT_THAT(Findings(rule(release("3", "1e-5"), "when { rows_at_least: 5 }")),
+              Contains(HasSubstr("EXPORT_MODEL never happens by the permit")));
+}
+
 TEST(PolicyLint, ComparesDeltaWithHowManyThereAre) {
   EXPECT_THAT(Findings(kTrain), Each(Not(HasSubstr("delta"))));
   EXPECT_THAT(Findings(TrainWith("delta_max: 1e-6", "delta_max: 1.1e-3")),

@@ -91,6 +91,36 @@ TEST(CompareSchemas, RefusesNumbersThatAreReusedOrChanged) {
               ElementsAre("note: its number changed from 3 to 7"));
 }
 
+TEST(CompareSchemas, RefusesNumbersThatAreSwapped) {
+  const std::string more =
+      "Place place = 4; string a = 5 [(sealtrain.privacy).data_class = LABEL];"
+      "string b = 6 [(sealtrain.privacy).data_class = LABEL];";
+  const auto record = [&](const std::string& fields) {
+    return Load(absl::StrReplaceAll(kRecord, {{"Place place = 4;", fields}}));
+  };
+  const std::vector<SchemaFault> faults = CompareSchemas(
+      *record(more), *record(absl::StrReplaceAll(more, {{"a = 5", "b = 5"}, {"b = 6", "a = 6"}})));
+  ASSERT_EQ(faults.size(), 2u);
+  EXPECT_EQ(faults[0].column, "a");
+  EXPECT_EQ(faults[0].message, "its number changed from 5 to 6");
+}
+
+TEST(CompareSchemas, RefusesEnumNumbersThatMeanSomethingElse) {
+  const auto record = [&](const std::string& values) {
+    return Load(absl::StrReplaceAll(
+        kRecord,
+        {{"Place place = 4;", absl::StrCat("Place place = 4; enum Kind { ", values,
+                                           " } Kind kind = 5 "
+                                           "[(sealtrain.privacy).data_class = LABEL];")}}));
+  };
+  const std::string two = "NONE = 0; HAM = 1; SPAM = 2;";
+  EXPECT_THAT(CompareSchemas(*record(two), *record(two + " MORE = 3;")), IsEmpty());
+  const std::vector<SchemaFault> faults =
+      CompareSchemas(*record(two), *record("NONE = 0; SPAM = 1; HAM = 2;"));
+  ASSERT_EQ(faults.size(), 1u);
+  EXPECT_EQ(faults[0].message, "its value 1 no longer means HAM");
+}
+
 TEST(CompareSchemas, WantsTheNumbersOfWhatIsGoneReserved) {
   const std::string note = "string note = 3 [(sealtrain.privacy).data_class = FREE_TEXT];";
   EXPECT_THAT(Faults({{note, ""}}),
