@@ -1101,6 +1101,8 @@ class Train(World):
         self.assertIn(BUDGET, codes)
         self.assertEqual(codes, sorted(codes), "a spent budget must stay spent")
         self.sealtrain("budget", "show", "notes")
+        # Which is custody's word, and no decision of the policy's.
+        self.sealtrain("policy", "replay", "--file", self.dir / "policy.textproto")
 
     def test_asking_for_more_than_the_policy_gives_is_denied(self):
         self.make(300)
