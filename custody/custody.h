@@ -245,7 +245,8 @@ class Custody {
   // run that made it and of this decision.
   virtual absl::StatusOr<Permit<policy::EXPORT_MODEL>> RequestExport(
       const ExportRequest& request) = 0;
-  // `file_sha256`: of what left, for the log.
+  // Before the file has its name. `file_sha256`: of what leaves, for the log.
+  // FailedPrecondition: the lease was revoked, and nothing may leave.
   virtual absl::Status FinishExport(Permit<policy::EXPORT_MODEL> permit, Outcome outcome,
                                     const Digest& file_sha256) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name) = 0;

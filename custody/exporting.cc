@@ -102,11 +102,14 @@ absl::Status EmbeddedCustodian::FinishExport(Permit<policy::EXPORT_MODEL> permit
   MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const bool live, leases_.IsLive(grant.permit_id));
   if (!live) return absl::FailedPreconditionError("the export has ended");
-  const bool succeeded = outcome == Outcome::kSucceeded;
+  absl::Status refusal;
+  if (outcome == Outcome::kSucceeded) refusal = leases_.CheckNotRevoked(grant.permit_id);
+  const bool leaves = refusal.ok() && outcome == Outcome::kSucceeded;
   audit::Event event = OutcomeEvent(grant, policy::EXPORT_MODEL, audit::MODEL_EXPORTED,
-                                    succeeded ? audit::SUCCEEDED : audit::FAILED);
-  if (succeeded) event.mutable_object()->set_artifact_sha256(DigestField(file_sha256));
-  return EndJob(grant.permit_id, event);
+                                    leaves ? audit::SUCCEEDED : audit::FAILED);
+  if (leaves) event.mutable_object()->set_artifact_sha256(DigestField(file_sha256));
+  ST_RETURN_IF_ERROR(EndJob(grant.permit_id, event));
+  return refusal;
 }
 
 }  // namespace sealtrain::custody

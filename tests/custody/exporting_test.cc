@@ -221,6 +221,17 @@ TEST_F(Exporting, IsApprovedForOneModel) {
   EXPECT_THAT(custodian_->DraftAccess(request), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST_F(Exporting, EndsWithALeaseThatIsRevoked) {
+  Prepare("", "");
+  ASSERT_OK_AND_ASSIGN(auto permit, Request("private"));
+  ASSERT_OK(custodian_->ReleaseModelKey(permit).status());
+  ASSERT_OK(custodian_->RevokeLease("admin", permit.grant().permit_id));
+  EXPECT_THAT(custodian_->FinishExport(std::move(permit), Outcome::kSucceeded, Digest()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("revoked")));
+  EXPECT_EQ(LastEvent().type(), audit::MODEL_EXPORTED);
+  EXPECT_EQ(LastEvent().phase(), audit::FAILED);
+}
+
 TEST_F(Exporting, TellsOfAnExportThatFailed) {
   Prepare("", "");
   ASSERT_OK_AND_ASSIGN(auto permit, Request("private"));
