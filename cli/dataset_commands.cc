@@ -434,10 +434,7 @@ class SkipPrinter {
 json ReviewJson(const pipeline::ReviewReport& review) {
   json object = {
       {"suppressed", json::object()}, {"columns", json::array()}, {"k_anonymity", nullptr}};
-  if (review.has_k_anonymity()) {
-    object["k_anonymity"] = {{"k", review.k_anonymity().k()},
-                             {"max_suppressed", review.k_anonymity().max_suppressed()}};
-  }
+  if (review.has_k_anonymity()) object["k_anonymity"] = KAnonymityJson(review.k_anonymity());
   for (const pipeline::SuppressedRecords& suppressed : review.suppressed()) {
     object["suppressed"][pipeline::SuppressedRecords::Reason_Name(suppressed.reason())] =
         suppressed.records();

@@ -130,6 +130,10 @@ json PrivacyJson(const policy::DifferentialPrivacy& dp) {
           {"ledger_epsilon", dp.ledger_epsilon()}};
 }
 
+json KAnonymityJson(const policy::KAnonymity& k_anonymity) {
+  return {{"k", k_anonymity.k()}, {"max_suppressed", k_anonymity.max_suppressed()}};
+}
+
 json ReleaseJson(const policy::Release& release) {
   return {{"epsilon_max", release.epsilon_max()},
           {"delta_max", release.delta_max()},
@@ -167,10 +171,7 @@ json DecisionJson(const policy::Decision& decision) {
   if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
   if (decision.max_opens) object["max_opens"] = *decision.max_opens;
   if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
-  if (decision.k_anonymity) {
-    object["k_anonymity"] = {{"k", decision.k_anonymity->k()},
-                             {"max_suppressed", decision.k_anonymity->max_suppressed()}};
-  }
+  if (decision.k_anonymity) object["k_anonymity"] = KAnonymityJson(*decision.k_anonymity);
   if (decision.release) object["release"] = ReleaseJson(*decision.release);
   return object;
 }

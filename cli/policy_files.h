@@ -25,12 +25,12 @@ void AddPolicyChangeCommands(CLI::App& policy, Context& context);  // diff, repl
 absl::StatusOr<std::string> ReadPolicy(const std::string& path);
 absl::StatusOr<policy::LoadedPolicy> LoadPolicyFile(const std::string& path);
 
-// --schema and --message.
 // From a .proto file; or, of a name that ends in .pb, .binpb or .desc, from what
 // `protoc --include_imports --descriptor_set_out` wrote.
 absl::StatusOr<std::shared_ptr<const policy::Schema>> LoadSchema(const std::string& path,
                                                                  const std::string& message);
 
+// --schema and --message.
 struct SchemaArgs {
   std::string file;
   std::string message;
@@ -69,6 +69,7 @@ nlohmann::json RuleRefsJson(const std::vector<policy::RuleRef>& rules);
 std::string RuleRefsText(const std::vector<policy::RuleRef>& rules);
 nlohmann::json DecisionJson(const policy::Decision& decision);
 nlohmann::json PrivacyJson(const policy::DifferentialPrivacy& dp);
+nlohmann::json KAnonymityJson(const policy::KAnonymity& k_anonymity);
 nlohmann::json ReleaseJson(const policy::Release& release);
 
 }  // namespace sealtrain::cli
