@@ -31,6 +31,13 @@ std::string Fault(const Event& event) {
   if (!event.request_uid().empty() && event.request_uid().size() != sizeof(Id)) {
     return "request uid of another size than 16 bytes";
   }
+  const std::string& about = event.object().entry_uid();
+  if (!about.empty() && about.size() != sizeof(Id)) {
+    return "entry uid of another size than 16 bytes";
+  }
+  if (!event.why().empty() && event.why().size() != sizeof(Digest)) {
+    return "commitment of another size than 32 bytes";
+  }
   return "";
 }
 

@@ -77,6 +77,8 @@ OcsfActivity ActivityOf(const Event& event) {
       return {kApiActivity, 2, "Read"};
     case AUDIT_READ:
       return {kApiActivity, 2, "Read"};
+    case ENTRY_REDACTED:
+      return {kApiActivity, 4, "Delete"};
     default:
       return {kBaseEvent, kOther, nullptr};
   }
@@ -143,8 +145,11 @@ void AddApi(const Event& event, const std::string& origin, OcsfObject& record) {
     }
     record["resources"] = OcsfObject::array({std::move(model)});
   } else {
-    record["api"] = {{"operation", "ReadAuditLog"}};
-    record["resources"] = OcsfObject::array({{{"type", "audit log"}, {"name", OrUnknown(origin)}}});
+    record["api"] = {
+        {"operation", event.type() == ENTRY_REDACTED ? "RedactAuditEntry" : "ReadAuditLog"}};
+    OcsfObject log = {{"type", "audit log"}, {"name", OrUnknown(origin)}};
+    if (!event.object().entry_uid().empty()) log["uid"] = HexOf(event.object().entry_uid());
+    record["resources"] = OcsfObject::array({std::move(log)});
   }
 }
 

@@ -8,6 +8,7 @@
 #include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/event_filter.h"
 #include "sealtrain/audit/open_intents.h"
+#include "sealtrain/audit/opening.h"
 #include "sealtrain/base/status_macros.h"
 
 namespace sealtrain::audit {
@@ -50,6 +51,12 @@ class Linter {
     }
     const std::string& policy = event.policy().sha256();
     if (event.type() == POLICY_APPLIED && event.phase() == SUCCEEDED) applied_.insert(policy);
+    if (event.type() == ENTRY_REDACTED && event.phase() == SUCCEEDED &&
+        event.approvals() < kApprovalsToRedact) {
+      Find(index, "redacted-unapproved",
+           absl::StrCat("what an entry sealed was destroyed with ", event.approvals(),
+                        " approvals, fewer than ", kApprovalsToRedact));
+    }
     // A policy is signed before it is applied.
     if (!policy.empty() && event.type() != POLICY_SIGNED && applied_.count(policy) == 0) {
       Find(index, "policy-never-applied",

@@ -223,14 +223,15 @@ absl::StatusOr<TlogProof> ParseTlogProof(absl::string_view text) {
 absl::StatusOr<ProvenEntry> CheckProof(absl::string_view proof, ByteSpan entry,
                                        const std::vector<std::string>& vkeys) {
   ST_ASSIGN_OR_RETURN(const std::vector<VerifierKey> keys, ParseVkeys(vkeys));
-  ST_ASSIGN_OR_RETURN(const TlogProof parsed, ParseTlogProof(proof));
+  ST_ASSIGN_OR_RETURN(TlogProof parsed, ParseTlogProof(proof));
   ST_ASSIGN_OR_RETURN(SignedCheckpoint verified, VerifyCheckpoint(parsed.checkpoint_note, keys));
   const Checkpoint& checkpoint = verified.checkpoint;
   ST_RETURN_IF_ERROR(VerifyInclusion(parsed.index, checkpoint.size, crypto::MerkleLeafHash(entry),
                                      parsed.hashes, checkpoint.root));
   return ProvenEntry{.index = parsed.index,
                      .checkpoint = std::move(verified.checkpoint),
-                     .key = std::move(verified.key)};
+                     .key = std::move(verified.key),
+                     .extra = std::move(parsed.extra)};
 }
 
 }  // namespace sealtrain::audit

@@ -59,6 +59,7 @@ struct ProvenEntry {
   std::uint64_t index = 0;
   Checkpoint checkpoint;
   VerifierKey key;  // that signed it; of several, the first
+  Bytes extra;      // of the proof; not authenticated by anything
 };
 // Checks offline that `entry` is in the log that has one of the keys `vkeys`: needs
 // nothing else. InvalidArgument: malformed vkey. DataLoss: malformed proof, checkpoint

@@ -1,5 +1,7 @@
 // sealtrain access: request, approve, submit.
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7,10 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "sealtrain/audit/log_reader.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/approval_files.h"
+#include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
@@ -26,10 +30,24 @@ struct AccessRequestArgs {
   std::string dataset;
   std::string purpose;
   std::string model;
+  std::optional<std::uint64_t> entry;
   std::string why;
   std::string until;
   std::string out;
 };
+
+// The uid of an entry of the home's audit log, in hex.
+absl::StatusOr<std::string> EntryUid(Context& context, std::uint64_t index) {
+  ST_ASSIGN_OR_RETURN(const std::string home, context.Home());
+  ST_ASSIGN_OR_RETURN(const auto log,
+                      audit::LogReader::Open(Env::Posix(), JoinPath(home, "audit")));
+  std::string uid;
+  ST_RETURN_IF_ERROR(log->ForEach(index, index + 1, [&uid](const audit::Entry& entry) {
+    uid = HexEncode(AsBytes(entry.event.uid()));
+    return true;
+  }));
+  return uid;
+}
 
 absl::Status RunAccessRequest(Context& context, const AccessRequestArgs& args) {
   custody::AccessRequest request;
@@ -41,6 +59,9 @@ absl::Status RunAccessRequest(Context& context, const AccessRequestArgs& args) {
   request.set_dataset(args.dataset);
   request.set_purpose(args.purpose);
   request.set_model(args.model);
+  if (args.entry) {
+    ST_ASSIGN_OR_RETURN(*request.mutable_entry_uid(), EntryUid(context, *args.entry));
+  }
   request.set_why(args.why);
   ST_ASSIGN_OR_RETURN(const absl::Time until, ParseRfc3339(context, "--until", args.until));
   request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(until));
@@ -113,7 +134,12 @@ void AddAccessCommands(CLI::App& app, Context& context) {
   command->add_option("--dataset", request->dataset, "Data set")->required();
   command->add_option("--purpose", request->purpose, "A purpose the policy declares")->required();
   command->add_option("--model", request->model, "With EXPORT_MODEL: the model that is to leave");
-  command->add_option("--why", request->why, "For those who sign");
+  command
+      ->add_option("--entry", request->entry,
+                   "With READ_AUDIT or ERASE: the entry of the audit log, by its index")
+      ->check(kIndex);
+  command->add_option("--why", request->why,
+                      "For those who sign, and for auditors; sealed in the log");
   command->add_option("--until", request->until, "RFC 3339; at most 30 days from now")->required();
   command->add_option("--out", request->out, "New file")->required();
   command->callback([&context, request] {

@@ -12,8 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/event_time.h"
 #include "sealtrain/audit/note.h"
+#include "sealtrain/audit/opening.h"
 #include "sealtrain/audit/proof.h"
 #include "sealtrain/audit/scan.h"
 #include "sealtrain/audit/text_encoding.h"
@@ -22,6 +24,7 @@
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/exit_code.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/audit_commands.h"
 #include "sealtrain/cli/command_line.h"
@@ -276,16 +279,23 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
                       Env::Posix().ReadFile(flags.entry, kMaxEntryFileBytes));
   ST_ASSIGN_OR_RETURN(const audit::ProvenEntry proven,
                       audit::CheckProof(proof, AsBytes(entry), vkeys));
+  std::optional<audit::OpenedText> opened;
+  if (const absl::string_view extra = AsText(proven.extra); audit::IsOpening(extra)) {
+    ST_ASSIGN_OR_RETURN(const audit::Event event, audit::DecodeEvent(entry));
+    ST_ASSIGN_OR_RETURN(opened, audit::CheckOpening(extra, event));
+  }
   const audit::Checkpoint& checkpoint = proven.checkpoint;
   const std::string root = audit::EncodeBase64(checkpoint.root);
   if (context.json()) {
-    PrintObject({{"verified", true},
-                 {"index", proven.index},
-                 {"origin", checkpoint.origin},
-                 {"size", checkpoint.size},
-                 {"root", root},
-                 {"key", audit::FormatVkey(proven.key)},
-                 {"key_trusted", context.key_trusted()}});
+    nlohmann::ordered_json object = {{"verified", true},
+                                     {"index", proven.index},
+                                     {"origin", checkpoint.origin},
+                                     {"size", checkpoint.size},
+                                     {"root", root},
+                                     {"key", audit::FormatVkey(proven.key)},
+                                     {"key_trusted", context.key_trusted()}};
+    if (opened) object["opened"] = {{opened->field, opened->text}};
+    PrintObject(object);
     return absl::OkStatus();
   }
   std::cout << "OK\n"
@@ -294,6 +304,7 @@ absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
             << "size                " << checkpoint.size << "\n"
             << "root                " << root << "\n"
             << "against             " << audit::WhoseKey(context.key_trusted()) << "\n";
+  if (opened) std::cout << Padded(opened->field, 18) << "  " << Printable(opened->text) << "\n";
   return absl::OkStatus();
 }
 
@@ -337,7 +348,8 @@ void AddVerifyCommands(CLI::App& app, AuditContext& context) {
 
   CLI::App& check = *app.add_subcommand(
       "check",
-      "Checks a proof of `prove` offline: needs the proof, the entry and the key only.\n\n"
+      "Checks a proof of `prove` offline: needs the proof, the entry and the key only. Where\n"
+      "it discloses what the entry seals (`sealtrain audit reveal`), shows that.\n\n"
       "Example:\n"
       "  sealtrain-audit check 17.tlog-proof --entry 17.entry --vkey \"$(cat log.vkey)\"");
   const auto check_flags = std::make_shared<CheckFlags>();

@@ -183,6 +183,17 @@ void Context::Print(const nlohmann::json& object, const std::string& text) const
   if (!text.empty() && text.back() != '\n') std::cout << "\n";
 }
 
+void AddWhyOption(CLI::App& command, std::string& why) {
+  command
+      .add_option("--why", why,
+                  "The reason in your own words, for auditors; sealed: the log has a commitment")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text.empty() ? std::string("it is empty") : std::string();
+          },
+          ""));
+}
+
 bool StopRequested() { return stop_requested; }
 
 void CatchStopSignals() {

@@ -69,11 +69,15 @@ class Context {
 };
 
 // One file each: <name>_commands.cc.
-void AddAccessCommands(CLI::App& app, Context& context);    // access
-void AddCustodyCommands(CLI::App& app, Context& context);   // init, key, lease, budget, doctor
-void AddDatasetCommands(CLI::App& app, Context& context);   // dataset, ingest
-void AddPolicyCommands(CLI::App& app, Context& context);    // policy
-void AddTrainingCommands(CLI::App& app, Context& context);  // train, model
+void AddAccessCommands(CLI::App& app, Context& context);       // access
+void AddCustodyCommands(CLI::App& app, Context& context);      // init, key, lease, budget, doctor
+void AddDatasetCommands(CLI::App& app, Context& context);      // dataset, ingest
+void AddPolicyCommands(CLI::App& app, Context& context);       // policy
+void AddSealedEntryCommands(CLI::App& app, Context& context);  // audit
+void AddTrainingCommands(CLI::App& app, Context& context);     // train, model
+
+// --why of commands that custody decides on.
+void AddWhyOption(CLI::App& command, std::string& why);
 
 // Whether SIGINT or SIGTERM came since CatchStopSignals(), which commands call
 // whose work asks this and stops cleanly. The second signal ends the process at

@@ -358,16 +358,18 @@ void AddSweepCommand(CLI::App& dataset, Context& context) {
 struct ResealArgs {
   std::string name;
   std::string purpose;
+  std::string why;
 };
 
 absl::Status RunReseal(Context& context, const ResealArgs& args) {
   ST_ASSIGN_OR_RETURN(const std::string store, context.Store());
   ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
-  ST_ASSIGN_OR_RETURN(
-      const pipeline::ResealResult result,
-      pipeline::ResealDataset(
-          *custodian, Env::Posix(), store,
-          {.principal = context.principal(), .dataset = args.name, .purpose = args.purpose}));
+  ST_ASSIGN_OR_RETURN(const pipeline::ResealResult result,
+                      pipeline::ResealDataset(*custodian, Env::Posix(), store,
+                                              {.principal = context.principal(),
+                                               .dataset = args.name,
+                                               .purpose = args.purpose,
+                                               .why = args.why}));
   context.Print({{"dataset", args.name},
                  {"generation", result.generation},
                  {"manifest_sha256", HexEncode(result.manifest_sha256)},
@@ -389,6 +391,7 @@ void AddResealCommand(CLI::App& dataset, Context& context) {
   auto args = std::make_shared<ResealArgs>();
   reseal->add_option("name", args->name, "Name of the data set")->required();
   reseal->add_option("--purpose", args->purpose, "What for, as the policy names it")->required();
+  AddWhyOption(*reseal, args->why);
   reseal->callback(
       [&context, args] { context.run = [&context, args] { return RunReseal(context, *args); }; });
 }
@@ -400,6 +403,7 @@ struct IngestArgs {
   std::string from;
   std::string format;
   std::string purpose;
+  std::string why;
   std::string source_name;
   bool has_source_name = false;
   std::uint64_t max_skipped = 0;
@@ -550,8 +554,10 @@ absl::Status RunIngest(Context& context, const IngestArgs& args) {
   ST_ASSIGN_OR_RETURN(const custody::DatasetInfo info, custodian->GetDataset(args.dataset));
   pipeline::IngestionOptions options;
   options.store = store;
-  options.request = {
-      .principal = context.principal(), .dataset = args.dataset, .purpose = args.purpose};
+  options.request = {.principal = context.principal(),
+                     .dataset = args.dataset,
+                     .purpose = args.purpose,
+                     .why = args.why};
   if (args.has_source_name && args.source_name.empty()) {
     return context.UsageError("--source-name is empty");
   }
@@ -613,6 +619,7 @@ void AddIngestCommand(CLI::App& app, Context& context) {
       ->required()
       ->check(CLI::IsMember({"jsonl", "csv", "protobuf"}));
   ingest->add_option("--purpose", args->purpose, "What for, as the policy names it")->required();
+  AddWhyOption(*ingest, args->why);
   ingest->add_option("--max-skipped", args->max_skipped, "Bad records to skip before giving up")
       ->check(CLI::Range(0.0, 1e15))
       ->capture_default_str();

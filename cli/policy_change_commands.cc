@@ -105,6 +105,9 @@ bool IsDecision(const audit::Event& event) {
     case audit::MODEL_EXPORTED:
     case audit::DATASET_RESEALED:
       return event.phase() == audit::INTENT || event.phase() == audit::DENIED;
+    case audit::AUDIT_READ:
+    case audit::ENTRY_REDACTED:
+      return true;
     default:
       return false;
   }

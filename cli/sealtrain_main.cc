@@ -33,6 +33,7 @@ int Main(int argc, char** argv) {
   AddCustodyCommands(app, context);
   AddDatasetCommands(app, context);
   AddPolicyCommands(app, context);
+  AddSealedEntryCommands(app, context);
   AddTrainingCommands(app, context);
 
   BeginProgram();

@@ -15,8 +15,10 @@
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/class_names.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/policy_files.h"
 #include "sealtrain/cli/progress.h"
 #include "sealtrain/crypto/hash.h"
+#include "sealtrain/policy/explain.h"
 #include "sealtrain/trainer/features.h"
 #include "sealtrain/trainer/model_artifact.h"
 #include "sealtrain/trainer/training.h"
@@ -78,6 +80,7 @@ json ModelJson(const ModelInfo& info) {
 struct TrainArguments {
   std::string dataset;
   std::string purpose;
+  std::string why;
   std::string spec_file;
   std::string model;
 };
@@ -107,6 +110,7 @@ absl::Status RunTrain(Context& context, const TrainArguments& arguments) {
                                                   .principal = context.principal(),
                                                   .dataset = arguments.dataset,
                                                   .purpose = arguments.purpose,
+                                                  .why = arguments.why,
                                                   .model = arguments.model,
                                                   .spec = std::move(spec),
                                                   .spec_sha256 = crypto::Sha256(AsBytes(text)),
@@ -199,6 +203,7 @@ struct EvaluateArguments {
   std::string model;
   std::string dataset;
   std::string purpose;
+  std::string why;
 };
 
 absl::Status RunModelEvaluate(Context& context, const EvaluateArguments& arguments) {
@@ -209,6 +214,7 @@ absl::Status RunModelEvaluate(Context& context, const EvaluateArguments& argumen
                                                      .principal = context.principal(),
                                                      .dataset = arguments.dataset,
                                                      .purpose = arguments.purpose,
+                                                     .why = arguments.why,
                                                      .model = arguments.model}));
   const bool both_classes = !std::isnan(result.auc);
   Rows table;
@@ -232,6 +238,7 @@ absl::Status RunModelEvaluate(Context& context, const EvaluateArguments& argumen
 struct ExportArguments {
   std::string model;
   std::string purpose;
+  std::string why;
   std::string out;
 };
 
@@ -243,6 +250,7 @@ absl::Status RunModelExport(Context& context, const ExportArguments& arguments) 
                                                         .principal = context.principal(),
                                                         .model = arguments.model,
                                                         .purpose = arguments.purpose,
+                                                        .why = arguments.why,
                                                         .out = arguments.out}));
   context.Print({{"model", arguments.model},
                  {"out", arguments.out},
@@ -268,6 +276,7 @@ void AddTrain(CLI::App& app, Context& context) {
   const auto arguments = std::make_shared<TrainArguments>();
   train->add_option("dataset", arguments->dataset, "Data set to open")->required();
   train->add_option("--purpose", arguments->purpose, "Purpose, as the policy names it")->required();
+  AddWhyOption(*train, arguments->why);
   train->add_option("--spec", arguments->spec_file, "Train spec, in text format")->required();
   train->add_option("--model-name", arguments->model, "Name of the new model")->required();
   train->callback([&context, arguments] {
@@ -287,6 +296,7 @@ void AddModelExport(CLI::App& model, Context& context) {
   command->add_option("model", arguments->model, "Name of the model")->required();
   command->add_option("--purpose", arguments->purpose, "Purpose, as the policy names it")
       ->required();
+  AddWhyOption(*command, arguments->why);
   command->add_option("--out", arguments->out, "File to write; it must not be there")->required();
   command->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunModelExport(context, *arguments); };
@@ -328,6 +338,7 @@ void AddModel(CLI::App& app, Context& context) {
   evaluate->add_option("--dataset", arguments->dataset, "Data set to score")->required();
   evaluate->add_option("--purpose", arguments->purpose, "Purpose, as the policy names it")
       ->required();
+  AddWhyOption(*evaluate, arguments->why);
   evaluate->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunModelEvaluate(context, *arguments); };
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "sealtrain/audit/opening.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/crypto/hash.h"
@@ -51,12 +52,25 @@ absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text) {
       })) {
     return absl::InvalidArgumentError("an access request names at least one action");
   }
-  const bool exports =
-      std::count(request.action().begin(), request.action().end(), policy::EXPORT_MODEL) > 0;
-  if (exports ? request.action_size() > 1 || request.model().empty() : !request.model().empty()) {
+  // `name` is to be there exactly if one of `actions` is asked for, and then alone.
+  const auto goes_alone = [&](const std::string& name, std::initializer_list<int> actions) {
+    const bool asks = std::find_first_of(request.action().begin(), request.action().end(),
+                                         actions.begin(), actions.end()) != request.action().end();
+    return asks ? request.action_size() == 1 && !name.empty() : name.empty();
+  };
+  if (!goes_alone(request.model(), {policy::EXPORT_MODEL})) {
     return absl::InvalidArgumentError(
         "an access request for EXPORT_MODEL names one `model` and no other action; no other "
         "request names any");
+  }
+  if (!goes_alone(request.entry_uid(), {policy::READ_AUDIT, policy::ERASE})) {
+    return absl::InvalidArgumentError(
+        "an access request for READ_AUDIT or ERASE names one `entry_uid` and no other action; no "
+        "other request names any");
+  }
+  if (request.why().size() > audit::kMaxSealedTextBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("`why` has at most ", audit::kMaxSealedTextBytes, " bytes"));
   }
   if (request.custody().empty() || request.policy_sha256().empty()) {
     return absl::InvalidArgumentError(
@@ -110,6 +124,12 @@ absl::Status ApprovedAccess::Put(const std::string& text, const AccessRequest& p
       .Run();
 }
 
+absl::Status ApprovedAccess::Forget(absl::string_view sha256) {
+  ST_ASSIGN_OR_RETURN(Statement forget,
+                      db_->Prepare("DELETE FROM approved_access WHERE sha256 = ?"));
+  return forget.Bind(AsBytes(sha256)).Run();
+}
+
 absl::StatusOr<ApprovedAccess::Counted> ApprovedAccess::Count(
     const policy::Request& request, const AccessPlace& place, const policy::Approval& approvers,
     absl::Span<const policy::Approval* const> earlier) const {
@@ -127,6 +147,7 @@ absl::StatusOr<ApprovedAccess::Counted> ApprovedAccess::Count(
     if (!parsed.ok() || !CheckPlace(*parsed, place).ok() ||
         parsed->principal() != request.principal || parsed->dataset() != request.dataset ||
         parsed->purpose() != request.purpose || parsed->model() != request.model ||
+        parsed->entry_uid() != HexEncode(AsBytes(request.entry_uid)) ||
         std::find(parsed->action().begin(), parsed->action().end(), request.action) ==
             parsed->action().end() ||
         !IsInTime(*parsed, request.now)) {

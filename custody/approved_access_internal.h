@@ -45,6 +45,9 @@ class ApprovedAccess {
   absl::Status Put(const std::string& text, const AccessRequest& parsed,
                    const std::string& approvals, absl::Time now);
 
+  // The text of this SHA-256 counts no more.
+  absl::Status Forget(absl::string_view sha256);
+
   struct Counted {
     std::uint64_t approvals = 0;
     std::optional<Digest> sha256;  // of the text; nullopt: none has any

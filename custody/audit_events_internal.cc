@@ -36,6 +36,10 @@ audit::EventType AccessType(policy::Action action) {
       return audit::MODEL_EXPORTED;
     case policy::CHANGE_POLICY:
       return audit::DATASET_RESEALED;
+    case policy::READ_AUDIT:
+      return audit::AUDIT_READ;
+    case policy::ERASE:
+      return audit::ENTRY_REDACTED;
     default:
       return audit::EVENT_TYPE_UNSPECIFIED;  // which the log refuses
   }
@@ -57,8 +61,8 @@ audit::Event AccessEvent(const policy::Request& request, const policy::Decision&
   object.set_dataset(grant.dataset);
   object.set_generation(grant.generation);
   SetManifest(grant, object);
-  // No column is asked for where a model leaves.
-  if (request.action != policy::EXPORT_MODEL) {
+  // No column is asked for where a model leaves, or of an entry of the log.
+  if (request.action != policy::EXPORT_MODEL && request.entry_uid.empty()) {
     for (const policy::Column& column : grant.schema->columns()) {
       (Opens(decision, column.name) ? object.add_column() : object.add_withheld_column())
           ->assign(column.name);
@@ -70,6 +74,7 @@ audit::Event AccessEvent(const policy::Request& request, const policy::Decision&
     event.mutable_approval()->set_sha256(DigestField(*request.approved_sha256));
   }
   object.set_model(grant.model);
+  object.set_entry_uid(request.entry_uid);
   object.set_key_epoch(grant.key_epoch);
 
   audit::PolicyRef& policy = *event.mutable_policy();

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "sealtrain/audit/opening.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/crypto/key_derivation.h"
 #include "sealtrain/crypto/secret_bytes.h"
@@ -51,6 +52,20 @@ struct KeyInfo {
 struct KeyList {
   std::uint32_t root_number = 0;  // how many root keys there have been
   std::vector<KeyInfo> keys;      // all wrapped under the newest
+};
+
+// An entry of the audit log, and what is to be done with what it seals.
+struct EntryRequest {
+  std::string principal;
+  std::string purpose;
+  std::uint64_t index = 0;
+  std::string why = "";  // as in custody.h
+};
+
+struct RevealedEntry {
+  std::string entry;  // its bytes
+  std::string proof;  // a tlog-proof of it, whose extra data are the opening
+  audit::OpenedText opened;
 };
 
 class Custodian : public Custody {
@@ -116,6 +131,17 @@ class Custodian : public Custody {
   // home or under another policy set.
   virtual absl::Status SubmitAccess(const std::string& principal, const std::string& text,
                                     const std::string& file_name, const std::string& approvals) = 0;
+
+  // --- what the audit log seals ----------------------------------------------
+  // Opens what an entry seals, if the policy permits READ_AUDIT on its data set. The
+  // log tells of that first. OutOfRange: no such entry. NotFound: it seals nothing, or
+  // custody never had it. FailedPrecondition: it is destroyed.
+  virtual absl::StatusOr<RevealedEntry> RevealEntry(const EntryRequest& request) = 0;
+  // Destroys what an entry seals, if the policy permits ERASE on its data set and
+  // audit::kApprovalsToRedact approvers signed that, whatever the policy asks for. The
+  // log and its proofs stay as they are. Of an approval the signed text goes as well, and
+  // counts no more. Errors as RevealEntry().
+  virtual absl::Status RedactEntry(const EntryRequest& request) = 0;
 
   // --- keys ----------------------------------------------------------------
   virtual absl::StatusOr<KeyList> ListKeys() = 0;

@@ -47,15 +47,20 @@ struct DatasetInfo {
   absl::Time last_commit;  // InfinitePast() before the first
 };
 
+// In all requests, `why` is the reason in the words of the one who asks, for auditors: at
+// most audit::kMaxSealedTextBytes of UTF-8, "" for none. Custody keeps it sealed, and the
+// log has a commitment to it. InvalidArgument: another text.
 struct IngestRequest {
   std::string principal;
   std::string dataset;
   std::string purpose;
+  std::string why = "";
 };
 struct ResealRequest {
   std::string principal;
   std::string dataset;
   std::string purpose;
+  std::string why = "";
 };
 // One job, two stages: the review takes the first permit, the seal the second.
 // Both are decided for all columns of the schema; both must be allowed. They
@@ -79,6 +84,7 @@ struct TrainRequest {
   std::vector<std::string> columns;  // names; only what the run needs
   std::string model;                 // name of the model to be made
   std::optional<DpPlan> dp;          // unset: a run without privacy
+  std::string why = "";
 };
 
 struct EvaluateRequest {
@@ -87,6 +93,7 @@ struct EvaluateRequest {
   std::string purpose;
   std::vector<std::string> columns;
   std::string model;
+  std::string why = "";
 };
 
 struct ExportRequest {
@@ -94,6 +101,7 @@ struct ExportRequest {
   std::string model;
   std::string purpose;
   std::uint64_t bytes = 0;  // of what is to leave; no more is written
+  std::string why = "";
 };
 
 enum class Outcome { kSucceeded, kFailed };

@@ -24,8 +24,8 @@ constexpr absl::Duration kMaxLease = absl::Hours(24);
 
 absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     const std::string& principal, policy::Action action, const DatasetRecord& dataset,
-    const std::string& purpose, const std::vector<std::string>& columns,
-    const std::string& model) const {
+    const std::string& purpose, const std::vector<std::string>& columns, const std::string& model,
+    const std::string& entry_uid) const {
   ST_RETURN_IF_ERROR(CheckWord("principal", principal));
   ST_RETURN_IF_ERROR(CheckWord("purpose", purpose));
   policy::Request request;
@@ -35,6 +35,7 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
   request.purpose = purpose;
   request.trust = MeasureTrust();
   request.model = model;
+  request.entry_uid = entry_uid;
   request.now = Now();
   // Those of now are not those of the snapshot that a model learned from.
   if (action != policy::EXPORT_MODEL) {
@@ -194,8 +195,16 @@ void EmbeddedCustodian::StampActor(audit::Event& event) {
   if (actor.trust().empty()) actor.set_trust(policy::Trust_Name(MeasureTrust()));
 }
 
-absl::Status EmbeddedCustodian::RecordDenied(const Ruling& ruling, const Grant& grant) {
+absl::StatusOr<audit::Event> EmbeddedCustodian::DraftEvent(const Ruling& ruling, const Grant& grant,
+                                                           const std::string& why) {
   audit::Event event = AccessEvent(ruling.request, ruling.decision, grant);
+  ST_RETURN_IF_ERROR(SealWhy(why, event));
+  return event;
+}
+
+absl::Status EmbeddedCustodian::RecordDenied(const Ruling& ruling, const Grant& grant,
+                                             const std::string& why) {
+  ST_ASSIGN_OR_RETURN(audit::Event event, DraftEvent(ruling, grant, why));
   event.set_phase(audit::DENIED);
   StampActor(event);
   return log_->Append(std::move(event)).status();

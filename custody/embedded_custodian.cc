@@ -219,8 +219,9 @@ absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const
   for (const std::string& name : *names) approval.add_approver(name);
   approval.set_not_after_ns(static_cast<std::uint64_t>(absl::ToUnixNanos(AccessDeadline(*parsed))));
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
-  return ChangeAndRecord(change, std::move(event), [&](audit::Event&) -> absl::Status {
+  return ChangeAndRecord(change, std::move(event), [&](audit::Event& owed) -> absl::Status {
     mutex_.AssertHeld();
+    ST_RETURN_IF_ERROR(SealWhy(parsed->why(), owed));
     return approved_.Put(text, *parsed, approvals, Now());
   });
 }

@@ -1,6 +1,7 @@
 // The custodian in our own process. Its calls stand in files by what they
 // are about: embedded_custodian.cc (data sets, policy, leases), deciding.cc,
-// sealing.cc, resealing.cc, opening.cc, models.cc, rotation.cc.
+// sealing.cc, resealing.cc, opening.cc, models.cc, exporting.cc, sealed_entries.cc,
+// rotation.cc.
 //
 // Invariants:
 //   1. A permit or key leaves only after the event that tells of it is durable.
@@ -22,6 +23,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "sealtrain/audit/audit_log.h"
+#include "sealtrain/audit/log_reader.h"
 #include "sealtrain/base/mutex.h"
 #include "sealtrain/custody/approved_access_internal.h"
 #include "sealtrain/custody/catalog_internal.h"
@@ -115,6 +117,8 @@ class EmbeddedCustodian final : public Custodian {
   absl::StatusOr<std::string> DraftAccess(AccessRequest request) override;
   absl::Status SubmitAccess(const std::string& principal, const std::string& text,
                             const std::string& file_name, const std::string& approvals) override;
+  absl::StatusOr<RevealedEntry> RevealEntry(const EntryRequest& request) override;
+  absl::Status RedactEntry(const EntryRequest& request) override;
   absl::StatusOr<KeyList> ListKeys() override;
   absl::Status RotateRootKey(const std::string& principal,
                              const crypto::SecretBytes& passphrase) override;
@@ -146,12 +150,13 @@ class EmbeddedCustodian final : public Custodian {
   // --- deciding ---
   // All columns of the schema if `columns` is empty. Of a model that is used it says
   // that it learned from these columns: who knows the model puts that right. `model`:
-  // that is to be exported.
+  // that is to be exported. `entry_uid`: whose sealed text is to be opened or destroyed.
   absl::StatusOr<policy::Request> BuildRequest(const std::string& principal, policy::Action action,
                                                const DatasetRecord& dataset,
                                                const std::string& purpose,
                                                const std::vector<std::string>& columns,
-                                               const std::string& model = "") const
+                                               const std::string& model = "",
+                                               const std::string& entry_uid = "") const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Requires a policy in force.
   AccessPlace AccessPlaceNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -169,7 +174,11 @@ class EmbeddedCustodian final : public Custodian {
   // --- recording ---
   // Who acts, as custody sees this process.
   static void StampActor(audit::Event& event);
-  absl::Status RecordDenied(const Ruling& ruling, const Grant& grant)
+  // AccessEvent() with the reason sealed.
+  absl::StatusOr<audit::Event> DraftEvent(const Ruling& ruling, const Grant& grant,
+                                          const std::string& why)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RecordDenied(const Ruling& ruling, const Grant& grant, const std::string& why)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes lease, reservation and then the INTENT events durable, in this
   // order. An error leaves nothing spent and nothing that a permit could use.
@@ -187,6 +196,21 @@ class EmbeddedCustodian final : public Custodian {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The same for the end of a job: its lease ends in the transaction.
   absl::Status EndJob(const Id& permit_id, audit::Event outcome, const Change& change = nullptr)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // --- what the log seals ---
+  // Keeps the opening for the event, which gets a uid if it has none; in the caller's
+  // transaction if there is one. An opening of an event that was never logged means nothing.
+  absl::Status SealWhy(const std::string& why, audit::Event& event)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // An act on an entry that was decided and is allowed.
+  struct EntryAct {
+    audit::Entry entry;
+    audit::Event event;  // that tells of it, but for the phase
+    Id request_id{};
+  };
+  absl::StatusOr<EntryAct> DecideOnEntry(policy::Action action, const EntryRequest& request,
+                                         audit::LogReader& log)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // --- sealing and resealing ---
@@ -212,6 +236,7 @@ class EmbeddedCustodian final : public Custodian {
     const std::vector<std::string>& columns;
     const std::string& model;
     std::optional<DpPlan> dp;
+    const std::string& why;
   };
   absl::StatusOr<Grant> AdmitOpening(const OpenRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

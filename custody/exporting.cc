@@ -70,10 +70,10 @@ absl::StatusOr<Permit<policy::EXPORT_MODEL>> EmbeddedCustodian::RequestExport(
     grant.manifest_sha256 = Digest();
   }
   if (!ruling.status.ok()) {
-    ST_RETURN_IF_ERROR(RecordDenied(ruling, grant));
+    ST_RETURN_IF_ERROR(RecordDenied(ruling, grant, request.why));
     return ruling.status;
   }
-  audit::Event intent = AccessEvent(ruling.request, ruling.decision, grant);
+  ST_ASSIGN_OR_RETURN(audit::Event intent, DraftEvent(ruling, grant, request.why));
   if (model.dp.has_value()) {
     audit::Privacy& privacy = *intent.mutable_privacy();
     privacy.set_epsilon(model.epsilon);

@@ -110,6 +110,11 @@ CREATE TABLE approved_access (
   approvals    BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE opening (
+  entry_uid BLOB PRIMARY KEY,
+  wrapped   BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE owed_event (
   number      INTEGER PRIMARY KEY AUTOINCREMENT,
   request_uid BLOB NOT NULL UNIQUE,

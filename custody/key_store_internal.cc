@@ -44,6 +44,13 @@ Bytes ClassKeyContext(absl::string_view scope, int data_class, std::uint32_t key
   return context;
 }
 
+Bytes OpeningContext(absl::string_view entry_uid) {
+  Bytes context;
+  AppendWithNul("sealtrain/custody/opening/1", context);
+  context.insert(context.end(), AsBytes(entry_uid).begin(), AsBytes(entry_uid).end());
+  return context;
+}
+
 std::string DatasetScope(absl::string_view dataset) { return absl::StrCat("dataset:", dataset); }
 std::string ModelScope(absl::string_view model) { return absl::StrCat("model:", model); }
 
@@ -87,11 +94,12 @@ absl::StatusOr<RootKeyRecord> GetRootKeyRecord(const Database& db) {
 }
 
 absl::StatusOr<KeyStore> KeyStore::Open(Database& db, crypto::Kek root) {
-  // No row is ever replaced by the same root key or deleted, so each stands for
+  // No row is ever wrapped twice by the same root key or deleted, so each stands for
   // one wrap. Those whose row was never committed are not among them: one for each
   // crash at that moment.
   ST_ASSIGN_OR_RETURN(Statement count, db.Prepare("SELECT (SELECT count(*) FROM signing_key) + "
-                                                  "(SELECT count(*) FROM class_key)"));
+                                                  "(SELECT count(*) FROM class_key) + "
+                                                  "(SELECT count(*) FROM opening)"));
   ST_RETURN_IF_ERROR(count.Step().status());
   ST_RETURN_IF_ERROR(root.CountSeals(count.Uint(0)));
   return KeyStore(db, std::move(root));
@@ -180,6 +188,43 @@ absl::StatusOr<std::vector<ClassKeyName>> KeyStore::ClassKeys() const {
   }
 }
 
+absl::Status KeyStore::AddOpening(absl::string_view entry_uid, absl::string_view opening) {
+  ST_ASSIGN_OR_RETURN(const Bytes wrapped,
+                      KeyWrap::WrapBytes(root_, OpeningContext(entry_uid), AsBytes(opening)));
+  ST_ASSIGN_OR_RETURN(Statement insert,
+                      db_->Prepare("INSERT INTO opening (entry_uid, wrapped) VALUES (?, ?)"));
+  return insert.Bind(AsBytes(entry_uid)).Bind(ByteSpan(wrapped)).Run();
+}
+
+absl::StatusOr<std::string> KeyStore::WrappedOpening(absl::string_view entry_uid) const {
+  ST_ASSIGN_OR_RETURN(Statement select,
+                      db_->Prepare("SELECT wrapped FROM opening WHERE entry_uid = ?"));
+  ST_ASSIGN_OR_RETURN(const bool found, select.Bind(AsBytes(entry_uid)).Step());
+  if (!found) return absl::NotFoundError("custody has nothing that the entry seals");
+  std::string wrapped = select.Text(0);
+  if (wrapped.empty()) return absl::FailedPreconditionError("what the entry sealed is destroyed");
+  return wrapped;
+}
+
+absl::StatusOr<std::string> KeyStore::GetOpening(absl::string_view entry_uid) const {
+  ST_ASSIGN_OR_RETURN(const std::string wrapped, WrappedOpening(entry_uid));
+  const absl::StatusOr<crypto::SecretBytes> opening =
+      KeyWrap::UnwrapBytes(root_, OpeningContext(entry_uid), AsBytes(wrapped));
+  if (absl::IsDataLoss(opening.status())) {
+    return absl::DataLossError("key store: what the entry seals does not open");
+  }
+  ST_RETURN_IF_ERROR(opening.status());
+  return std::string(AsText(opening->span()));
+}
+
+absl::Status KeyStore::DestroyOpening(absl::string_view entry_uid) {
+  ST_RETURN_IF_ERROR(WrappedOpening(entry_uid).status());
+  // The row stays: it counts as a wrap, and tells that there was something.
+  ST_ASSIGN_OR_RETURN(Statement update,
+                      db_->Prepare("UPDATE opening SET wrapped = x'' WHERE entry_uid = ?"));
+  return update.Bind(AsBytes(entry_uid)).Run();
+}
+
 absl::StatusOr<KeyStore> KeyStore::Rewrap(crypto::Kek next) const {
   KeyStore rewrapped(*db_, std::move(next));
   ST_ASSIGN_OR_RETURN(Statement update_signing,
@@ -209,6 +254,22 @@ absl::StatusOr<KeyStore> KeyStore::Rewrap(crypto::Kek next) const {
                            .Bind(std::int64_t{name.data_class})
                            .Bind(std::int64_t{name.key_epoch})
                            .Run());
+  }
+  ST_ASSIGN_OR_RETURN(Statement openings,
+                      db_->Prepare("SELECT entry_uid FROM opening WHERE length(wrapped) > 0"));
+  std::vector<std::string> uids;
+  while (true) {
+    ST_ASSIGN_OR_RETURN(const bool row, openings.Step());
+    if (!row) break;
+    uids.push_back(openings.Text(0));
+  }
+  ST_ASSIGN_OR_RETURN(Statement update_opening,
+                      db_->Prepare("UPDATE opening SET wrapped = ? WHERE entry_uid = ?"));
+  for (const std::string& uid : uids) {
+    ST_ASSIGN_OR_RETURN(const std::string opening, GetOpening(uid));
+    ST_ASSIGN_OR_RETURN(const Bytes wrapped,
+                        KeyWrap::WrapBytes(rewrapped.root_, OpeningContext(uid), AsBytes(opening)));
+    ST_RETURN_IF_ERROR(update_opening.Bind(ByteSpan(wrapped)).Bind(AsBytes(uid)).Run());
   }
   return rewrapped;
 }

@@ -1,8 +1,8 @@
-// The keys of a home, wrapped under the root key. docs/formats/home.md has the
-// table and the wrap contexts.
+// The keys of a home, wrapped under the root key, and the openings of what its audit
+// log seals, likewise. docs/formats/home.md has the tables and the wrap contexts.
 //
-// Invariant: no key of this class is ever in the database unwrapped, and none
-// leaves this class but as a typed key.
+// Invariant: none of them is ever in the database unwrapped, and no key leaves this
+// class but as a typed key.
 // Not thread-safe.
 #ifndef SEALTRAIN_CUSTODY_KEY_STORE_INTERNAL_H_
 #define SEALTRAIN_CUSTODY_KEY_STORE_INTERNAL_H_
@@ -42,6 +42,7 @@ inline constexpr std::uint32_t kFirstKeyEpoch = 1;
 // The wrap contexts: a wrapped key opens under its own name only.
 Bytes SigningKeyContext(absl::string_view name);
 Bytes ClassKeyContext(absl::string_view scope, int data_class, std::uint32_t key_epoch);
+Bytes OpeningContext(absl::string_view entry_uid);
 
 // How the root key in use is found. The number says how many there have been.
 struct RootKeyRecord {
@@ -86,13 +87,23 @@ class KeyStore {
                                                std::uint32_t key_epoch) const;
   absl::StatusOr<std::vector<ClassKeyName>> ClassKeys() const;
 
-  // Wraps every key under `next` instead, and returns the key store to use from
+  // Of the entry of the audit log that has this uid.
+  absl::Status AddOpening(absl::string_view entry_uid, absl::string_view opening);
+  // NotFound: there was none. FailedPrecondition: it is destroyed. DataLoss: it does not
+  // open.
+  absl::StatusOr<std::string> GetOpening(absl::string_view entry_uid) const;
+  // Errors as GetOpening(), save DataLoss: what does not open can be destroyed.
+  absl::Status DestroyOpening(absl::string_view entry_uid);
+
+  // Wraps all of them under `next` instead, and returns the key store to use from
   // then on. In a transaction: what it writes is of no use in parts.
   // ResourceExhausted: more than `next` may wrap. DataLoss: a key does not open.
   absl::StatusOr<KeyStore> Rewrap(crypto::Kek next) const;
 
  private:
   KeyStore(Database& db, crypto::Kek root) : db_(&db), root_(std::move(root)) {}
+  // Errors as GetOpening().
+  absl::StatusOr<std::string> WrappedOpening(absl::string_view entry_uid) const;
 
   Database* db_;
   crypto::Kek root_;

@@ -25,7 +25,8 @@ absl::StatusOr<Permit<policy::TRAIN>> EmbeddedCustodian::RequestTrain(const Trai
                                                  .purpose = request.purpose,
                                                  .columns = request.columns,
                                                  .model = request.model,
-                                                 .dp = request.dp}));
+                                                 .dp = request.dp,
+                                                 .why = request.why}));
   return PermitIssuer::Issue<policy::TRAIN>(std::move(grant));
 }
 
@@ -38,7 +39,8 @@ absl::StatusOr<Permit<policy::EVALUATE>> EmbeddedCustodian::RequestEvaluate(
                                                  .purpose = request.purpose,
                                                  .columns = request.columns,
                                                  .model = request.model,
-                                                 .dp = std::nullopt}));
+                                                 .dp = std::nullopt,
+                                                 .why = request.why}));
   return PermitIssuer::Issue<policy::EVALUATE>(std::move(grant));
 }
 
@@ -88,10 +90,10 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
     grant.deadline = std::min(grant.deadline, ruling.request.now + *ruling.decision.retention);
   }
   if (!ruling.status.ok()) {
-    ST_RETURN_IF_ERROR(RecordDenied(ruling, grant));
+    ST_RETURN_IF_ERROR(RecordDenied(ruling, grant, request.why));
     return ruling.status;
   }
-  audit::Event intent = AccessEvent(ruling.request, ruling.decision, grant);
+  ST_ASSIGN_OR_RETURN(audit::Event intent, DraftEvent(ruling, grant, request.why));
   if (charge.has_value()) *intent.mutable_privacy() = charge->event;
   const absl::Duration lifetime = EndBy(std::min(deadline, DeadlineOf(job.manifest)),
                                         ruling.request.now, Lifetime(ruling.decision), grant);

@@ -37,10 +37,10 @@ absl::StatusOr<Permit<policy::CHANGE_POLICY>> EmbeddedCustodian::RequestReseal(
   ST_ASSIGN_OR_RETURN(const Ruling ruling, Rule(std::move(asked)));
   ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset));
   if (!ruling.status.ok()) {
-    ST_RETURN_IF_ERROR(RecordDenied(ruling, grant));
+    ST_RETURN_IF_ERROR(RecordDenied(ruling, grant, request.why));
     return ruling.status;
   }
-  audit::Event intent = AccessEvent(ruling.request, ruling.decision, grant);
+  ST_ASSIGN_OR_RETURN(audit::Event intent, DraftEvent(ruling, grant, request.why));
   ST_RETURN_IF_ERROR(AddReplaced(dataset.manifest, ruling.decision.policy_sha256, intent));
   if (intent.policy().replaced_sha256().empty()) {
     return absl::AlreadyExistsError(

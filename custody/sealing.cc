@@ -59,11 +59,12 @@ absl::StatusOr<IngestPermits> EmbeddedCustodian::RequestIngest(const IngestReque
   for (const auto& [ruling, grant] :
        {std::pair(&ingest, &ingest_grant), std::pair(&seal, &seal_grant)}) {
     if (ruling->status.ok()) continue;
-    ST_RETURN_IF_ERROR(RecordDenied(*ruling, *grant));
+    ST_RETURN_IF_ERROR(RecordDenied(*ruling, *grant, request.why));
     return ruling->status;
   }
 
-  const audit::Event ingest_intent = AccessEvent(ingest.request, ingest.decision, ingest_grant);
+  ST_ASSIGN_OR_RETURN(const audit::Event ingest_intent,
+                      DraftEvent(ingest, ingest_grant, request.why));
   audit::Event seal_intent = AccessEvent(seal.request, seal.decision, seal_grant);
   seal_intent.clear_uid();  // the second event of the request gets its own
   ST_RETURN_IF_ERROR(Admit(seal_grant, policy::SEAL,

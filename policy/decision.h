@@ -37,7 +37,10 @@ struct Request {
   std::optional<std::uint64_t> approvals;  // distinct approvers who signed this request
   std::optional<Digest> approved_sha256;   // of the text they signed: for the log, not decided on
   absl::Time now = absl::InfinitePast();   // unset: outside every window
-  std::string model;  // EXPORT_MODEL: its name, for the approvals; not decided on
+  // For the approvals, not decided on: the model of EXPORT_MODEL; the uid of the entry of
+  // the audit log of READ_AUDIT and ERASE.
+  std::string model;
+  std::string entry_uid;
   // EVALUATE and EXPORT_MODEL: the classes of all that the model learned from, which
   // it inherits. Empty: not known, which never opens.
   std::vector<DataClass> model_classes;

@@ -73,7 +73,8 @@ absl::StatusOr<EvaluateResult> Evaluate(custody::Custody& custody, const Evaluat
                                                .dataset = options.dataset,
                                                .purpose = options.purpose,
                                                .columns = ColumnsOf(model.parsed.header.spec()),
-                                               .model = options.model}));
+                                               .model = options.model,
+                                               .why = options.why}));
   absl::StatusOr<EvaluateResult> result = RunUnderPermit(custody, permit, options, model);
   const absl::Status finished = custody.FinishEvaluate(
       std::move(permit), result.ok() ? custody::Outcome::kSucceeded : custody::Outcome::kFailed);

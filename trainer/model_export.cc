@@ -84,7 +84,8 @@ absl::StatusOr<ExportResult> ExportModel(custody::Custody& custody, const Export
                       custody.RequestExport({.principal = options.principal,
                                              .model = options.model,
                                              .purpose = options.purpose,
-                                             .bytes = WeightsFileBytes(features.dimension())}));
+                                             .bytes = WeightsFileBytes(features.dimension()),
+                                             .why = options.why}));
   absl::StatusOr<ExportResult> result = WriteUnderPermit(custody, permit, model, outgoing);
   const absl::Status finished = custody.FinishExport(
       std::move(permit), result.ok() ? custody::Outcome::kSucceeded : custody::Outcome::kFailed,

@@ -126,7 +126,8 @@ absl::StatusOr<TrainResult> Train(custody::Custody& custody, TrainOptions option
                             .purpose = options.purpose,
                             .columns = TrainingDataBuilder::Columns(plan, *dataset.schema),
                             .model = options.model,
-                            .dp = PlannedCost(plan)}));
+                            .dp = PlannedCost(plan),
+                            .why = options.why}));
   std::uint64_t steps_started = 0;
   const absl::StatusOr<SealedModel> sealed =
       RunUnderPermit(custody, permit, options, plan, steps_started);

@@ -29,6 +29,7 @@ struct TrainOptions {
   std::string principal;
   std::string dataset;
   std::string purpose;
+  std::string why = "";  // as in custody.h
   std::string model;
   TrainSpec spec;
   // SHA-256 of the text that the spec was parsed from, for the model's header.
@@ -64,6 +65,7 @@ struct EvaluateOptions {
   std::string principal;
   std::string dataset;
   std::string purpose;
+  std::string why = "";  // as in custody.h
   std::string model;
   Env* env = &Env::Posix();
 };
@@ -85,7 +87,8 @@ struct ExportOptions {
   std::string principal;
   std::string model;
   std::string purpose;
-  std::string out;  // a file that is not there yet
+  std::string why = "";  // as in custody.h
+  std::string out;       // a file that is not there yet
   Env* env = &Env::Posix();
 };
 struct ExportResult {

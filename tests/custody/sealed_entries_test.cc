@@ -1,0 +1,305 @@
+// What entries of the audit log seal: kept from who reads the log, opened under the policy,
+// destroyed with two approvals and without breaking a proof.
+#include <fstream>
+#include <iterator>
+
+#include "absl/strings/match.h"
+#include "google/protobuf/text_format.h"
+#include "sealtrain/audit/opening.h"
+#include "sealtrain/audit/proof.h"
+#include "sealtrain/custody/policy_approval.h"
+#include "sealtrain/custody/sqlite_internal.h"
+#include "sealtrain/tests/custody/custody_fixture.h"
+
+namespace sealtrain::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kWhy[] = "retrained after complaint 4711 of Mrs. Miller";
+
+constexpr char kEntryRules[] = R"(
+rule {
+  id: "read-reasons"
+  permit {}
+  scope { principal: "auditor" action: READ_AUDIT dataset: "mails" purpose: "abuse" }
+}
+rule {
+  id: "redact"
+  permit {}
+  scope { principal: "officer" action: ERASE dataset: "mails" purpose: "abuse" }
+}
+)";
+
+class SealedEntries : public CustodyTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(CustodyTest::SetUp());
+    ASSERT_OK(custodian_->CreateDataset("admin", "mails", schema_));
+    ASSERT_OK(ApplyText(WithKeys(absl::StrCat(kMailPolicy, kEntryRules))));
+    ASSERT_OK(IngestOneShard());
+  }
+
+  custody::TrainRequest ExplainedRun(const std::string& model) {
+    custody::TrainRequest run = PlainRun(model);
+    run.why = kWhy;
+    return run;
+  }
+  // Index of the newest entry.
+  std::uint64_t Last() { return Events().size() - 1; }
+  // Asks for a run with a reason and returns the index of its entry.
+  std::uint64_t LogAReason() {
+    EXPECT_OK(custodian_->RequestTrain(ExplainedRun("m")));
+    return Last();
+  }
+
+  absl::StatusOr<custody::RevealedEntry> Reveal(std::uint64_t index,
+                                                const std::string& principal = "auditor") {
+    return custodian_->RevealEntry({.principal = principal, .purpose = "abuse", .index = index});
+  }
+  absl::Status Redact(std::uint64_t index) {
+    return custodian_->RedactEntry({.principal = "officer", .purpose = "abuse", .index = index});
+  }
+  absl::Status ApproveRedaction(const std::string& entry_uid,
+                                const std::vector<std::string>& names) {
+    custody::AccessRequest request;
+    request.set_principal("officer");
+    request.add_action(policy::ERASE);
+    request.set_dataset("mails");
+    request.set_purpose("abuse");
+    request.set_entry_uid(HexEncode(AsBytes(entry_uid)));
+    request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(clock_.now + absl::Hours(1)));
+    const absl::StatusOr<std::string> text = custodian_->DraftAccess(request);
+    if (!text.ok()) return text.status();
+    std::string lines;
+    for (const std::string& name : names) {
+      lines += *custody::ApproveAccess(*text, name, approver_keys_.at(name));
+    }
+    return custodian_->SubmitAccess("clerk", *text, "redact.textproto", lines);
+  }
+
+  // What the proof of a revealed entry opens, checked as a stranger does it.
+  absl::StatusOr<audit::OpenedText> Check(const custody::RevealedEntry& revealed) {
+    const absl::StatusOr<audit::ProvenEntry> proven =
+        audit::CheckProof(revealed.proof, AsBytes(revealed.entry), LogVkeys(home()));
+    if (!proven.ok()) return proven.status();
+    audit::Event event;
+    if (!event.ParseFromString(revealed.entry)) return absl::DataLossError("no event");
+    return audit::CheckOpening(AsText(proven->extra), event);
+  }
+
+  // Whether any file of the home has `text`.
+  bool HomeHas(const std::string& text) {
+    for (const auto& file : std::filesystem::recursive_directory_iterator(home())) {
+      if (!file.is_regular_file()) continue;
+      std::ifstream in(file.path(), std::ios::binary);
+      const std::string bytes((std::istreambuf_iterator<char>(in)),
+                              std::istreambuf_iterator<char>());
+      if (absl::StrContains(bytes, text)) return true;
+    }
+    return false;
+  }
+  std::string WrappedOpening(const std::string& uid) {
+    const custody::Database db = *custody::Database::Open(JoinPath(home(), "keystore.db"));
+    custody::Statement select = *db.Prepare("SELECT wrapped FROM opening WHERE entry_uid = ?");
+    EXPECT_TRUE(*select.Bind(AsBytes(uid)).Step());
+    return select.Text(0);
+  }
+};
+
+TEST_F(SealedEntries, KeepTheReasonFromWhoReadsTheHome) {
+  LogAReason();
+  EXPECT_EQ(LastEvent().why().size(), 32u);
+  EXPECT_FALSE(HomeHas("4711"));
+  EXPECT_FALSE(HomeHas("Miller"));
+  // The search does find what is not sealed.
+  EXPECT_TRUE(HomeHas("trainer"));
+}
+
+TEST_F(SealedEntries, SealEveryReasonWithASaltOfItsOwn) {
+  ASSERT_OK(custodian_->RequestTrain(ExplainedRun("m1")));
+  const std::string first = LastEvent().why();
+  ASSERT_OK(custodian_->RequestTrain(ExplainedRun("m2")));
+  EXPECT_NE(LastEvent().why(), first);
+}
+
+TEST_F(SealedEntries, HoldReasonsOfWhatIsDenied) {
+  custody::TrainRequest run = ExplainedRun("m");
+  run.principal = "stranger";
+  EXPECT_THAT(custodian_->RequestTrain(run), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(LastEvent().phase(), audit::DENIED);
+  ASSERT_OK_AND_ASSIGN(const custody::RevealedEntry revealed, Reveal(Last()));
+  EXPECT_EQ(Check(revealed)->text, kWhy);
+}
+
+TEST_F(SealedEntries, HoldReasonsOfIngestionAndOfApprovals) {
+  ASSERT_OK(custodian_->RequestIngest(
+      {.principal = "job", .dataset = "mails", .purpose = "abuse", .why = "backfill"}));
+  // The first of the job's two entries has it.
+  const std::uint64_t ingest = Last() - 1;
+  EXPECT_EQ(Events()[ingest].action(), "INGEST");
+  ASSERT_OK_AND_ASSIGN(custody::RevealedEntry revealed, Reveal(ingest));
+  EXPECT_EQ(Check(revealed)->text, "backfill");
+  EXPECT_THAT(Events().back().why(), IsEmpty());
+
+  custody::AccessRequest request;
+  request.set_principal("trainer");
+  request.add_action(policy::TRAIN);
+  request.set_dataset("mails");
+  request.set_purpose("plain");
+  request.set_why("a case of break-glass");
+  request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(clock_.now + absl::Hours(1)));
+  ASSERT_OK_AND_ASSIGN(const std::string text, custodian_->DraftAccess(request));
+  ASSERT_OK(
+      custodian_->SubmitAccess("clerk", text, "run.textproto",
+                               *custody::ApproveAccess(text, "ada", approver_keys_.at("ada"))));
+  ASSERT_OK_AND_ASSIGN(revealed, Reveal(Last()));
+  EXPECT_EQ(Check(revealed)->text, "a case of break-glass");
+}
+
+TEST_F(SealedEntries, RefuseATextThatIsNone) {
+  custody::TrainRequest run = PlainRun("m");
+  const std::size_t before = Events().size();
+  for (const std::string& why : {std::string(4097, 'x'), std::string("\xff")}) {
+    run.why = why;
+    EXPECT_THAT(custodian_->RequestTrain(run), StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  EXPECT_EQ(Events().size(), before);
+  run.why = std::string(4096, 'x');
+  EXPECT_OK(custodian_->RequestTrain(run));
+}
+
+TEST_F(SealedEntries, AreRevealedUnderThePolicyAndToldOf) {
+  const std::uint64_t index = LogAReason();
+  const std::string uid = LastEvent().uid();
+  ASSERT_OK_AND_ASSIGN(const custody::RevealedEntry revealed, Reveal(index));
+  ASSERT_OK_AND_ASSIGN(const audit::OpenedText opened, Check(revealed));
+  EXPECT_EQ(opened.field, "why");
+  EXPECT_EQ(opened.text, kWhy);
+  const audit::Event told = LastEvent();
+  EXPECT_EQ(told.type(), audit::AUDIT_READ);
+  EXPECT_EQ(told.phase(), audit::SUCCEEDED);
+  EXPECT_EQ(told.actor().principal(), "auditor");
+  EXPECT_EQ(told.object().dataset(), "mails");
+  EXPECT_EQ(told.object().generation(), 0u);
+  EXPECT_EQ(told.object().entry_uid(), uid);
+  EXPECT_THAT(told.object().withheld_column(), IsEmpty());
+  EXPECT_THAT(told.policy().rule(), ElementsAre("read-reasons"));
+}
+
+TEST_F(SealedEntries, AreNotRevealedToWhoMayNotRead) {
+  const std::uint64_t index = LogAReason();
+  EXPECT_THAT(Reveal(index, "trainer"), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(LastEvent().type(), audit::AUDIT_READ);
+  EXPECT_EQ(LastEvent().phase(), audit::DENIED);
+  EXPECT_EQ(LastEvent().object().entry_uid(), Events()[index].uid());
+}
+
+TEST_F(SealedEntries, AreNotRevealedUnlessTheLogTellsOfIt) {
+  const std::uint64_t index = LogAReason();
+  env_.FailOn(FaultEnv::Op::kAppend, 0, absl::UnavailableError("disk"));
+  EXPECT_THAT(Reveal(index), Not(IsOk()));
+}
+
+TEST_F(SealedEntries, RefuseEntriesThatSealNothing) {
+  EXPECT_THAT(Reveal(0), StatusIs(absl::StatusCode::kNotFound, HasSubstr("entry 0 seals nothing")));
+  EXPECT_THAT(Reveal(1000), StatusIs(absl::StatusCode::kOutOfRange));
+}
+
+TEST_F(SealedEntries, ADisclosureOfAnotherTextIsRefused) {
+  const std::uint64_t index = LogAReason();
+  ASSERT_OK_AND_ASSIGN(custody::RevealedEntry revealed, Reveal(index));
+  ASSERT_OK_AND_ASSIGN(audit::TlogProof proof, audit::ParseTlogProof(revealed.proof));
+  for (std::size_t i = 0; i < proof.extra.size(); ++i) {
+    audit::TlogProof changed = proof;
+    changed.extra[i] ^= 1;
+    revealed.proof = audit::FormatTlogProof(changed);
+    EXPECT_THAT(Check(revealed), StatusIs(absl::StatusCode::kDataLoss)) << i;
+  }
+}
+
+TEST_F(SealedEntries, AreRedactedWithTwoApprovalsWhateverThePolicySays) {
+  const std::uint64_t index = LogAReason();
+  const audit::Event entry = LastEvent();
+  ASSERT_OK_AND_ASSIGN(const custody::RevealedEntry before, Reveal(index));
+  const std::string wrapped = WrappedOpening(entry.uid());
+
+  EXPECT_THAT(Redact(index),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("2 approvals")));
+  EXPECT_EQ(LastEvent().type(), audit::ENTRY_REDACTED);
+  EXPECT_EQ(LastEvent().phase(), audit::DENIED);
+  EXPECT_EQ(LastEvent().reason_code(), "too_few_approvals");
+  ASSERT_OK(ApproveRedaction(entry.uid(), {"ada"}));
+  EXPECT_THAT(Redact(index),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("there are 1")));
+  EXPECT_OK(Reveal(index));
+  ASSERT_OK(ApproveRedaction(entry.uid(), {"ada", "bob"}));
+  ASSERT_OK(Redact(index));
+  const audit::Event told = LastEvent();
+  EXPECT_EQ(told.type(), audit::ENTRY_REDACTED);
+  EXPECT_EQ(told.phase(), audit::SUCCEEDED);
+  EXPECT_EQ(told.object().entry_uid(), entry.uid());
+  EXPECT_EQ(told.approvals(), 2u);
+
+  EXPECT_THAT(Reveal(index), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(LastEvent().phase(), audit::FAILED);
+  EXPECT_THAT(Redact(index), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_FALSE(HomeHas(wrapped));
+  Reopen();
+  EXPECT_THAT(Reveal(index), StatusIs(absl::StatusCode::kFailedPrecondition));
+  // What was proven stays proven.
+  EXPECT_EQ(Check(before)->text, kWhy);
+  ASSERT_OK_AND_ASSIGN(const auto log,
+                       audit::LogReader::Open(Env::Posix(), JoinPath(home(), "audit")));
+  EXPECT_OK(log->Verify({}));
+}
+
+TEST_F(SealedEntries, ApprovalsToRedactCountForOneEntry) {
+  const std::uint64_t index = LogAReason();
+  ASSERT_OK(custodian_->RequestTrain(ExplainedRun("other")));
+  ASSERT_OK(ApproveRedaction(LastEvent().uid(), {"ada", "bob"}));
+  EXPECT_THAT(Redact(index),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("there are 0")));
+}
+
+TEST_F(SealedEntries, RedactingAnApprovalEndsIt) {
+  custody::AccessRequest request;
+  request.set_principal("trainer");
+  request.add_action(policy::TRAIN);
+  request.set_dataset("mails");
+  request.set_purpose("plain");
+  request.set_why(kWhy);
+  request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(clock_.now + absl::Hours(1)));
+  ASSERT_OK_AND_ASSIGN(const std::string text, custodian_->DraftAccess(request));
+  ASSERT_OK(
+      custodian_->SubmitAccess("clerk", text, "run.textproto",
+                               *custody::ApproveAccess(text, "ada", approver_keys_.at("ada"))));
+  const auto approvals = [&] {
+    return *custodian_->RequestFor("trainer", policy::TRAIN, "mails", "plain", {}, "")->approvals;
+  };
+  const std::uint64_t index = Last();
+  EXPECT_EQ(approvals(), 1u);
+  EXPECT_TRUE(HomeHas("4711"));  // in the text that was signed, while it counts
+  ASSERT_OK(ApproveRedaction(Events()[index].uid(), {"ada", "bob"}));
+  ASSERT_OK(Redact(index));
+  EXPECT_EQ(approvals(), 0u);
+  EXPECT_FALSE(HomeHas("4711"));
+}
+
+TEST_F(SealedEntries, OutliveANewRootKey) {
+  const std::uint64_t index = LogAReason();
+  const std::string wrapped = WrappedOpening(LastEvent().uid());
+  ASSERT_OK_AND_ASSIGN(crypto::SecretBytes next, crypto::SecretBytes::CopyFrom(AsBytes("next")));
+  ASSERT_OK(custodian_->RotateRootKey("admin", next));
+  passphrase_ = std::move(next);
+  EXPECT_FALSE(HomeHas(wrapped));
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const custody::RevealedEntry revealed, Reveal(index));
+  EXPECT_EQ(Check(revealed)->text, kWhy);
+}
+
+}  // namespace
+}  // namespace sealtrain::testing
