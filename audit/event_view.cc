@@ -63,7 +63,9 @@ Json ValueOf(const Message& message, const FieldDescriptor& field, std::optional
     case FieldDescriptor::CPPTYPE_STRING: {
       const std::string& text = i ? get.GetRepeatedStringReference(message, f, *i, &scratch)
                                   : get.GetStringReference(message, f, &scratch);
-      return field.type() == FieldDescriptor::TYPE_BYTES ? HexEncode(AsBytes(text)) : text;
+      if (field.type() != FieldDescriptor::TYPE_BYTES) return text;
+      return absl::StrCat(field.options().GetExtension(discloses) == SEALED ? "sealed:" : "",
+                          HexEncode(AsBytes(text)));
     }
     case FieldDescriptor::CPPTYPE_UINT32:
       return i ? get.GetRepeatedUInt32(message, f, *i) : get.GetUInt32(message, f);

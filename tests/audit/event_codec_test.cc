@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
+#include "google/protobuf/descriptor.h"
 #include "sealtrain/audit/audit_log.h"
 #include "sealtrain/tests/audit/audit_test_util.h"
 #include "sealtrain/tests/util/status_matchers.h"
@@ -10,6 +13,34 @@ namespace sealtrain::audit {
 namespace {
 
 using ::sealtrain::testing::StatusIs;
+
+// Calls `check` with every field below `type` that is no message.
+void ForEachLeaf(const google::protobuf::Descriptor& type,
+                 const std::function<void(const google::protobuf::FieldDescriptor&)>& check) {
+  for (int i = 0; i < type.field_count(); ++i) {
+    const google::protobuf::FieldDescriptor& field = *type.field(i);
+    if (field.message_type() != nullptr) {
+      ForEachLeaf(*field.message_type(), check);
+    } else {
+      check(field);
+    }
+  }
+}
+
+TEST(Event, EveryFieldSaysWhatItDiscloses) {
+  int fields = 0;
+  ForEachLeaf(*Event::descriptor(), [&fields](const google::protobuf::FieldDescriptor& field) {
+    ++fields;
+    const Disclosure disclosure = field.options().GetExtension(discloses);
+    EXPECT_TRUE(disclosure == PUBLIC || disclosure == SEALED) << field.full_name();
+    if (disclosure != SEALED) return;
+    // A commitment; an opening says which by the field's number, which is of Event then.
+    EXPECT_EQ(field.type(), google::protobuf::FieldDescriptor::TYPE_BYTES) << field.full_name();
+    EXPECT_EQ(field.containing_type(), Event::descriptor()) << field.full_name();
+    EXPECT_FALSE(field.is_repeated()) << field.full_name();
+  });
+  EXPECT_GT(fields, 30);
+}
 
 TEST(EncodeEvent, FillsInWhatIsUnset) {
   Event event;
@@ -52,6 +83,12 @@ TEST(EncodeEvent, RefusesWhatNoReaderTakes) {
   Event request = TestEvent(0);
   request.set_request_uid("short");
   EXPECT_THAT(EncodeEvent(request), StatusIs(kInvalid));
+  Event about = TestEvent(0);
+  about.mutable_object()->set_entry_uid("short");
+  EXPECT_THAT(EncodeEvent(about), StatusIs(kInvalid));
+  Event why = TestEvent(0);
+  why.set_why("because");
+  EXPECT_THAT(EncodeEvent(why), StatusIs(kInvalid));
   Event text = TestEvent(0);
   text.mutable_actor()->set_principal("\xFF");
   EXPECT_THAT(EncodeEvent(text), StatusIs(kInvalid));

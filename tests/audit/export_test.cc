@@ -322,6 +322,7 @@ TEST(OcsfFormatter, ChoosesClassAndActivity) {
   EXPECT_EQ(type_uid(KEY_DESTROYED, SUCCEEDED), 300404);
   EXPECT_EQ(type_uid(LEASE_REVOKED, SUCCEEDED), 300411);
   EXPECT_EQ(type_uid(AUDIT_READ, SUCCEEDED), 600302);
+  EXPECT_EQ(type_uid(ENTRY_REDACTED, SUCCEEDED), 600304);
 }
 
 TEST(OcsfFormatter, TellsADenialAndWhereItStands) {

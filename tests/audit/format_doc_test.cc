@@ -7,6 +7,7 @@
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/cosignature.h"
 #include "sealtrain/audit/event_codec.h"
+#include "sealtrain/audit/opening.h"
 #include "sealtrain/audit/tiles.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/tests/audit/audit_test_util.h"
@@ -74,6 +75,12 @@ TEST(FormatDocument, HasAWorkedExample) {
   ASSERT_OK_AND_ASSIGN(auto reader, LogReader::Open(Env::Posix(), log_dir));
   ASSERT_OK_AND_ASSIGN(const std::string proof, reader->Prove(0));
   EXPECT_EQ(proof, Example("proof"));
+
+  Event sealed;
+  sealed.set_why(ExampleBytes("commitment"));
+  ASSERT_OK_AND_ASSIGN(const OpenedText opened, CheckOpening(ExampleBytes("opening"), sealed));
+  EXPECT_EQ(opened.field, "why");
+  EXPECT_EQ(opened.text, "ticket 4711");
 
   const crypto::SigningKey witness = TestKey(0x15);
   const WitnessKey witness_key{.name = "witness.example.org/one",

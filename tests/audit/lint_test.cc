@@ -104,6 +104,19 @@ TEST_F(LintTest, FindsPoliciesThatWereNotAppliedBefore) {
   EXPECT_THAT(Lint(), ElementsAre("0 policy-never-applied", "4 policy-never-applied"));
 }
 
+TEST_F(LintTest, FindsTextsDestroyedWithoutTwoApprovals) {
+  Event redacted = TestEvent(0);
+  redacted.set_type(ENTRY_REDACTED);
+  redacted.set_phase(DENIED);
+  Add(redacted);
+  redacted.set_phase(SUCCEEDED);
+  redacted.set_approvals(1);
+  Add(redacted);
+  redacted.set_approvals(2);
+  Add(redacted);
+  EXPECT_THAT(Lint(), ElementsAre("1 redacted-unapproved"));
+}
+
 TEST_F(LintTest, FindsWhatItDoesNotKnow) {
   Event type = TestEvent(0);
   type.set_type(static_cast<EventType>(999));

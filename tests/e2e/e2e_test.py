@@ -1197,6 +1197,97 @@ class Export(World):
         self.assertIn("cannot_honour", self.audit("export", "--format", "jsonl"))
 
 
+class Sealed(World):
+    """Reasons: sealed beside the log, opened and destroyed under the policy."""
+
+    RULES = """rule { id: "read" why: "w" permit {}
+  scope { principal: "auditor" action: READ_AUDIT dataset: "notes" purpose: "study" }
+  not_after { seconds: 1893456000 } }
+rule { id: "redact" why: "w" permit {}
+  scope { principal: "officer" action: ERASE dataset: "notes" purpose: "study" }
+  not_after { seconds: 1893456000 } }
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.schema = self.write("note.proto", SCHEMA)
+        self.sealtrain("dataset", "create", "notes", "--schema", self.schema, "--message", "Note")
+        key = self.sealtrain("policy", "keygen", "--out", self.dir / "bob.key").strip()
+        policy = POLICY.replace(
+            'approval { required: 1',
+            f'approval {{ required: 1 approver {{ name: "bob" public_key: "{key}" }}')
+        self.apply_policy(policy.replace("test {", self.RULES + "test {", 1))
+        self.ingest(jsonl(notes(300)), "--why", "monthly intake")
+        self.train("m", "--why", "complaint of Mrs. Miller\x1b[2J")
+        self.entry = self.newest("TRAIN_ACCESS", "INTENT")
+
+    def newest(self, kind, phase):
+        """Index of the newest such entry."""
+        events = [json.loads(line) for line in
+                  self.audit("export", "--format", "jsonl").splitlines()]
+        return [e["index"] for e in events if (e["type"], e["phase"]) == (kind, phase)][-1]
+
+    def reveal(self, *args, principal="auditor", expect=OK):
+        return self.sealtrain("--json", "--principal", principal, "audit", "reveal", self.entry,
+                              "--purpose", "study/notes", *args, expect=expect)
+
+    def redact(self, expect=OK):
+        return self.sealtrain("--principal", "officer", "audit", "redact", self.entry, "--purpose",
+                              "study/notes", "--why", "erasure asked for", expect=expect)
+
+    def home_has(self, text):
+        return any(text in path.read_bytes() for path in self.home.rglob("*") if path.is_file())
+
+    def test_a_reason_is_sealed_and_revealed_with_a_proof(self):
+        self.assertFalse(self.home_has(b"Miller"))
+        self.assertFalse(self.home_has(b"monthly intake"))
+        self.assertRegex(self.audit("show", self.entry), r"why +sealed:[0-9a-f]{64}")
+        self.reveal(principal="trainer", expect=DENIED)
+        proof, entry = self.dir / "why.tlog-proof", self.dir / "why.entry"
+        self.assertEqual(json.loads(self.reveal())["text"], "complaint of Mrs. Miller\x1b[2J")
+        self.reveal("--out", proof, expect=USAGE)
+        self.reveal("--out", proof, "--entry", entry)
+        vkey = (self.home / "audit/log.vkey").read_text().strip()
+        checked = self.audit("check", proof, "--entry", entry, "--vkey", vkey)
+        self.assertIn("complaint of Mrs. Miller\\u{1b}[2J", checked)
+        # The text of another entry is none of this one.
+        other = self.dir / "other.tlog-proof"
+        self.entry = self.newest("SEAL_ACCESS", "INTENT") - 1
+        self.reveal("--out", other, "--entry", self.dir / "other.entry")
+        lines = proof.read_text().splitlines(keepends=True)
+        lines[1] = other.read_text().splitlines(keepends=True)[1]
+        proof.write_text("".join(lines))
+        self.audit("check", proof, "--entry", entry, "--vkey", vkey, expect=INTEGRITY)
+        self.assertIn("not what the entry commits to", self.stderr)
+        self.assertEqual(self.audit("log", "--type", "audit-read").count("auditor"), 3)
+
+    def test_a_reason_is_destroyed_with_two_approvals(self):
+        proof, entry = self.dir / "why.tlog-proof", self.dir / "why.entry"
+        self.reveal("--out", proof, "--entry", entry)
+        self.redact(expect=DENIED)
+        request = self.dir / "redact.textproto"
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        self.sealtrain("--principal", "officer", "access", "request", "--action", "ERASE",
+                       "--entry", self.entry, "--dataset", "notes", "--purpose", "study/notes",
+                       "--until", until, "--out", request)
+        for name in ("ada", "bob"):
+            self.sealtrain("access", "approve", request, "--name", name, "--key",
+                           self.dir / f"{name}.key")
+        self.sealtrain("access", "submit", request)
+        self.redact()
+        self.reveal(expect=KEY)
+        self.redact(expect=KEY)
+        self.audit("verify")
+        self.audit("lint")
+        vkey = (self.home / "audit/log.vkey").read_text().strip()
+        self.audit("check", proof, "--entry", entry, "--vkey", vkey)
+        self.assertIn("officer", self.audit("log", "--type", "entry-redacted", "--verdict",
+                                            "succeeded"))
+        # Asked again, the set in force says the same of all of this.
+        self.sealtrain("policy", "replay", "--file", self.dir / "policy.textproto")
+
+
 class Review(World):
     def prepare(self, duty):
         self.init()
