@@ -46,6 +46,8 @@ OcsfActivity ActivityOf(const Event& event) {
       return {kEventLog, 6, "Start"};
     case LOG_STOPPED:
       return {kEventLog, 7, "Stop"};
+    case HEARTBEAT:
+      return {kEventLog, kOther, "Heartbeat"};
     case CUSTODY_CREATED:
       return {kEntityManagement, 1, "Create"};
     case KEY_ROTATED:

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 #ifdef ABSL_HAVE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
@@ -41,6 +42,20 @@ class ABSL_LOCKABLE Mutex {
     Releasing();
     mutex_.Await(absl::Condition(&ask));
     Acquired();
+  }
+  // The same for `timeout` at most; returns what the condition said last.
+  bool AwaitWithTimeout(absl::FunctionRef<bool()> condition, absl::Duration timeout)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    const auto ask = [&] {
+      Acquired();
+      const bool answer = condition();
+      Releasing();
+      return answer;
+    };
+    Releasing();
+    const bool answer = mutex_.AwaitWithTimeout(absl::Condition(&ask), timeout);
+    Acquired();
+    return answer;
   }
   // For the eyes of the compiler's analysis, in lambdas; checks it in debug builds.
   void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() { mutex_.AssertHeld(); }

@@ -1,6 +1,9 @@
 #include "sealtrain/custody/audit_events_internal.h"
 
 #include <algorithm>
+#include <optional>
+
+#include "sealtrain/custody/process_internal.h"
 
 namespace sealtrain::custody {
 namespace {
@@ -104,6 +107,17 @@ audit::Event OutcomeEvent(const Grant& grant, policy::Action action, audit::Even
   policy.set_version(grant.decision.policy_version);
   policy.set_sha256(DigestField(grant.decision.policy_sha256));
   return event;
+}
+
+void StampActor(audit::Event& event) {
+  audit::Actor& actor = *event.mutable_actor();
+  actor.set_host(HostName());
+  actor.set_pid(ProcessId());
+  // What cannot be read stays empty; it is no reason to refuse.
+  if (const std::optional<Digest> digest = ExecutableDigest(); digest.has_value()) {
+    actor.set_executable_sha256(DigestField(*digest));
+  }
+  if (actor.trust().empty()) actor.set_trust(policy::Trust_Name(MeasureTrust()));
 }
 
 audit::PolicyRef PolicyRefOf(const policy::LoadedPolicy& policy) {

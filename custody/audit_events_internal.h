@@ -31,6 +31,9 @@ audit::Event AccessEvent(const policy::Request& request, const policy::Decision&
 audit::Event OutcomeEvent(const Grant& grant, policy::Action action, audit::EventType type,
                           audit::Phase phase);
 
+// Who acts, as custody sees this process.
+void StampActor(audit::Event& event);
+
 // The policy in force, without rules.
 audit::PolicyRef PolicyRefOf(const policy::LoadedPolicy& policy);
 

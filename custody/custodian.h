@@ -29,6 +29,9 @@ struct CustodianOptions {
   // calls before it does.
   absl::Duration lock_patience = absl::ZeroDuration();
   std::function<void()> on_wait = nullptr;
+  // How long a process that has told the log of something may then be silent before it
+  // says that it is still there: at most twice as long.
+  absl::Duration heartbeat = absl::Minutes(1);
 };
 
 struct PolicyRecord {

@@ -184,17 +184,6 @@ absl::StatusOr<Grant> EmbeddedCustodian::DraftGrant(const Ruling& ruling,
   return grant;
 }
 
-void EmbeddedCustodian::StampActor(audit::Event& event) {
-  audit::Actor& actor = *event.mutable_actor();
-  actor.set_host(HostName());
-  actor.set_pid(ProcessId());
-  // What cannot be read stays empty; it is no reason to refuse.
-  if (const std::optional<Digest> digest = ExecutableDigest(); digest.has_value()) {
-    actor.set_executable_sha256(DigestField(*digest));
-  }
-  if (actor.trust().empty()) actor.set_trust(policy::Trust_Name(MeasureTrust()));
-}
-
 absl::StatusOr<audit::Event> EmbeddedCustodian::DraftEvent(const Ruling& ruling, const Grant& grant,
                                                            const std::string& why) {
   audit::Event event = AccessEvent(ruling.request, ruling.decision, grant);
@@ -207,7 +196,7 @@ absl::Status EmbeddedCustodian::RecordDenied(const Ruling& ruling, const Grant& 
   ST_ASSIGN_OR_RETURN(audit::Event event, DraftEvent(ruling, grant, why));
   event.set_phase(audit::DENIED);
   StampActor(event);
-  return log_->Append(std::move(event)).status();
+  return session_.Append(std::move(event));
 }
 
 absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
@@ -230,7 +219,7 @@ absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
   for (audit::Event intent : intents) {
     intent.set_phase(audit::INTENT);
     StampActor(intent);
-    absl::Status status = log_->Append(std::move(intent)).status();
+    absl::Status status = session_.Append(std::move(intent));
     if (!status.ok()) {
       Withdraw(grant, action);
       return status;
@@ -269,7 +258,7 @@ absl::Status EmbeddedCustodian::ChangeAndRecord(const Id& key, audit::Event even
     ST_RETURN_IF_ERROR(outbox_.Owe(key, event));
     ST_RETURN_IF_ERROR(transaction.Commit());
   }
-  ST_RETURN_IF_ERROR(log_->Append(std::move(event)).status());
+  ST_RETURN_IF_ERROR(session_.Append(std::move(event)));
   // Owed twice is harmless: the uid tells that it is the same event.
   outbox_.Forget(key).IgnoreError();
   return absl::OkStatus();

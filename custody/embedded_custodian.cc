@@ -34,6 +34,7 @@ EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts part
       approvers_name_(NameForApprovers(parts.log_origin, policy_key_.public_key())),
       db_(std::move(parts.db)),
       log_(std::move(parts.log)),
+      session_(*log_, options.heartbeat),
       keys_(std::move(parts.keys)),
       catalog_(*db_),
       leases_(*db_),
@@ -42,6 +43,13 @@ EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts part
       approved_(*db_),
       outbox_(*db_, *log_),
       sets_(std::move(parts.sets)) {}
+
+EmbeddedCustodian::~EmbeddedCustodian() {
+  session_.Stop();
+  MutexLock lock(&mutex_);
+  // Without it only a log put back meanwhile is not noticed.
+  outbox_.StorePosition().IgnoreError();
+}
 
 absl::Time EmbeddedCustodian::Now() const {
   latest_ = std::max(latest_, options_.clock());

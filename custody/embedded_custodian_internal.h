@@ -31,6 +31,7 @@
 #include "sealtrain/custody/event_outbox_internal.h"
 #include "sealtrain/custody/key_store_internal.h"
 #include "sealtrain/custody/lease_store_internal.h"
+#include "sealtrain/custody/log_session_internal.h"
 #include "sealtrain/custody/manifest_check_internal.h"
 #include "sealtrain/custody/policy_store_internal.h"
 #include "sealtrain/custody/privacy_ledger_internal.h"
@@ -51,6 +52,7 @@ class EmbeddedCustodian final : public Custodian {
     std::vector<policy::LoadedPolicy> sets;  // ever in force, the newest last
   };
   EmbeddedCustodian(const CustodianOptions& options, Parts parts);
+  ~EmbeddedCustodian() override;
 
   absl::Status CreateDataset(const std::string& principal, const std::string& name,
                              std::shared_ptr<const policy::Schema> schema) override;
@@ -172,8 +174,6 @@ class EmbeddedCustodian final : public Custodian {
                               Grant& grant);
 
   // --- recording ---
-  // Who acts, as custody sees this process.
-  static void StampActor(audit::Event& event);
   // AccessEvent() with the reason sealed.
   absl::StatusOr<audit::Event> DraftEvent(const Ruling& ruling, const Grant& grant,
                                           const std::string& why)
@@ -276,6 +276,7 @@ class EmbeddedCustodian final : public Custodian {
   // In this order: the stores use the database.
   const std::unique_ptr<Database> db_ ABSL_PT_GUARDED_BY(mutex_);
   const std::unique_ptr<audit::AuditLog> log_;
+  LogSession session_;
   KeyStore keys_ ABSL_GUARDED_BY(mutex_);
   Catalog catalog_ ABSL_GUARDED_BY(mutex_);
   LeaseStore leases_ ABSL_GUARDED_BY(mutex_);

@@ -40,6 +40,10 @@ absl::StatusOr<std::uint64_t> Position(const Database& db) {
   return static_cast<std::uint64_t>(entries);
 }
 
+bool IsOfSession(audit::EventType type) {
+  return type == audit::LOG_STARTED || type == audit::LOG_STOPPED || type == audit::HEARTBEAT;
+}
+
 // The uids of the log's entries from the position on. DataLoss: one that the key store
 // does not know of.
 absl::StatusOr<std::set<std::string>> KnownBehind(std::uint64_t position, const Database& db,
@@ -51,8 +55,11 @@ absl::StatusOr<std::set<std::string>> KnownBehind(std::uint64_t position, const 
   const auto know = [&](const audit::Entry& entry) -> absl::Status {
     const audit::Event& event = entry.event;
     told.insert(event.uid());
-    // What was denied changed nothing. Whatever else is told was stored before.
-    if (event.phase() == audit::DENIED || owed.contains(event.uid())) return absl::OkStatus();
+    // What was denied changed nothing, nor does a process by being there. Whatever else is
+    // told was stored before.
+    if (event.phase() == audit::DENIED || IsOfSession(event.type()) || owed.contains(event.uid())) {
+      return absl::OkStatus();
+    }
     if (event.phase() == audit::INTENT) {
       ST_ASSIGN_OR_RETURN(Statement lease, db.Prepare("SELECT 1 FROM lease WHERE permit_id = ?"));
       ST_ASSIGN_OR_RETURN(const bool known, lease.Bind(AsBytes(event.request_uid())).Step());

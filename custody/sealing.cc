@@ -203,7 +203,7 @@ absl::Status EmbeddedCustodian::CommitSnapshot(const Grant& grant,
   object.set_key_epoch(grant.key_epoch);
   object.set_review_sha256(plan.review_sha256());
   StampActor(event);
-  ST_RETURN_IF_ERROR(log_->Append(event).status());
+  ST_RETURN_IF_ERROR(session_.Append(event));
 
   event.set_phase(audit::SUCCEEDED);
   return EndJob(grant.permit_id, std::move(event), [&](audit::Event&) -> absl::Status {

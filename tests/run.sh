@@ -14,7 +14,7 @@ test_jobs=$((jobs + 1))  # now and then one waits for the disk
 fuzz_seconds=2
 # What is concurrent: a test program and which of its tests.
 concurrent=(base_test='*Thread*' audit_test='AuditLogTest.*:WitnessTest.*' crypto_test='*Thread*' sealed_stream_test='SegmentOpener.*'
-            custody_test='RecordBeforeRelease.*' pipeline_ingestion_test='*Race*'
+            custody_test='RecordBeforeRelease.*:Session.*' pipeline_ingestion_test='*Race*'
             pipeline_dataset_reader_test='*')
 
 # Thousands of small folders, and nobody pulls the plug: in memory, where there is enough.

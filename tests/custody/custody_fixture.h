@@ -332,9 +332,15 @@ class CustodyTest : public ::testing::Test {
     }));
     return events;
   }
+  // The newest that tells of more than that a process is there.
   audit::Event LastEvent() {
     std::vector<audit::Event> events = Events();
+    while (!events.empty() && IsOfSession(events.back())) events.pop_back();
     return events.empty() ? audit::Event() : events.back();
+  }
+  static bool IsOfSession(const audit::Event& event) {
+    return event.type() == audit::LOG_STARTED || event.type() == audit::LOG_STOPPED ||
+           event.type() == audit::HEARTBEAT;
   }
 
   template <typename Array>

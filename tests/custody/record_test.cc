@@ -84,6 +84,7 @@ TEST_F(RecordBeforeRelease, HasTheIntentInTheSignedLogBeforeAnyKeyIsAskedFor) {
 
 // The second of the two events of an ingestion fails: the first is no permit.
 TEST_F(RecordBeforeRelease, NeedsBothEventsOfAnIngestion) {
+  Reopen();  // LOG_STARTED is told before, here as below
   const int before = env_.count(Op::kSync);
   ASSERT_OK(RequestIngest());
   const int syncs = env_.count(Op::kSync) - before;
