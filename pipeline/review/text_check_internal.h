@@ -7,9 +7,9 @@
 
 namespace sealtrain::pipeline {
 
-// 00 and, in groups, 9 to 15 digits.
+// 00 and, in groups, 9 to 15 digits, those of an extension not counted.
 bool IsDialledPhone(absl::string_view match);
-// 9 to 12 digits in groups; not grouped like a date, 01-02-2006, or a US social
+// The same of 9 to 12 digits in groups; not grouped like a date, 01-02-2006, or a US social
 // security number.
 bool IsTrunkPhone(absl::string_view match);
 
