@@ -7,9 +7,10 @@
 
 namespace sealtrain::pipeline {
 
-// 00 and, in groups, 9 to 15 digits, those of an extension not counted.
+// Of phones: digits of an extension do not count.
+// 00 and, in groups, 9 to 15 digits.
 bool IsDialledPhone(absl::string_view match);
-// The same of 9 to 12 digits in groups; not grouped like a date, 01-02-2006, or a US social
+// 9 to 12 digits in groups; not grouped like a date, 01-02-2006, or a US social
 // security number.
 bool IsTrunkPhone(absl::string_view match);
 
