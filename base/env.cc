@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -161,6 +162,18 @@ class PosixEnv final : public Env {
   absl::Status Rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) return PosixError(errno, "cannot rename to", to);
     return absl::OkStatus();
+  }
+
+  absl::Status RenameNew(const std::string& from, const std::string& to) override {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+      return absl::OkStatus();
+    }
+    // Not every file system can. A second name replaces nothing either.
+    const bool can = errno != EINVAL && errno != ENOSYS;
+    if (can || ::link(from.c_str(), to.c_str()) != 0) {
+      return PosixError(errno, "cannot rename to", to);
+    }
+    return Remove(from);
   }
 
   absl::Status Remove(const std::string& path) override {

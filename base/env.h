@@ -76,6 +76,9 @@ class Env {
                                                std::uint64_t max_bytes) = 0;
 
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  // Replaces nothing. AlreadyExists: there is something of that name. Another failure may
+  // leave the file under both.
+  virtual absl::Status RenameNew(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
   virtual absl::Status Truncate(const std::string& path, std::uint64_t size) = 0;
   virtual absl::Status SyncDir(const std::string& path) = 0;

@@ -16,10 +16,14 @@ bool Opens(const policy::Decision& decision, const std::string& column) {
                                        });
 }
 
-// Zero: there is none, or it is not known.
-void SetManifest(const Grant& grant, audit::Object& object) {
-  if (grant.manifest_sha256 == Digest()) return;
-  object.set_manifest_sha256(DigestField(grant.manifest_sha256));
+void SetObject(const Grant& grant, audit::Object& object) {
+  object.set_dataset(grant.dataset);
+  object.set_generation(grant.generation);
+  // Zero: there is none, or it is not known.
+  if (grant.manifest_sha256 != Digest()) {
+    object.set_manifest_sha256(DigestField(grant.manifest_sha256));
+  }
+  object.set_model(grant.model);
 }
 
 }  // namespace
@@ -61,9 +65,7 @@ audit::Event AccessEvent(const policy::Request& request, const policy::Decision&
   if (!decision.allow) event.set_reason_code(decision.reason_code);
 
   audit::Object& object = *event.mutable_object();
-  object.set_dataset(grant.dataset);
-  object.set_generation(grant.generation);
-  SetManifest(grant, object);
+  SetObject(grant, object);
   // No column is asked for where a model leaves, or of an entry of the log.
   if (request.action != policy::EXPORT_MODEL && request.entry_uid.empty()) {
     for (const policy::Column& column : grant.schema->columns()) {
@@ -76,7 +78,6 @@ audit::Event AccessEvent(const policy::Request& request, const policy::Decision&
   if (request.approved_sha256) {
     event.mutable_approval()->set_sha256(DigestField(*request.approved_sha256));
   }
-  object.set_model(grant.model);
   object.set_entry_uid(request.entry_uid);
   object.set_key_epoch(grant.key_epoch);
 
@@ -97,11 +98,7 @@ audit::Event OutcomeEvent(const Grant& grant, policy::Action action, audit::Even
   event.mutable_actor()->set_principal(grant.principal);
   event.set_action(policy::Action_Name(action));
   event.set_purpose(grant.purpose);
-  audit::Object& object = *event.mutable_object();
-  object.set_dataset(grant.dataset);
-  object.set_generation(grant.generation);
-  SetManifest(grant, object);
-  object.set_model(grant.model);
+  SetObject(grant, *event.mutable_object());
   audit::PolicyRef& policy = *event.mutable_policy();
   policy.set_id(grant.decision.policy_id);
   policy.set_version(grant.decision.policy_version);

@@ -124,7 +124,8 @@ class Custodian : public Custody {
   // The text for approvers to sign of what somebody is going to ask for: `request`, for
   // this home and under the policy set in force. InvalidArgument: something of it is
   // missing or malformed, its purpose is not declared, its end is past or more than 30
-  // days off. PermissionDenied: no policy is in force. NotFound: no such data set.
+  // days off, or its model did not learn from its data set. PermissionDenied: no policy is
+  // in force. NotFound: no such data set or model.
   virtual absl::StatusOr<std::string> DraftAccess(AccessRequest request) = 0;
   // Takes in such a text with the approvals of at least one approver of the set in force:
   // what it asks for may be asked for, any number of times, as a request with so many

@@ -158,18 +158,15 @@ absl::StatusOr<EmbeddedCustodian::Ruling> EmbeddedCustodian::Rule(policy::Reques
   return ruling;
 }
 
-absl::Duration EmbeddedCustodian::Lifetime(const policy::Decision& decision) {
-  return std::min(decision.lease.value_or(kDefaultLease), kMaxLease);
-}
-
-absl::Duration EmbeddedCustodian::EndBy(absl::Time deadline, absl::Time now,
-                                        absl::Duration lifetime, Grant& grant) {
-  grant.expires_at = std::min(grant.expires_at, deadline);
-  return std::min(lifetime, deadline - now);
+void EmbeddedCustodian::RefusePast(absl::Time deadline, absl::string_view what, Ruling& ruling) {
+  if (ruling.status.ok() && ruling.request.now >= deadline) {
+    Refuse(ruling, "expired", PastDeadline(what));
+  }
 }
 
 absl::StatusOr<Grant> EmbeddedCustodian::DraftGrant(const Ruling& ruling,
-                                                    const DatasetRecord& dataset) const {
+                                                    const DatasetRecord& dataset,
+                                                    absl::Time deadline) const {
   Grant grant;
   ST_ASSIGN_OR_RETURN(grant.permit_id, crypto::RandomId());
   grant.principal = ruling.request.principal;
@@ -180,7 +177,10 @@ absl::StatusOr<Grant> EmbeddedCustodian::DraftGrant(const Ruling& ruling,
   grant.key_epoch = dataset.key_epoch;
   grant.decision = ruling.decision;
   grant.schema = dataset.info.schema;
-  grant.expires_at = ruling.request.now + Lifetime(ruling.decision);
+  grant.expires_at = std::min(
+      ruling.request.now + std::min(ruling.decision.lease.value_or(kDefaultLease), kMaxLease),
+      deadline);
+  grant.deadline = deadline;
   return grant;
 }
 
@@ -200,14 +200,13 @@ absl::Status EmbeddedCustodian::RecordDenied(const Ruling& ruling, const Grant& 
 }
 
 absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
-                                      absl::Duration lifetime,
                                       const std::vector<audit::Event>& intents,
                                       const std::optional<PrivacyCharge>& charge) {
   audit::Event abandoned = OutcomeEvent(grant, action, AccessType(action), audit::ABANDONED);
   StampActor(abandoned);
   {
     ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
-    ST_RETURN_IF_ERROR(leases_.Add(grant, action, lifetime));
+    ST_RETURN_IF_ERROR(leases_.Add(grant, action, grant.expires_at - Now()));
     if (charge.has_value()) {
       ST_RETURN_IF_ERROR(ledger_.Reserve(grant, charge->plan, Now()));
     } else if (action == policy::TRAIN) {

@@ -174,7 +174,15 @@ absl::Status EmbeddedCustodian::CheckAccess(const AccessRequest& request) {
   if (!IsInTime(request, Now())) {
     return absl::InvalidArgumentError("its end (not_after) is past, or more than 30 days off");
   }
-  return catalog_.GetDataset(request.dataset()).status();
+  ST_RETURN_IF_ERROR(catalog_.GetDataset(request.dataset()).status());
+  if (request.model().empty()) return absl::OkStatus();
+  ST_ASSIGN_OR_RETURN(const Catalog::ModelRecord model, catalog_.GetModel(request.model()));
+  if (model.info.dataset != request.dataset()) {
+    return absl::InvalidArgumentError(absl::StrCat("model ", request.model(), " learned from ",
+                                                   model.info.dataset, ", not from ",
+                                                   request.dataset()));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> EmbeddedCustodian::DraftAccess(AccessRequest request) {

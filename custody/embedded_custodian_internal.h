@@ -166,12 +166,12 @@ class EmbeddedCustodian final : public Custodian {
   absl::Status CheckAccess(const AccessRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Ruling> Rule(policy::Request request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void Refuse(Ruling& ruling, absl::string_view reason_code, absl::Status status);
-  // A grant for this ruling, with a fresh permit id and everything but a model.
-  absl::StatusOr<Grant> DraftGrant(const Ruling& ruling, const DatasetRecord& dataset) const;
-  static absl::Duration Lifetime(const policy::Decision& decision);
-  // No key is released from `deadline` on: how long the lease of `grant` may last.
-  static absl::Duration EndBy(absl::Time deadline, absl::Time now, absl::Duration lifetime,
-                              Grant& grant);
+  // Refuses what is allowed if the retention deadline of `what` has come.
+  static void RefusePast(absl::Time deadline, absl::string_view what, Ruling& ruling);
+  // A grant for this ruling, with a fresh permit id and everything but a model. Its
+  // lease ends at the deadline.
+  absl::StatusOr<Grant> DraftGrant(const Ruling& ruling, const DatasetRecord& dataset,
+                                   absl::Time deadline) const;
 
   // --- recording ---
   // AccessEvent() with the reason sealed.
@@ -182,7 +182,7 @@ class EmbeddedCustodian final : public Custodian {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes lease, reservation and then the INTENT events durable, in this
   // order. An error leaves nothing spent and nothing that a permit could use.
-  absl::Status Admit(const Grant& grant, policy::Action action, absl::Duration lifetime,
+  absl::Status Admit(const Grant& grant, policy::Action action,
                      const std::vector<audit::Event>& intents,
                      const std::optional<PrivacyCharge>& charge)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

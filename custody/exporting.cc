@@ -49,11 +49,7 @@ absl::StatusOr<Permit<policy::EXPORT_MODEL>> EmbeddedCustodian::RequestExport(
                                    request.purpose, {}, model.name));
   asked.model_classes = model.classes;
   ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(std::move(asked)));
-  if (ruling.status.ok() && ruling.request.now >= model.deadline) {
-    Refuse(ruling, "expired",
-           absl::PermissionDeniedError(
-               absl::StrCat("the retention deadline of model ", model.name, " has passed")));
-  }
+  RefusePast(model.deadline, absl::StrCat("model ", model.name), ruling);
   if (ruling.status.ok()) {
     policy::TightenRelease(ruling.decision, model.release);
     if (ruling.decision.release) {
@@ -61,9 +57,8 @@ absl::StatusOr<Permit<policy::EXPORT_MODEL>> EmbeddedCustodian::RequestExport(
       if (!failure.empty()) Refuse(ruling, "cannot_honour", absl::PermissionDeniedError(failure));
     }
   }
-  ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset));
+  ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset, model.deadline));
   grant.model = model.name;
-  grant.deadline = model.deadline;
   // What it was made of, and not what the data set holds by now.
   if (grant.generation != model.generation) {
     grant.generation = model.generation;
@@ -84,9 +79,7 @@ absl::StatusOr<Permit<policy::EXPORT_MODEL>> EmbeddedCustodian::RequestExport(
         ledger_.ComposedEpsilon(model.dataset, model.dp->unit, model.dp->delta, nullptr));
     privacy.set_ledger_epsilon(composed);
   }
-  const absl::Duration lifetime =
-      EndBy(model.deadline, ruling.request.now, Lifetime(ruling.decision), grant);
-  ST_RETURN_IF_ERROR(Admit(grant, policy::EXPORT_MODEL, lifetime, {intent}, std::nullopt));
+  ST_RETURN_IF_ERROR(Admit(grant, policy::EXPORT_MODEL, {intent}, std::nullopt));
   return PermitIssuer::Issue<policy::EXPORT_MODEL>(std::move(grant));
 }
 

@@ -216,8 +216,9 @@ absl::Time DeadlineOf(const Manifest& manifest) {
       static_cast<std::int64_t>(std::min(kLatestUnixNs, manifest.retention_unix_ns())));
 }
 
-bool IsPastDeadline(const Manifest& manifest, absl::Time now) {
-  return now >= DeadlineOf(manifest);
+absl::Status PastDeadline(absl::string_view what) {
+  return absl::PermissionDeniedError(
+      absl::StrCat("the retention deadline of ", what, " has passed"));
 }
 
 absl::Status CheckManifest(const Manifest& manifest, const ManifestContext& context) {

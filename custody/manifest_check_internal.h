@@ -36,8 +36,8 @@ std::uint64_t RetentionDeadlineNs(std::uint64_t previous_deadline_ns,
 // The retention deadline; InfiniteFuture(): there is none.
 absl::Time DeadlineOf(const Manifest& manifest);
 
-// Whether it has come.
-bool IsPastDeadline(const Manifest& manifest, absl::Time now);
+// PermissionDenied: that of `what` has come.
+absl::Status PastDeadline(absl::string_view what);
 
 struct ManifestContext {
   const Grant& grant;                  // of the SEAL or CHANGE_POLICY permit

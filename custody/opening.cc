@@ -51,12 +51,11 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
   }
   if (request.columns.empty()) return absl::InvalidArgumentError("no columns are asked for");
   if (request.dp.has_value()) ST_RETURN_IF_ERROR(CheckPlan(*request.dp));
-  // What is derived outlives nothing that it derives from.
-  absl::Time deadline = absl::InfiniteFuture();
+  absl::Time model_deadline = absl::InfiniteFuture();
   std::vector<DataClass> model_classes;
   if (request.action == policy::EVALUATE) {
     ST_ASSIGN_OR_RETURN(Catalog::ModelRecord model, catalog_.GetModel(request.model));
-    deadline = model.info.deadline;
+    model_deadline = model.info.deadline;
     model_classes = std::move(model.info.classes);
   }
   Job job;
@@ -70,34 +69,24 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
       BuildRequest(request.principal, request.action, dataset, request.purpose, request.columns));
   if (policy::ActionUsesModel(request.action)) asked.model_classes = std::move(model_classes);
   ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(std::move(asked)));
-  if (ruling.status.ok() && ruling.request.now >= deadline) {
-    Refuse(ruling, "expired",
-           absl::PermissionDeniedError(
-               absl::StrCat("the retention deadline of model ", request.model, " has passed")));
-  }
-  if (ruling.status.ok() && IsPastDeadline(job.manifest, ruling.request.now)) {
-    Refuse(ruling, "expired",
-           absl::PermissionDeniedError(
-               absl::StrCat("the retention deadline of ", request.dataset, " has passed")));
-  }
+  RefusePast(model_deadline, absl::StrCat("model ", request.model), ruling);
+  RefusePast(DeadlineOf(job.manifest), request.dataset, ruling);
   ST_ASSIGN_OR_RETURN(const std::optional<PrivacyCharge> charge, Charge(request, ruling));
 
-  ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset));
-  grant.model = request.model;
-  // Of what is made of the data: no later than theirs.
-  grant.deadline = DeadlineOf(job.manifest);
+  // What is derived outlives nothing that it derives from.
+  absl::Time deadline = std::min(model_deadline, DeadlineOf(job.manifest));
   if (ruling.decision.retention) {
-    grant.deadline = std::min(grant.deadline, ruling.request.now + *ruling.decision.retention);
+    deadline = std::min(deadline, ruling.request.now + *ruling.decision.retention);
   }
+  ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset, deadline));
+  grant.model = request.model;
   if (!ruling.status.ok()) {
     ST_RETURN_IF_ERROR(RecordDenied(ruling, grant, request.why));
     return ruling.status;
   }
   ST_ASSIGN_OR_RETURN(audit::Event intent, DraftEvent(ruling, grant, request.why));
   if (charge.has_value()) *intent.mutable_privacy() = charge->event;
-  const absl::Duration lifetime = EndBy(std::min(deadline, DeadlineOf(job.manifest)),
-                                        ruling.request.now, Lifetime(ruling.decision), grant);
-  ST_RETURN_IF_ERROR(Admit(grant, request.action, lifetime, {intent}, charge));
+  ST_RETURN_IF_ERROR(Admit(grant, request.action, {intent}, charge));
   jobs_[grant.permit_id] = std::move(job);
   return grant;
 }

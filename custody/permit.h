@@ -35,10 +35,11 @@ struct Grant {
   std::uint32_t key_epoch = 0;  // SEAL: of the class keys in use
   policy::Decision decision;    // columns, obligations, rules, policy digest
   std::shared_ptr<const policy::Schema> schema;
-  std::string model;  // TRAIN: to be made. EVALUATE: to be read.
-  absl::Time expires_at;
-  // TRAIN, EVALUATE: when the snapshot must be gone, and with it what is derived; of
-  // TRAIN it may be earlier, where the policy lets models live for so long only.
+  std::string model;      // TRAIN: to be made. EVALUATE: to be read. EXPORT_MODEL: to leave.
+  absl::Time expires_at;  // not behind `deadline`
+  // When it must be gone: INGEST, SEAL: what was sealed before. TRAIN: the snapshot, or
+  // the model that is made, where the policy lets it live for less long. EVALUATE: the
+  // snapshot or the model, whichever is first. EXPORT_MODEL: the model.
   absl::Time deadline = absl::InfiniteFuture();
 };
 

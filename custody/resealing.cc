@@ -35,7 +35,7 @@ absl::StatusOr<Permit<policy::CHANGE_POLICY>> EmbeddedCustodian::RequestReseal(
   ST_ASSIGN_OR_RETURN(policy::Request asked, BuildRequest(request.principal, policy::CHANGE_POLICY,
                                                           dataset, request.purpose, {}));
   ST_ASSIGN_OR_RETURN(const Ruling ruling, Rule(std::move(asked)));
-  ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset));
+  ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset, absl::InfiniteFuture()));
   if (!ruling.status.ok()) {
     ST_RETURN_IF_ERROR(RecordDenied(ruling, grant, request.why));
     return ruling.status;
@@ -46,8 +46,7 @@ absl::StatusOr<Permit<policy::CHANGE_POLICY>> EmbeddedCustodian::RequestReseal(
     return absl::AlreadyExistsError(
         absl::StrCat("all of ", request.dataset, " stands under the policy in force"));
   }
-  ST_RETURN_IF_ERROR(
-      Admit(grant, policy::CHANGE_POLICY, Lifetime(ruling.decision), {intent}, std::nullopt));
+  ST_RETURN_IF_ERROR(Admit(grant, policy::CHANGE_POLICY, {intent}, std::nullopt));
   return PermitIssuer::Issue<policy::CHANGE_POLICY>(std::move(grant));
 }
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/crypto/random.h"
@@ -34,25 +33,22 @@ absl::StatusOr<IngestPermits> EmbeddedCustodian::RequestIngest(const IngestReque
   };
   ST_ASSIGN_OR_RETURN(Ruling ingest, rule(policy::INGEST));
   ST_ASSIGN_OR_RETURN(Ruling seal, rule(policy::SEAL));
+  // A snapshot inherits the deadline of the one before it: nobody could open what was
+  // sealed later.
+  absl::Time deadline = absl::InfiniteFuture();
   if (!dataset.manifest.empty()) {
-    // A snapshot inherits the deadline of the one before it: nobody could open
-    // what was sealed now.
     ST_ASSIGN_OR_RETURN(const Manifest newest, ParseManifest(dataset.manifest));
-    for (Ruling* ruling : {&ingest, &seal}) {
-      if (ruling->status.ok() && IsPastDeadline(newest, ruling->request.now)) {
-        Refuse(*ruling, "expired",
-               absl::PermissionDeniedError(
-                   absl::StrCat("the retention deadline of ", request.dataset, " has passed")));
-      }
-    }
+    deadline = DeadlineOf(newest);
   }
+  RefusePast(deadline, request.dataset, ingest);
+  RefusePast(deadline, request.dataset, seal);
 
   if (ingest.status.ok() && seal.status.ok()) {
     policy::TightenSealing(seal.decision, ingest.decision);
   }
   // One job: one permit id, one lease, the shorter of the two.
-  ST_ASSIGN_OR_RETURN(Grant ingest_grant, DraftGrant(ingest, dataset));
-  ST_ASSIGN_OR_RETURN(Grant seal_grant, DraftGrant(seal, dataset));
+  ST_ASSIGN_OR_RETURN(Grant ingest_grant, DraftGrant(ingest, dataset, deadline));
+  ST_ASSIGN_OR_RETURN(Grant seal_grant, DraftGrant(seal, dataset, deadline));
   seal_grant.permit_id = ingest_grant.permit_id;
   ingest_grant.expires_at = seal_grant.expires_at =
       std::min(ingest_grant.expires_at, seal_grant.expires_at);
@@ -67,9 +63,7 @@ absl::StatusOr<IngestPermits> EmbeddedCustodian::RequestIngest(const IngestReque
                       DraftEvent(ingest, ingest_grant, request.why));
   audit::Event seal_intent = AccessEvent(seal.request, seal.decision, seal_grant);
   seal_intent.clear_uid();  // the second event of the request gets its own
-  ST_RETURN_IF_ERROR(Admit(seal_grant, policy::SEAL,
-                           std::min(Lifetime(ingest.decision), Lifetime(seal.decision)),
-                           {ingest_intent, seal_intent}, std::nullopt));
+  ST_RETURN_IF_ERROR(Admit(seal_grant, policy::SEAL, {ingest_intent, seal_intent}, std::nullopt));
   Job& job = jobs_[seal_grant.permit_id];
   AddDomains(ingest.decision, job.domains);
   AddDomains(seal.decision, job.domains);
@@ -146,8 +140,8 @@ absl::Status EmbeddedCustodian::AdvanceGeneration(Permit<policy::SEAL> permit,
   MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const bool live, leases_.IsLive(grant.permit_id));
   if (!live) return absl::FailedPreconditionError("the job has ended");
-  // An expired lease may still commit: custody signed while it lived, and what
-  // it adds is ciphertext. A revoked one may not.
+  // An expired lease may still commit, up to the retention deadline: custody signed
+  // while it lived, and what it adds is ciphertext. A revoked one may not.
   absl::Status status = leases_.CheckNotRevoked(grant.permit_id);
   if (status.ok()) status = CommitSnapshot(grant, manifest, suppressed_rows);
   ST_ASSIGN_OR_RETURN(const bool unfinished, leases_.IsLive(grant.permit_id));
@@ -185,6 +179,7 @@ absl::Status EmbeddedCustodian::CommitSnapshot(const Grant& grant,
                                                std::uint64_t suppressed_rows) {
   const std::string& bytes = signed_manifest.manifest();
   ST_ASSIGN_OR_RETURN(const Manifest manifest, CheckSigned(grant, signed_manifest, CheckManifest));
+  if (Now() >= DeadlineOf(manifest)) return PastDeadline(grant.dataset);
   const SealPlan& plan = manifest.plan(manifest.plan_size() - 1);
   std::uint64_t new_rows = 0;
   std::uint64_t new_shards = 0;

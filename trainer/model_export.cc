@@ -42,7 +42,7 @@ class Outgoing {
     return file_->Close();
   }
   absl::Status Keep() {
-    ST_RETURN_IF_ERROR(env_->Rename(path_, out_));
+    ST_RETURN_IF_ERROR(env_->RenameNew(path_, out_));
     path_.clear();
     return env_->SyncDir(DirName(out_));
   }

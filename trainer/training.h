@@ -99,7 +99,9 @@ struct ExportResult {
 // writes its weights to `out`, in the clear, as the safetensors file of
 // docs/formats/sealed-model.md, 4.2. Until the log says that it leaves it has another
 // name, `out`.tmp.*; of a failure nothing is left, of a process that is killed that.
-// AlreadyExists: `out` is there; nothing was asked. DataLoss: the model was tampered with.
+// AlreadyExists: `out` is there, and stays; nothing was asked, unless somebody made it
+// meanwhile: then the log already says that the model left. DataLoss: the model was
+// tampered with.
 absl::StatusOr<ExportResult> ExportModel(custody::Custody& custody, const ExportOptions& options);
 
 }  // namespace sealtrain::trainer

@@ -77,6 +77,7 @@ class ReviewImpl final : public Review {
       return absl::InternalError("the permits do not cover the columns of the schema");
     }
     std::map<std::string, std::shared_ptr<const crypto::MacKey>> pseudonym_keys;
+    Scanners scanners;
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const policy::Transform& transform = sealing_.columns[i].transform;
       const policy::Transform& ingesting = grant.decision.columns[i].transform;
@@ -102,7 +103,7 @@ class ReviewImpl final : public Review {
                           .plan = &sealing_.columns[i],
                           .treatment = std::move(treatment),
                           .is_subject_key = columns[i].HasClass(SUBJECT_KEY)});
-      ST_RETURN_IF_ERROR(PlanScan(columns_.back()));
+      ST_RETURN_IF_ERROR(PlanScan(columns_.back(), scanners));
     }
     return PlanGroups();
   }
@@ -210,14 +211,20 @@ class ReviewImpl final : public Review {
   }
 
  private:
-  absl::Status PlanScan(ReviewColumn& column) {
+  // By kinds, ascending: a scanner is large.
+  using Scanners = std::map<std::vector<TextScan::Kind>, std::shared_ptr<const TextScanner>>;
+  static absl::Status PlanScan(ReviewColumn& column, Scanners& scanners) {
     std::vector<TextScan::Kind> kinds;
     for (const auto& [kind, then] : column.plan->scan) kinds.push_back(kind);
     // Numbers have no text to be searched.
     if (kinds.empty() || column.column->leaf().cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
       return absl::OkStatus();
     }
-    ST_ASSIGN_OR_RETURN(column.scanner, TextScanner::Create(kinds));
+    std::shared_ptr<const TextScanner>& scanner = scanners[kinds];
+    if (scanner == nullptr) {
+      ST_ASSIGN_OR_RETURN(scanner, TextScanner::Create(kinds));
+    }
+    column.scanner = scanner;
     return absl::OkStatus();
   }
 

@@ -59,8 +59,6 @@ absl::StatusOr<bool> SmallGroups::Pass(absl::Span<ColumnBuilder> builders,
   if (group.subjects.insert(subject).second) ++subjects_;
   if (group.subjects.size() < k_) {
     ST_RETURN_IF_ERROR(Hold(builders, counts, group));
-    // What was released may still take its place.
-    if (BytesHeld() > max_waiting_bytes_ && gone_bytes_ > 0) ST_RETURN_IF_ERROR(Compact());
     if (BytesHeld() > max_waiting_bytes_) {
       return absl::UnimplementedError(absl::StrCat(
           "k-anonymity: more than ", max_waiting_bytes_ >> 20, " MiB of rows wait for ", k_,
@@ -80,9 +78,8 @@ absl::StatusOr<bool> SmallGroups::Pass(absl::Span<ColumnBuilder> builders,
 absl::StatusOr<std::optional<std::vector<ColumnCounts>>> SmallGroups::Release(
     absl::Span<ColumnBuilder> builders) {
   if (released_.empty()) {
-    if (gone_bytes_ >= kFewBytes && gone_bytes_ > BytesOf(rows_) / 2) {
-      ST_RETURN_IF_ERROR(Compact());
-    }
+    // About three bytes are copied at most for each that is forgotten.
+    if (BytesGone() >= std::max(kFewBytes, BytesOfRows() / 4)) ST_RETURN_IF_ERROR(Compact());
     return std::nullopt;
   }
   const std::uint32_t row = released_.back();
@@ -90,6 +87,7 @@ absl::StatusOr<std::optional<std::vector<ColumnCounts>>> SmallGroups::Release(
   ST_RETURN_IF_ERROR(CopyRow(rows_, row, builders));
   released_.pop_back();
   gone_bytes_ += BytesOf(builders) - before;
+  ++gone_rows_;
   const auto counts = counts_.begin() + static_cast<std::ptrdiff_t>(row * counts_a_row_);
   return std::vector<ColumnCounts>(counts, counts + static_cast<std::ptrdiff_t>(counts_a_row_));
 }
@@ -122,10 +120,18 @@ absl::Status SmallGroups::Hold(absl::Span<ColumnBuilder> builders,
   return absl::OkStatus();
 }
 
+std::uint64_t SmallGroups::BytesOfRows() const {
+  return BytesOf(rows_) + counts_.size() * sizeof(ColumnCounts);
+}
+
+std::uint64_t SmallGroups::BytesGone() const {
+  // By a byte a column they may have taken less here than where they are now.
+  return std::min(gone_bytes_, BytesOf(rows_)) + gone_rows_ * counts_a_row_ * sizeof(ColumnCounts);
+}
+
 std::uint64_t SmallGroups::BytesHeld() const {
-  std::uint64_t bytes = counts_.size() * sizeof(ColumnCounts) + small_.size() * kSmallGroupBytes +
-                        subjects_ * kSubjectBytes + complete_.size() * kCompleteGroupBytes;
-  return bytes + BytesOf(rows_);
+  return BytesOfRows() - BytesGone() + small_.size() * kSmallGroupBytes +
+         subjects_ * kSubjectBytes + complete_.size() * kCompleteGroupBytes;
 }
 
 absl::Status SmallGroups::Compact() {
@@ -142,6 +148,8 @@ absl::Status SmallGroups::Compact() {
   rows_ = std::move(rows);
   counts_ = std::move(counts);
   gone_bytes_ = 0;
+  gone_rows_ = 0;
+  bytes_copied_ += BytesOfRows();
   return absl::OkStatus();
 }
 

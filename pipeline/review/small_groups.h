@@ -28,6 +28,7 @@ struct ColumnCounts {
 };
 
 // Of waiting rows and of what is remembered of groups; one more record may pass over it.
+// Rows that were released may take a third of it beside, before they are forgotten.
 inline constexpr std::uint64_t kMaxWaitingBytes = std::uint64_t{256} << 20;
 
 // Invariants: 1. a group is either small, with fewer than k subjects, or complete;
@@ -54,6 +55,9 @@ class SmallGroups {
 
   // Rows that wait, those to be released not among them.
   std::uint64_t waiting() const { return waiting_; }
+  // Of rows that wait, so that others could be forgotten: about three times what those
+  // took, at most.
+  std::uint64_t bytes_copied() const { return bytes_copied_; }
 
  private:
   // A keyed hash, so that what is remembered says nothing outside this job.
@@ -75,7 +79,9 @@ class SmallGroups {
                             absl::Span<const std::size_t> columns);
   absl::Status Hold(absl::Span<ColumnBuilder> builders, absl::Span<const ColumnCounts> counts,
                     Group& group);
-  std::uint64_t BytesHeld() const;
+  std::uint64_t BytesOfRows() const;  // that wait or are gone
+  std::uint64_t BytesGone() const;    // of those that were released
+  std::uint64_t BytesHeld() const;    // of what waits and is remembered
   // Forgets the rows that were released.
   absl::Status Compact();
 
@@ -92,8 +98,10 @@ class SmallGroups {
   std::vector<ColumnCounts> counts_;  // of each of them, `counts` of Pass() in a row
   std::size_t counts_a_row_ = 0;
   std::vector<std::uint32_t> released_;  // rows to be released
-  std::uint64_t gone_bytes_ = 0;         // of rows that were
-  SecretBuffer tagged_;                  // scratch
+  std::uint64_t gone_rows_ = 0;          // that were
+  std::uint64_t gone_bytes_ = 0;         // of them, without their counts
+  std::uint64_t bytes_copied_ = 0;
+  SecretBuffer tagged_;  // scratch
 };
 
 }  // namespace sealtrain::pipeline

@@ -40,6 +40,10 @@ class Digits {
   std::size_t size_ = 0;
 };
 
+absl::string_view WithoutExtension(absl::string_view phone) {
+  return phone.substr(0, phone.find('x'));
+}
+
 // The lengths of the first three groups of digits.
 std::array<std::size_t, 3> GroupLengths(absl::string_view match) {
   std::array<std::size_t, 3> lengths = {};
@@ -143,11 +147,12 @@ bool HasOneRepeatedDigit(const Digits& digits) {
 }  // namespace
 
 bool IsDialledPhone(absl::string_view match) {
-  const std::size_t digits = Digits(match).size();
+  const std::size_t digits = Digits(WithoutExtension(match)).size();
   return digits >= 2 + 9 && digits <= 2 + 15;
 }
 
 bool IsTrunkPhone(absl::string_view match) {
+  match = WithoutExtension(match);
   const std::size_t digits = Digits(match).size();
   const std::array<std::size_t, 3> groups = GroupLengths(match);
   return digits >= 9 && digits <= 12 && groups != std::array<std::size_t, 3>{2, 2, 4} &&

@@ -7,6 +7,7 @@
 
 namespace sealtrain::pipeline {
 
+// Of phones: digits of an extension do not count.
 // 00 and, in groups, 9 to 15 digits.
 bool IsDialledPhone(absl::string_view match);
 // 9 to 12 digits in groups; not grouped like a date, 01-02-2006, or a US social

@@ -103,18 +103,19 @@ constexpr TextForm::Rule kRules[] = {
 
     // ITU-T E.123: country code and number, at most 15 digits (E.164, 6).
     {.kind = TextScan::PHONE_NUMBER,
-     .pattern = R"(\+[1-9](?:[ ./()-]{0,3}[0-9]){7,14})",
+     .pattern = R"(\+[1-9](?:[ ./()-]{0,3}[0-9]){7,14}(?: ?x[0-9]{1,6})?)",
      .first_bytes = "+",
      .second_bytes = "123456789",
-     .max_bytes = 58,
+     .max_bytes = 66,
      .not_by_digit = kPhoneJoins},
     // The same, as it is dialled.
     {.kind = TextScan::PHONE_NUMBER,
-     .pattern = R"(00[1-9][0-9]{0,2}[ ./()-]{1,3}[0-9](?:[ ./()-]{0,2}[0-9]){5,13})",
+     .pattern = R"(00[1-9][0-9]{0,2}[ ./()-]{1,3}[0-9](?:[ ./()-]{0,2}[0-9]){5,13})"
+                R"((?: ?x[0-9]{1,6})?)",
      .first_bytes = "0",
      .second_bytes = "0",
      .valid = IsDialledPhone,
-     .max_bytes = 48,
+     .max_bytes = 56,
      .not_by_digit = kPhoneJoins},
     // North America.
     {.kind = TextScan::PHONE_NUMBER,
@@ -128,18 +129,18 @@ constexpr TextForm::Rule kRules[] = {
     // Behind a trunk prefix 0.
     {.kind = TextScan::PHONE_NUMBER,
      .pattern = R"((?:\(0[1-9][0-9]{0,4}\)[ -]?|0[1-9][0-9]{0,4}(?: ?[/-] ?| )))"
-                R"([0-9]{2,8}(?:[ -][0-9]{2,8}){0,4})",
+                R"([0-9]{2,8}(?:[ -][0-9]{2,8}){0,4}(?: ?x[0-9]{1,6})?)",
      .first_bytes = "(0",
      .second_bytes = kAnyDigit,
      .valid = IsTrunkPhone,
-     .max_bytes = 24,
+     .max_bytes = 32,
      .not_by_digit = kPhoneJoins},
     {.kind = TextScan::PHONE_NUMBER,
-     .pattern = R"(0[1-9](?:\.[0-9]{2}){4})",
+     .pattern = R"(0[1-9](?:\.[0-9]{2}){4}(?: ?x[0-9]{1,6})?)",
      .first_bytes = "0",
      .second_bytes = "123456789",
      .may_begin = MayBeFrenchPhone,
-     .max_bytes = 14,
+     .max_bytes = 22,
      .not_by_digit = kPhoneJoins},
 
     {.kind = TextScan::PAYMENT_CARD,
@@ -250,7 +251,7 @@ constexpr TextForm::Rule kRules[] = {
      .first_bytes = "x",
      .second_bytes = "o"},
     {.kind = TextScan::ACCESS_TOKEN,
-     .pattern = R"(AIza[A-Za-z0-9_-]{35})",
+     .pattern = R"(AIza[A-Za-z0-9_-]{35,})",
      .first_bytes = "A",
      .second_bytes = "I"},
     {.kind = TextScan::ACCESS_TOKEN,
@@ -264,9 +265,11 @@ constexpr TextForm::Rule kRules[] = {
      .second_bytes = "e",
      .may_begin = MayBeBearer},
     // RFC 7515, 7.1: the header is a JSON object, {"..., so it starts with eyJ. RFC
-    // 7516 has five parts. Runs of these bytes hold no other begin.
+    // 7516 has five parts; the second is empty where what is signed lies elsewhere
+    // (RFC 7515, appendix F) or no key is sent (RFC 7516, 5.1). Runs of these bytes
+    // hold no other begin.
     {.kind = TextScan::ACCESS_TOKEN,
-     .pattern = R"(eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{8,}){2,4})",
+     .pattern = R"(eyJ[A-Za-z0-9_-]{8,}\.(?:[A-Za-z0-9_-]{8,})?(?:\.[A-Za-z0-9_-]{8,}){1,3})",
      .first_bytes = "e",
      .second_bytes = "y",
      .may_begin = MayBeJwt,

@@ -18,14 +18,15 @@ namespace sealtrain::pipeline {
 class TextForm {
  public:
   static constexpr std::size_t kMaxLocalPartBytes = 64;  // RFC 5321, 4.5.3.1.1
-  static constexpr std::size_t kMaxBoundedBytes = 64;
+  static constexpr std::size_t kMaxBoundedBytes = 66;
 
   struct Rule {
     policy::TextScan::Kind kind;
     // No letter, digit or underscore stands right before it; nor behind, if bounded.
     bool alone = true;
     // RE2 syntax over bytes; the longest match counts. Whatever is repeated without
-    // bound must hold no place where the same form can begin, or time is quadratic.
+    // bound must hold no place where the same form can begin, or time is quadratic. Nor
+    // does a form end amid such a run: at each edge in it another could begin.
     const char* pattern;
     // What its first two bytes can be; an address is found from its @ instead.
     absl::string_view first_bytes;

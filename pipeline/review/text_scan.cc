@@ -30,8 +30,8 @@ constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
 // finding was passed over with the finding behind it, which may be why it was none
 // ("212-555-0123" before "/1x@example.org"), so the search steps back and looks again
 // before it goes on. No further back than kMaxBoundedBytes: what can be longer does
-// not depend on what is behind it. Each finding causes one step back. What is not
-// linear is NextEmail(), which passes every @ without a local part anew each time.
+// not depend on what is behind it. Each finding causes one step back, so the time is
+// linear.
 class TextScanner::Search {
  public:
   Search(const TextScanner& scanner, absl::string_view text) : scanner_(scanner), text_(text) {}
@@ -90,34 +90,52 @@ class TextScanner::Search {
   // they are looked for from their @.
   std::size_t NextEmail(std::size_t from) {
     if (scanner_.email_ == nullptr) return kNowhere;
-    for (std::size_t sign = NextAtSign(from); sign < end_; sign = NextAtSign(sign + 1)) {
-      const std::size_t least =
-          std::max(begin_, sign - std::min(sign, TextForm::kMaxLocalPartBytes));
-      std::size_t begin = sign;
-      while (begin > least && IsLocalPartByte(text_[begin - 1])) --begin;
-      while (begin < sign && !IsWordByte(text_[begin])) ++begin;
+    for (std::size_t sign = NextSign(from); sign < end_; sign = NextSign(sign + 1)) {
+      const std::size_t begin = LocalPartBefore(sign);
       if (begin < sign && begin >= from) return begin;
     }
     return kNowhere;
   }
 
-  // The answer is kept: a text with much to find has few of them, or many.
-  std::size_t NextAtSign(std::size_t from) {
-    if (from < no_sign_from_ || from > next_sign_) {
-      const void* const sign = std::memchr(text_.data() + from, '@', text_.size() - from);
+  // Where it begins; `sign`, if there is none.
+  std::size_t LocalPartBefore(std::size_t sign) const {
+    const std::size_t least = std::max(begin_, sign - std::min(sign, TextForm::kMaxLocalPartBytes));
+    std::size_t begin = sign;
+    while (begin > least && IsLocalPartByte(text_[begin - 1])) --begin;
+    while (begin < sign && !IsWordByte(text_[begin])) ++begin;
+    return begin;
+  }
+
+  // The next @ behind a local part, or what is no less than end_. The farthest answer
+  // is kept, also when the search steps back: there may be many findings before it, and
+  // many other @. An edge that moves takes local parts away and never makes one.
+  std::size_t NextSign(std::size_t from) {
+    if (from > next_sign_) {
       no_sign_from_ = from;
-      next_sign_ = sign == nullptr
-                       ? text_.size()
-                       : static_cast<std::size_t>(static_cast<const char*>(sign) - text_.data());
+      next_sign_ = FindSign(from, text_.size());
+    } else if (from < no_sign_from_) {
+      const std::size_t sign = FindSign(from, std::min(no_sign_from_, end_));
+      if (sign < no_sign_from_) return sign;
     }
     return next_sign_;
+  }
+
+  // The first in [from, to); `to`, if there is none.
+  std::size_t FindSign(std::size_t from, std::size_t to) const {
+    for (; from < to; ++from) {
+      const void* const sign = std::memchr(text_.data() + from, '@', to - from);
+      if (sign == nullptr) return to;
+      from = static_cast<std::size_t>(static_cast<const char*>(sign) - text_.data());
+      if (LocalPartBefore(from) < from) return from;
+    }
+    return to;
   }
 
   const TextScanner& scanner_;
   const absl::string_view text_;
   std::size_t begin_ = 0;  // the edges
   std::size_t end_ = 0;
-  // There is no @ in [no_sign_from_, next_sign_).
+  // There is no @ behind a local part in [no_sign_from_, next_sign_).
   std::size_t no_sign_from_ = 0;
   std::size_t next_sign_ = 0;
 };

@@ -28,9 +28,8 @@ struct TextFinding {
   friend bool operator==(const TextFinding&, const TextFinding&) = default;
 };
 
-// Immutable, thread-safe. Takes time linear in the length of the text, but for one that
-// has many findings before many @ that end no address: there it is their product. Some
-// MiB of memory while it lives, for the automata of RE2.
+// Immutable, thread-safe. Takes time linear in the length of the text, whatever it is.
+// Some MiB of memory while it lives, for the automata of RE2.
 class TextScanner {
  public:
   // InvalidArgument: no kind, or one that is unspecified or unknown.

@@ -1,14 +1,24 @@
 #include "sealtrain/base/env.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "sealtrain/tests/util/child_process.h"
 #include "sealtrain/tests/util/fault_env.h"
 #include "sealtrain/tests/util/status_matchers.h"
 #include "sealtrain/tests/util/temp_dir.h"
@@ -18,6 +28,7 @@ namespace {
 
 using ::sealtrain::testing::FaultEnv;
 using ::sealtrain::testing::StatusIs;
+using ::sealtrain::testing::StatusOfChild;
 using ::sealtrain::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -55,6 +66,46 @@ TEST(Env, RefusesToCreateAFileTwice) {
   ASSERT_OK(WriteFileDurably(env, dir.Join("f"), AsBytes("x")));
   EXPECT_THAT(env.OpenForWrite(dir.Join("f"), Env::OpenMode::kCreateNew),
               StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr(dir.Join("f"))));
+}
+
+void ExpectRenamesOnlyToNewNames(Env& env) {
+  TempDir dir;
+  ASSERT_OK(WriteFileDurably(env, dir.Join("a"), AsBytes("a")));
+  ASSERT_OK(WriteFileDurably(env, dir.Join("b"), AsBytes("b")));
+  EXPECT_THAT(env.RenameNew(dir.Join("a"), dir.Join("b")),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr(dir.Join("b"))));
+  EXPECT_EQ(Contents(dir.Join("a")), "a");
+  EXPECT_EQ(Contents(dir.Join("b")), "b");
+  ASSERT_OK(env.RenameNew(dir.Join("a"), dir.Join("c")));
+  EXPECT_EQ(Contents(dir.Join("c")), "a");
+  ASSERT_OK_AND_ASSIGN(auto names, env.List(dir.path()));
+  EXPECT_THAT(names, ElementsAre("b", "c"));
+}
+
+TEST(Env, RenamesOnlyToNewNames) { ExpectRenamesOnlyToNewNames(Env::Posix()); }
+
+// From now on, for this process.
+void RefuseRenameat2() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {.len = std::size(filter), .filter = filter};
+  EXPECT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  EXPECT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+  EXPECT_EQ(::syscall(SYS_renameat2, AT_FDCWD, "", AT_FDCWD, "", 0), -1);
+  EXPECT_EQ(errno, EINVAL);
+}
+
+TEST(Env, RenamesOnlyToNewNamesWhereTheFileSystemCannot) {
+  EXPECT_EQ(StatusOfChild([] {
+              RefuseRenameat2();
+              ExpectRenamesOnlyToNewNames(Env::Posix());
+              if (::testing::Test::HasFailure()) ::_exit(1);
+            }),
+            0);
 }
 
 TEST(Env, NamesTheMissingFile) {

@@ -213,6 +213,21 @@ TEST_F(Exporting, IsApprovedForOneModel) {
       custodian_->SubmitAccess("clerk", text, "leave.textproto",
                                *custody::ApproveAccess(text, "ada", approver_keys_.at("ada"))));
   EXPECT_EQ(LastEvent().object().model(), "private");
+  // Nobody is asked to sign for a model that there is not, or not of these data.
+  request.set_model("nobody");
+  EXPECT_THAT(custodian_->DraftAccess(request), StatusIs(absl::StatusCode::kNotFound));
+  const auto submit = [&](const std::string& changed) {
+    return custodian_->SubmitAccess(
+        "clerk", changed, "leave.textproto",
+        *custody::ApproveAccess(changed, "ada", approver_keys_.at("ada")));
+  };
+  EXPECT_THAT(submit(absl::StrReplaceAll(text, {{"\"private\"", "\"nobody\""}})),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("nobody")));
+  ASSERT_OK(custodian_->CreateDataset("admin", "others", schema_));
+  EXPECT_THAT(submit(absl::StrReplaceAll(text, {{"\"mails\"", "\"others\""}})),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("leave.textproto: model private learned from mails, not from "
+                                 "others")));
   ASSERT_OK_AND_ASSIGN(auto permit, Request("private"));
   ASSERT_OK(custodian_->FinishExport(std::move(permit), Outcome::kSucceeded, Digest()));
   ExpectDenied(Request("plain").status(), "no rule permits", "no_matching_permit");

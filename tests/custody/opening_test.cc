@@ -409,6 +409,7 @@ TEST_F(Opening, GivesTheModelADeadlineOfItsOwn) {
   ASSERT_OK(ApplyText(second));
   ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PlainRun("m")));
   EXPECT_EQ(permit.grant().deadline, clock_.now + absl::Hours(1));
+  EXPECT_EQ(permit.grant().expires_at, permit.grant().deadline);
   const absl::Time asked = clock_.now;
   clock_.now += absl::Minutes(30);
   ASSERT_OK(Finish(std::move(permit)));

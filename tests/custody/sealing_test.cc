@@ -273,6 +273,40 @@ TEST_F(Sealing, KeepsWhatWasThereBefore) {
   EXPECT_EQ(custodian_->GetDataset("mails")->rows, 150u);
 }
 
+TEST_F(Sealing, EndsWithTheRetentionDeadline) {
+  ASSERT_OK(Commit());
+  newest_ = manifest_;
+  const absl::Time deadline = custody::DeadlineOf(newest_);
+  clock_.now = deadline - absl::Minutes(1);
+  permits_ = std::make_unique<custody::IngestPermits>(*RequestIngest());
+  EXPECT_EQ(permits_->ingest.grant().expires_at, deadline);
+  EXPECT_EQ(permits_->seal.grant().expires_at, deadline);
+  const custody::ShardKeys keys = *custodian_->ReleaseNewShardKeys(permits_->seal);
+  manifest_ = NextManifest(permits_->seal.grant(), {keys.shard_id}, 50);
+  ASSERT_OK_AND_ASSIGN(const custody::SignedManifest signed_manifest,
+                       Sign(permits_->seal, manifest_));
+  clock_.now = deadline;
+  EXPECT_THAT(custodian_->ReleaseNewShardKeys(permits_->seal),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("expired")));
+  EXPECT_THAT(custodian_->ReleasePseudonymKey(permits_->ingest, "abuse"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("expired")));
+  EXPECT_THAT(custodian_->AdvanceGeneration(std::move(permits_->seal), signed_manifest, 0),
+              StatusIs(absl::StatusCode::kPermissionDenied,
+                       HasSubstr("the retention deadline of mails has passed")));
+  EXPECT_EQ(custodian_->GetDataset("mails")->generation, 1u);
+  EXPECT_EQ(LastEvent().type(), audit::SEAL_ACCESS);
+  EXPECT_EQ(LastEvent().phase(), audit::FAILED);
+}
+
+TEST_F(Sealing, CommitsNothingPastADeadlineOfItsOwn) {
+  ASSERT_OK_AND_ASSIGN(const custody::SignedManifest signed_manifest,
+                       Sign(permits_->seal, manifest_));
+  clock_.now = custody::DeadlineOf(manifest_);
+  EXPECT_THAT(custodian_->AdvanceGeneration(std::move(permits_->seal), signed_manifest, 0),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(custodian_->GetDataset("mails")->generation, 0u);
+}
+
 TEST_F(Sealing, LetsNoSourceGoBack) {
   const auto add = [](Manifest& m, const std::string& name, std::uint64_t records) {
     custody::SourcePosition& source = *m.add_source();

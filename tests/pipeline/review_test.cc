@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -228,6 +229,17 @@ TEST_F(ReviewTest, ScrubsWhatItFindsInTexts) {
   EXPECT_EQ(result.rows_suppressed, 0u);
 }
 
+TEST_F(ReviewTest, LooksInEachColumnForItsOwn) {
+  const std::string note = Scan("look_for: IP_ADDRESS", "SCRUB");
+  const std::string city = absl::StrReplaceAll(Scan("look_for: EMAIL_ADDRESS", "SCRUB"),
+                                               {{"on_class: FREE_TEXT", "on_class: LOCATION"}});
+  const std::string rows = "a,1,ann@example.org at 192.0.2.7,,ann@example.org at 192.0.2.7,1\n";
+  ASSERT_OK(world_->ApplyPolicy(Policy(note + city)));
+  ASSERT_OK(Ingest(rows).status());
+  EXPECT_THAT(*Column("note", "people"), ElementsAre("ann@example.org at [IP_ADDRESS]"));
+  EXPECT_THAT(*Column("city", "people"), ElementsAre("[EMAIL_ADDRESS] at 192.0.2.7"));
+}
+
 TEST_F(ReviewTest, LeavesRecordsOutOrRefusesTheJob) {
   ASSERT_OK(world_->ApplyPolicy(
       Policy(Scan("look_for: EMAIL_ADDRESS", "SUPPRESS"), Scan("look_for: IP_ADDRESS", "REFUSE"))));
@@ -255,32 +267,55 @@ TEST_F(ReviewTest, LooksForTextsInTextsOnly) {
   EXPECT_EQ(result.review.column(5).finding_size(), 0);
 }
 
-// What waits is bounded, and what was released does not count.
-TEST(SmallGroups, HoldsNoMoreThanItMay) {
-  const std::vector<ColumnSpec> columns = {
-      {.id = "1", .name = "user"}, {.id = "2", .name = "age"}, {.id = "3", .name = "note"}};
-  std::vector<ColumnBuilder> builders(columns.begin(), columns.end());
-  ASSERT_OK_AND_ASSIGN(const auto groups, SmallGroups::Create(2, columns, {1}, 0, 1 << 20));
-  const std::vector<ColumnCounts> counts(3);
-  const auto pass = [&](const std::string& user, int age, std::size_t bytes) {
+// Groups of two subjects over three columns: subject, quasi-identifier, text.
+class SmallGroupsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(groups_, SmallGroups::Create(2, columns_, {1}, 0, 1 << 20));
+  }
+  absl::StatusOr<bool> Pass(const std::string& user, int age, std::size_t bytes) {
     const std::vector<std::string> values = {user, absl::StrCat(age), std::string(bytes, 'x')};
     for (std::size_t i = 0; i < values.size(); ++i) {
-      EXPECT_OK(builders[i].AppendText(values[i]));
-      EXPECT_OK(builders[i].EndRow());
+      EXPECT_OK(builders_[i].AppendText(values[i]));
+      EXPECT_OK(builders_[i].EndRow());
     }
-    return groups->Pass(absl::MakeSpan(builders), counts);
-  };
-  for (int age = 0; age < 20; ++age) {
-    EXPECT_FALSE(*pass("ann", age, 300'000));
-    EXPECT_EQ(groups->waiting(), 1u);
-    EXPECT_TRUE(*pass("bob", age, 1));
-    EXPECT_TRUE(groups->Release(absl::MakeSpan(builders))->has_value());
-    EXPECT_FALSE(groups->Release(absl::MakeSpan(builders))->has_value());
+    return groups_->Pass(absl::MakeSpan(builders_), std::vector<ColumnCounts>(3));
   }
-  EXPECT_EQ(builders[2].rows(), 40u);
-  for (int age = 100; age < 103; ++age) EXPECT_FALSE(*pass("ann", age, 300'000));
-  EXPECT_THAT(pass("ann", 103, 300'000),
+  // A row of these bytes that waits, and is released by one of another subject.
+  void PassTwo(int age, std::size_t bytes) {
+    EXPECT_FALSE(*Pass("ann", age, bytes));
+    EXPECT_TRUE(*Pass("bob", age, 1));
+    EXPECT_TRUE(groups_->Release(absl::MakeSpan(builders_))->has_value());
+    EXPECT_FALSE(groups_->Release(absl::MakeSpan(builders_))->has_value());
+  }
+
+  const std::vector<ColumnSpec> columns_ = {
+      {.id = "1", .name = "user"}, {.id = "2", .name = "age"}, {.id = "3", .name = "note"}};
+  std::vector<ColumnBuilder> builders_{columns_.begin(), columns_.end()};
+  std::unique_ptr<SmallGroups> groups_;
+};
+
+// What waits is bounded, and what was released does not count.
+TEST_F(SmallGroupsTest, HoldsNoMoreThanItMay) {
+  for (int age = 0; age < 20; ++age) {
+    PassTwo(age, 300'000);
+    EXPECT_EQ(groups_->waiting(), 0u);
+  }
+  EXPECT_EQ(builders_[2].rows(), 40u);
+  for (int age = 100; age < 103; ++age) EXPECT_FALSE(*Pass("ann", age, 300'000));
+  EXPECT_THAT(Pass("ann", 103, 300'000),
               StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("more than 1 MiB of rows")));
+}
+
+TEST_F(SmallGroupsTest, CopiesWhatWaitsSeldomHoweverNearTheLimit) {
+  for (int age = 1000; age < 1010; ++age) EXPECT_FALSE(*Pass("ann", age, 90'000));
+  for (int age = 0; age < 300; ++age) PassTwo(age, 20'000);
+  EXPECT_GT(groups_->bytes_copied(), 0u);
+  EXPECT_LT(groups_->bytes_copied(), 3u * 300 * 20'200);
+  EXPECT_EQ(groups_->waiting(), 10u);
+  EXPECT_TRUE(*Pass("bob", 1009, 1));
+  EXPECT_TRUE(groups_->Release(absl::MakeSpan(builders_))->has_value());
+  EXPECT_GT(builders_[2].bytes(), 300u * 20'000 + 90'000);
 }
 
 }  // namespace

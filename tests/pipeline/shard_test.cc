@@ -396,6 +396,9 @@ class CountingEnv final : public Env {
   absl::Status Rename(const std::string& from, const std::string& to) override {
     return Posix().Rename(from, to);
   }
+  absl::Status RenameNew(const std::string& from, const std::string& to) override {
+    return Posix().RenameNew(from, to);
+  }
   absl::Status Remove(const std::string& path) override { return Posix().Remove(path); }
   absl::Status Truncate(const std::string& path, std::uint64_t size) override {
     return Posix().Truncate(path, size);

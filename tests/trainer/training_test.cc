@@ -28,7 +28,9 @@ namespace sealtrain::trainer {
 namespace {
 
 namespace fs = std::filesystem;
+using ::sealtrain::testing::DiskChange;
 using ::sealtrain::testing::FaultEnv;
+using ::sealtrain::testing::ForwardingEnv;
 using ::sealtrain::testing::StatusIs;
 using ::sealtrain::testing::TestWorld;
 using ::testing::HasSubstr;
@@ -410,6 +412,29 @@ TEST_F(ExportTest, LeavesNothingOfAWriteThatFailed) {
     EXPECT_THAT(custody().ListLeases().value(), IsEmpty());
   }
   EXPECT_OK(Export().status());
+}
+
+TEST_F(ExportTest, ReplacesNoFileThatWasMadeMeanwhile) {
+  // Somebody is quicker by the time that ours is written.
+  class Rival final : public ForwardingEnv {
+   public:
+    explicit Rival(std::string path) : path_(std::move(path)) {}
+    absl::Status Around(DiskChange& change, absl::FunctionRef<absl::Status()> run) override {
+      if (change.kind == DiskChange::Kind::kSync) {
+        EXPECT_OK(WriteFileDurably(Env::Posix(), path_, AsBytes("theirs")));
+      }
+      return run();
+    }
+
+   private:
+    const std::string path_;
+  };
+  Rival env(out());
+  EXPECT_THAT(Export("spam", env).status(),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr(out())));
+  EXPECT_EQ(*Env::Posix().ReadFile(out(), 1 << 20), "theirs");
+  fs::remove(out());
+  ExpectNothingLeft();
 }
 
 // No record, no model: whichever write of custody's fails.

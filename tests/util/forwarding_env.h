@@ -74,6 +74,10 @@ class ForwardingEnv : public Env {
     DiskChange change{.kind = DiskChange::Kind::kRename, .path = from, .new_path = to};
     return Around(change, [&] { return base_.Rename(from, to); });
   }
+  absl::Status RenameNew(const std::string& from, const std::string& to) override {
+    DiskChange change{.kind = DiskChange::Kind::kRename, .path = from, .new_path = to};
+    return Around(change, [&] { return base_.RenameNew(from, to); });
+  }
   absl::Status Remove(const std::string& path) override {
     DiskChange change{.kind = DiskChange::Kind::kRemove, .path = path};
     return Around(change, [&] { return base_.Remove(path); });
