@@ -57,7 +57,7 @@ absl::StatusOr<EmbeddedCustodian::EntryAct> EmbeddedCustodian::DecideOnEntry(
                " approvals of that at least, and there are ", ruling.request.approvals.value_or(0),
                ": see `sealtrain access request --entry`")));
   }
-  ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset));
+  ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset, absl::InfiniteFuture()));
   // It is about an entry, and not about what the data set holds by now.
   grant.generation = 0;
   grant.manifest_sha256 = Digest();
