@@ -36,8 +36,7 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
   request.trust = MeasureTrust();
   request.model = model;
   request.now = Now();
-  // Those of now are not those of the snapshot that a model learned from.
-  if (action != policy::EXPORT_MODEL) {
+  if (policy::ActionKnowsRows(action)) {
     request.rows = dataset.info.rows;
     // An age below zero is a clock that went back: unknown.
     if (dataset.info.generation > 0 && request.now >= dataset.info.last_commit) {
