@@ -144,9 +144,10 @@ class EmbeddedCustodian final : public Custodian {
   };
 
   // --- deciding ---
-  // All columns of the schema if `columns` is empty. Of a model that is used it says
-  // that it learned from these columns: who knows the model puts that right. `model`:
-  // that is to be exported.
+  // All columns of the schema if `columns` is empty. `model`: that is used; if empty, one
+  // that learned from these columns; of no account for other actions.
+  // NotFound: no such model. InvalidArgument: it is to be exported, and learned from
+  // another data set.
   absl::StatusOr<policy::Request> BuildRequest(const std::string& principal, policy::Action action,
                                                const DatasetRecord& dataset,
                                                const std::string& purpose,
@@ -158,6 +159,10 @@ class EmbeddedCustodian final : public Custodian {
   // What DraftAccess() and SubmitAccess() refuse of what is well-formed.
   absl::Status CheckAccess(const AccessRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Ruling> Rule(policy::Request request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same for EXPORT_MODEL of `model`, with what it inherited. Not asked is how large
+  // it is: that is known of what leaves.
+  absl::StatusOr<Ruling> RuleExport(policy::Request request, const ModelInfo& model) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void Refuse(Ruling& ruling, absl::string_view reason_code, absl::Status status);
   // A grant for this ruling, with a fresh permit id and everything but a model.
   absl::StatusOr<Grant> DraftGrant(const Ruling& ruling, const DatasetRecord& dataset) const;
