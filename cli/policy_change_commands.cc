@@ -18,6 +18,7 @@
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/approvers.h"
 #include "sealtrain/policy/policy_diff.h"
 #include "sealtrain/policy/policy_format.h"
@@ -156,7 +157,7 @@ absl::StatusOr<policy::Request> PastRequest(custody::Custodian& custodian,
                            event.purpose(), columns, event.object().model()));
   request.trust = policy::TRUST_UNSPECIFIED;
   if (!event.actor().trust().empty()) policy::Trust_Parse(event.actor().trust(), &request.trust);
-  if (action != policy::EXPORT_MODEL) {
+  if (policy::ActionKnowsRows(action)) {
     request.rows = event.object().rows();
     request.dataset_age = past.dataset_age;
   }

@@ -43,11 +43,18 @@ struct CheckArgs {
 };
 
 absl::Status RunCheck(Context& context, const CheckArgs& args) {
-  ST_ASSIGN_OR_RETURN(const std::shared_ptr<const policy::Schema> schema,
-                      args.schema.Load(context));
+  const absl::StatusOr<std::shared_ptr<const policy::Schema>> schema = args.schema.Load(context);
+  // What is wrong within the schema is a finding like what is wrong within the policy.
+  const bool is_faulty = absl::IsInvalidArgument(schema.status()) && context.exit_code != kUsage;
+  if (!is_faulty) ST_RETURN_IF_ERROR(schema.status());
   ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(args.file));
-  const std::vector<policy::Finding> findings =
-      policy::Check(text, args.file, schema.get(), args.subjects);
+  std::vector<policy::Finding> findings =
+      policy::Check(text, args.file, is_faulty ? nullptr : schema->get(), args.subjects);
+  if (is_faulty) {
+    findings.push_back({.severity = policy::Finding::Severity::kError,
+                        .rule_id = "",
+                        .message = std::string(schema.status().message())});
+  }
 
   std::size_t errors = 0;
   std::string page;
@@ -178,6 +185,10 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
     ST_ASSIGN_OR_RETURN(trust, ParseTrust(context, args.trust));
   }
   ST_ASSIGN_OR_RETURN(const std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded, args.file.empty()
+                                                             ? LoadPolicyInForce(*custodian)
+                                                             : LoadPolicyFile(args.file));
+  ST_RETURN_IF_ERROR(CheckQuestion(context, loaded.proto(), action, args.purpose, args.model));
   ST_ASSIGN_OR_RETURN(policy::Request request,
                       custodian->RequestFor(context.principal(), action, args.dataset, args.purpose,
                                             args.columns, args.model));
@@ -187,7 +198,6 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
   if (args.file.empty()) {
     ST_ASSIGN_OR_RETURN(decision, custodian->Explain(request));
   } else {
-    ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy loaded, LoadPolicyFile(args.file));
     decision = loaded.Decide(request);
   }
   context.Print(DecisionJson(decision), policy::ExplainDecision(request, decision));

@@ -8,7 +8,9 @@
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/explain.h"
+#include "sealtrain/policy/known_names.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -16,6 +18,21 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kMaxPolicyFileBytes = std::uint64_t{1} << 20;
+
+// All but the one that stands for none.
+std::string ValueNames(const google::protobuf::EnumDescriptor& values) {
+  std::vector<std::string> names;
+  for (int i = 0; i < values.value_count(); ++i) {
+    if (values.value(i)->number() != 0) names.push_back(values.value(i)->name());
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+// Usage error that names the option: `asked` is no OK.
+absl::Status CheckOption(Context& context, absl::string_view option, const absl::Status& asked) {
+  if (asked.ok()) return absl::OkStatus();
+  return context.UsageError(absl::StrCat(option, ": ", asked.message()));
+}
 
 }  // namespace
 
@@ -65,30 +82,56 @@ void PolicySource::AddOptions(CLI::App* command) {
 absl::StatusOr<PolicySource::Found> PolicySource::Open(Context& context,
                                                        const std::string& dataset) const {
   ST_ASSIGN_OR_RETURN(std::shared_ptr<const policy::Schema> schema, schema_args.Load(context));
-  if (!file.empty()) {
-    ST_ASSIGN_OR_RETURN(policy::LoadedPolicy policy, LoadPolicyFile(file));
-    return Found{.custodian = nullptr, .policy = std::move(policy), .schema = std::move(schema)};
+  std::unique_ptr<custody::Custodian> custodian;
+  absl::StatusOr<policy::LoadedPolicy> policy;
+  if (file.empty()) {
+    ST_ASSIGN_OR_RETURN(custodian, context.OpenCustodian());
+    policy = LoadPolicyInForce(*custodian);
+  } else {
+    policy = LoadPolicyFile(file);
   }
-  ST_ASSIGN_OR_RETURN(std::unique_ptr<custody::Custodian> custodian, context.OpenCustodian());
-  const absl::StatusOr<std::string> text = custodian->PolicyText(0);
+  ST_RETURN_IF_ERROR(policy.status());
+  if (custodian != nullptr && schema == nullptr) {
+    ST_ASSIGN_OR_RETURN(custody::DatasetInfo info, custodian->GetDataset(dataset));
+    schema = std::move(info.schema);
+  } else {
+    ST_RETURN_IF_ERROR(
+        CheckOption(context, "--dataset", policy::CheckDatasetIsKnown(policy->proto(), dataset)));
+  }
+  return Found{
+      .custodian = std::move(custodian), .policy = *std::move(policy), .schema = std::move(schema)};
+}
+
+absl::StatusOr<policy::LoadedPolicy> LoadPolicyInForce(custody::Custodian& custodian) {
+  const absl::StatusOr<std::string> text = custodian.PolicyText(0);
   if (absl::IsNotFound(text.status())) {
     return absl::PermissionDeniedError("no policy is in force, and none allows nothing");
   }
   ST_RETURN_IF_ERROR(text.status());
-  ST_ASSIGN_OR_RETURN(policy::LoadedPolicy policy,
-                      policy::LoadedPolicy::Load(*text, "policy in force"));
-  if (schema == nullptr && !dataset.empty()) {
-    ST_ASSIGN_OR_RETURN(custody::DatasetInfo info, custodian->GetDataset(dataset));
-    schema = std::move(info.schema);
+  return policy::LoadedPolicy::Load(*text, "policy in force");
+}
+
+absl::Status CheckPurpose(Context& context, const policy::PolicySet& set,
+                          const std::string& purpose) {
+  return CheckOption(context, "--purpose", policy::CheckPurposeIsKnown(set, purpose));
+}
+
+absl::Status CheckQuestion(Context& context, const policy::PolicySet& set, policy::Action action,
+                           const std::string& purpose, const std::string& model) {
+  ST_RETURN_IF_ERROR(
+      CheckOption(context, "--principal", policy::CheckPrincipalCanAsk(set, context.principal())));
+  ST_RETURN_IF_ERROR(CheckPurpose(context, set, purpose));
+  if (!model.empty() && !policy::ActionUsesModel(action)) {
+    return context.UsageError(absl::StrCat("--model: ", policy::Action_Name(action), " uses none"));
   }
-  return Found{
-      .custodian = std::move(custodian), .policy = std::move(policy), .schema = std::move(schema)};
+  return absl::OkStatus();
 }
 
 absl::StatusOr<policy::Action> ParseAction(Context& context, const std::string& name) {
   policy::Action action;
   if (!policy::Action_Parse(name, &action) || action == policy::ACTION_UNSPECIFIED) {
-    return context.UsageError(absl::StrCat("no such action: ", Printable(name)));
+    return context.UsageError(absl::StrCat("no such action: ", Printable(name), "; there are ",
+                                           ValueNames(*policy::Action_descriptor())));
   }
   return action;
 }
@@ -96,7 +139,8 @@ absl::StatusOr<policy::Action> ParseAction(Context& context, const std::string& 
 absl::StatusOr<policy::Trust> ParseTrust(Context& context, const std::string& name) {
   policy::Trust trust;
   if (!policy::Trust_Parse(name, &trust) || trust == policy::TRUST_UNSPECIFIED) {
-    return context.UsageError(absl::StrCat("no such trust: ", Printable(name)));
+    return context.UsageError(absl::StrCat("no such trust: ", Printable(name), "; there are ",
+                                           ValueNames(*policy::Trust_descriptor())));
   }
   return trust;
 }

@@ -55,9 +55,20 @@ struct PolicySource {
   };
   // The schema of `dataset` in the home where no file is named; with a policy
   // file and no schema file: null, the home is left alone. PermissionDenied: no
-  // policy is in force.
+  // policy is in force. NotFound: no such data set in the home. Usage error: the home is
+  // not asked for it, and no rule speaks of it.
   absl::StatusOr<Found> Open(Context& context, const std::string& dataset) const;
 };
+
+// The newest set of the home. PermissionDenied: there is none.
+absl::StatusOr<policy::LoadedPolicy> LoadPolicyInForce(custody::Custodian& custodian);
+
+// Usage error: `set` does not declare it.
+absl::Status CheckPurpose(Context& context, const policy::PolicySet& set,
+                          const std::string& purpose);
+// Usage error: that, a principal who cannot ask, a model for an action that uses none.
+absl::Status CheckQuestion(Context& context, const policy::PolicySet& set, policy::Action action,
+                           const std::string& purpose, const std::string& model);
 
 // Usage error: no such action, trust; no RFC 3339 time, given with `option`.
 absl::StatusOr<policy::Action> ParseAction(Context& context, const std::string& name);

@@ -62,12 +62,20 @@ absl::Status PickColumns(Context& context, const std::vector<std::string>& names
 absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& args,
                                              const PolicySource::Found& found) {
   ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, args.action));
+  ST_RETURN_IF_ERROR(
+      CheckQuestion(context, found.policy.proto(), action, args.purpose, args.model));
+  if (!policy::ActionKnowsRows(action) && (args.rows || args.age_seconds)) {
+    return context.UsageError(absl::StrCat("--rows and --age are never known of ", args.action));
+  }
   policy::Request request;
   if (found.custodian != nullptr && args.source.schema_args.file.empty()) {
     ST_ASSIGN_OR_RETURN(request,
                         found.custodian->RequestFor(context.principal(), action, args.dataset,
                                                     args.purpose, args.columns, args.model));
   } else {
+    if (!args.model.empty()) {
+      return context.UsageError("--model is one of the home: not with --file or --schema");
+    }
     request.principal = context.principal();
     request.action = action;
     request.dataset = args.dataset;
@@ -185,9 +193,8 @@ struct WhoCanArgs {
 
 absl::Status RunWhoCan(Context& context, const WhoCanArgs& args) {
   ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, args.action));
-  ST_ASSIGN_OR_RETURN(
-      const PolicySource::Found found,
-      args.source.Open(context, policy::ActionTakesColumns(action) ? args.dataset : ""));
+  ST_ASSIGN_OR_RETURN(const PolicySource::Found found, args.source.Open(context, args.dataset));
+  ST_RETURN_IF_ERROR(CheckPurpose(context, found.policy.proto(), args.purpose));
   policy::AccessQuery query;
   query.actions = {action};
   query.dataset = args.dataset;
@@ -216,7 +223,10 @@ absl::Status RunPlan(Context& context, const PlanArgs& args) {
   ST_ASSIGN_OR_RETURN(const PolicySource::Found found, args.source.Open(context, args.dataset));
   policy::AccessQuery query;
   query.dataset = args.dataset;
-  if (!args.purpose.empty()) query.purpose = args.purpose;
+  if (!args.purpose.empty()) {
+    ST_RETURN_IF_ERROR(CheckPurpose(context, found.policy.proto(), args.purpose));
+    query.purpose = args.purpose;
+  }
   ST_ASSIGN_OR_RETURN(const std::vector<policy::Access> list,
                       policy::ListAccess(found.policy, found.schema.get(), query));
   std::string page;

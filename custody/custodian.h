@@ -108,11 +108,15 @@ class Custodian : public Custody {
   // NotFound: there was none. DataLoss: they are not what was put into force.
   virtual absl::StatusOr<std::string> PolicyText(std::uint64_t version) = 0;
   // What the policy in force would say, `max_opens` included, without logging or
-  // releasing anything. Not asked are deadlines, budgets and what a model inherited of `release`.
+  // releasing anything; of an EXPORT_MODEL that names a model also its deadline and what
+  // it inherited of `release`, but not how large it is. Not asked are the deadlines of
+  // data and budgets. NotFound: no such model.
   virtual absl::StatusOr<policy::Decision> Explain(const policy::Request& request) = 0;
   // The facts custody would add to a request about this data set; all of its columns
   // if none is named. For EVALUATE and EXPORT_MODEL of `model`; if that is empty, of one
-  // that learned from those columns.
+  // that learned from those columns. NotFound: no such data set or model.
+  // InvalidArgument: no such column; a model to be exported that learned from another
+  // data set.
   virtual absl::StatusOr<policy::Request> RequestFor(const std::string& principal,
                                                      policy::Action action,
                                                      const std::string& dataset,

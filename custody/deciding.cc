@@ -34,11 +34,10 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
   request.dataset = dataset.info.name;
   request.purpose = purpose;
   request.trust = MeasureTrust();
-  request.model = model;
+  if (action == policy::EXPORT_MODEL) request.model = model;
   request.entry_uid = entry_uid;
   request.now = Now();
-  // Those of now are not those of the snapshot that a model learned from.
-  if (action != policy::EXPORT_MODEL) {
+  if (policy::ActionKnowsRows(action)) {
     request.rows = dataset.info.rows;
     // An age below zero is a clock that went back: unknown.
     if (dataset.info.generation > 0 && request.now >= dataset.info.last_commit) {
@@ -91,11 +90,26 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     }
     add(*column);
   }
-  if (policy::ActionUsesModel(action)) {
+  if (policy::ActionUsesModel(action) && !model.empty()) {
+    // One may be evaluated on any data set, but leaves by the rules for its own.
+    if (action == policy::EXPORT_MODEL) {
+      ST_RETURN_IF_ERROR(CheckLearnedFrom(model, dataset.info.name));
+    }
+    ST_ASSIGN_OR_RETURN(Catalog::ModelRecord used, catalog_.GetModel(model));
+    request.model_classes = std::move(used.info.classes);
+  } else if (policy::ActionUsesModel(action)) {
     request.model_classes = policy::UnionOfClasses(request.columns);
   }
   if (!policy::ActionTakesColumns(action)) request.columns.clear();
   return request;
+}
+
+absl::Status EmbeddedCustodian::CheckLearnedFrom(const std::string& model,
+                                                 const std::string& dataset) const {
+  ST_ASSIGN_OR_RETURN(const Catalog::ModelRecord record, catalog_.GetModel(model));
+  if (record.info.dataset == dataset) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("model ", model, " learned from data set ",
+                                                 record.info.dataset, ", not from ", dataset));
 }
 
 absl::StatusOr<policy::Request> EmbeddedCustodian::RequestFor(
@@ -103,19 +117,18 @@ absl::StatusOr<policy::Request> EmbeddedCustodian::RequestFor(
     const std::string& purpose, const std::vector<std::string>& columns, const std::string& model) {
   MutexLock lock(&mutex_);
   ST_ASSIGN_OR_RETURN(const DatasetRecord record, catalog_.GetDataset(dataset));
-  const bool exports = action == policy::EXPORT_MODEL;
-  ST_ASSIGN_OR_RETURN(policy::Request request, BuildRequest(principal, action, record, purpose,
-                                                            columns, exports ? model : ""));
-  if (policy::ActionUsesModel(action) && !model.empty()) {
-    ST_ASSIGN_OR_RETURN(const Catalog::ModelRecord used, catalog_.GetModel(model));
-    request.model_classes = used.info.classes;
-  }
-  return request;
+  return BuildRequest(principal, action, record, purpose, columns, model);
 }
 
 absl::StatusOr<policy::Decision> EmbeddedCustodian::Explain(const policy::Request& request) {
   MutexLock lock(&mutex_);
-  ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(request));
+  Ruling ruling;
+  if (request.action == policy::EXPORT_MODEL && !request.model.empty()) {
+    ST_ASSIGN_OR_RETURN(const ModelInfo model, ReadModel(request.model));
+    ST_ASSIGN_OR_RETURN(ruling, RuleExport(request, model));
+  } else {
+    ST_ASSIGN_OR_RETURN(ruling, Rule(request));
+  }
   return std::move(ruling.decision);
 }
 

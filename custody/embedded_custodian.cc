@@ -176,13 +176,7 @@ absl::Status EmbeddedCustodian::CheckAccess(const AccessRequest& request) {
   }
   ST_RETURN_IF_ERROR(catalog_.GetDataset(request.dataset()).status());
   if (request.model().empty()) return absl::OkStatus();
-  ST_ASSIGN_OR_RETURN(const Catalog::ModelRecord model, catalog_.GetModel(request.model()));
-  if (model.info.dataset != request.dataset()) {
-    return absl::InvalidArgumentError(absl::StrCat("model ", request.model(), " learned from ",
-                                                   model.info.dataset, ", not from ",
-                                                   request.dataset()));
-  }
-  return absl::OkStatus();
+  return CheckLearnedFrom(request.model(), request.dataset());
 }
 
 absl::StatusOr<std::string> EmbeddedCustodian::DraftAccess(AccessRequest request) {

@@ -150,9 +150,11 @@ class EmbeddedCustodian final : public Custodian {
   };
 
   // --- deciding ---
-  // All columns of the schema if `columns` is empty. Of a model that is used it says
-  // that it learned from these columns: who knows the model puts that right. `model`:
-  // that is to be exported. `entry_uid`: whose sealed text is to be opened or destroyed.
+  // All columns of the schema if `columns` is empty. `model`: that is used; if empty, one
+  // that learned from these columns; of no account for other actions. `entry_uid`: whose
+  // sealed text is to be opened or destroyed.
+  // NotFound: no such model. InvalidArgument: it is to be exported, and learned from
+  // another data set.
   absl::StatusOr<policy::Request> BuildRequest(const std::string& principal, policy::Action action,
                                                const DatasetRecord& dataset,
                                                const std::string& purpose,
@@ -160,11 +162,18 @@ class EmbeddedCustodian final : public Custodian {
                                                const std::string& model = "",
                                                const std::string& entry_uid = "") const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // NotFound: no such model. InvalidArgument: it learned from another data set.
+  absl::Status CheckLearnedFrom(const std::string& model, const std::string& dataset) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Requires a policy in force.
   AccessPlace AccessPlaceNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What DraftAccess() and SubmitAccess() refuse of what is well-formed.
   absl::Status CheckAccess(const AccessRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Ruling> Rule(policy::Request request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same for EXPORT_MODEL of `model`, with what it inherited. Not asked is how large
+  // it is: that is known of what leaves.
+  absl::StatusOr<Ruling> RuleExport(policy::Request request, const ModelInfo& model) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void Refuse(Ruling& ruling, absl::string_view reason_code, absl::Status status);
   // Refuses what is allowed if the retention deadline of `what` has come.
   static void RefusePast(absl::Time deadline, absl::string_view what, Ruling& ruling);

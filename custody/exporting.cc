@@ -12,9 +12,8 @@
 namespace sealtrain::custody {
 namespace {
 
-// Why a model may not leave under `release`; empty: it may.
-std::string ReleaseFailure(const policy::Release& release, const ModelInfo& model,
-                           std::uint64_t bytes) {
+// Why a model may not leave under `release`, however small it is; empty: it may.
+std::string ReleaseFailure(const policy::Release& release, const ModelInfo& model) {
   if (!model.dp.has_value()) {
     return absl::StrCat("model ", model.name,
                         " was trained without differential privacy, and its release asks for it");
@@ -30,14 +29,24 @@ std::string ReleaseFailure(const policy::Release& release, const ModelInfo& mode
                         policy::PrivacyUnit_Name(model.dp->unit), "; its release asks for ",
                         policy::PrivacyUnit_Name(release.unit()));
   }
-  if (bytes > release.max_bytes()) {
-    return absl::StrCat("model ", model.name, " takes ", bytes, " bytes; its release allows ",
-                        release.max_bytes());
-  }
   return "";
 }
 
 }  // namespace
+
+absl::StatusOr<EmbeddedCustodian::Ruling> EmbeddedCustodian::RuleExport(
+    policy::Request request, const ModelInfo& model) const {
+  ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(std::move(request)));
+  RefusePast(model.deadline, absl::StrCat("model ", model.name), ruling);
+  if (ruling.status.ok()) {
+    policy::TightenRelease(ruling.decision, model.release);
+    if (ruling.decision.release) {
+      const std::string failure = ReleaseFailure(*ruling.decision.release, model);
+      if (!failure.empty()) Refuse(ruling, "cannot_honour", absl::PermissionDeniedError(failure));
+    }
+  }
+  return ruling;
+}
 
 absl::StatusOr<Permit<policy::EXPORT_MODEL>> EmbeddedCustodian::RequestExport(
     const ExportRequest& request) {
@@ -47,15 +56,13 @@ absl::StatusOr<Permit<policy::EXPORT_MODEL>> EmbeddedCustodian::RequestExport(
   ST_ASSIGN_OR_RETURN(policy::Request asked,
                       BuildRequest(request.principal, policy::EXPORT_MODEL, dataset,
                                    request.purpose, {}, model.name));
-  asked.model_classes = model.classes;
-  ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(std::move(asked)));
-  RefusePast(model.deadline, absl::StrCat("model ", model.name), ruling);
-  if (ruling.status.ok()) {
-    policy::TightenRelease(ruling.decision, model.release);
-    if (ruling.decision.release) {
-      const std::string failure = ReleaseFailure(*ruling.decision.release, model, request.bytes);
-      if (!failure.empty()) Refuse(ruling, "cannot_honour", absl::PermissionDeniedError(failure));
-    }
+  ST_ASSIGN_OR_RETURN(Ruling ruling, RuleExport(std::move(asked), model));
+  if (ruling.status.ok() && ruling.decision.release &&
+      request.bytes > ruling.decision.release->max_bytes()) {
+    Refuse(ruling, "cannot_honour",
+           absl::PermissionDeniedError(absl::StrCat("model ", model.name, " takes ", request.bytes,
+                                                    " bytes; its release allows ",
+                                                    ruling.decision.release->max_bytes())));
   }
   ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset, model.deadline));
   grant.model = model.name;

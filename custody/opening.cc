@@ -11,7 +11,6 @@
 #include "sealtrain/custody/manifest_check_internal.h"
 #include "sealtrain/custody/names_internal.h"
 #include "sealtrain/custody/permit_issuer_internal.h"
-#include "sealtrain/policy/actions.h"
 
 namespace sealtrain::custody {
 absl::StatusOr<Permit<policy::TRAIN>> EmbeddedCustodian::RequestTrain(const TrainRequest& request) {
@@ -52,11 +51,9 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
   if (request.columns.empty()) return absl::InvalidArgumentError("no columns are asked for");
   if (request.dp.has_value()) ST_RETURN_IF_ERROR(CheckPlan(*request.dp));
   absl::Time model_deadline = absl::InfiniteFuture();
-  std::vector<DataClass> model_classes;
   if (request.action == policy::EVALUATE) {
-    ST_ASSIGN_OR_RETURN(Catalog::ModelRecord model, catalog_.GetModel(request.model));
+    ST_ASSIGN_OR_RETURN(const Catalog::ModelRecord model, catalog_.GetModel(request.model));
     model_deadline = model.info.deadline;
-    model_classes = std::move(model.info.classes);
   }
   Job job;
   ST_ASSIGN_OR_RETURN(job.manifest, ParseManifest(dataset.manifest));
@@ -64,10 +61,9 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
     job.shard_index[job.manifest.shard(i).id()] = i;
   }
 
-  ST_ASSIGN_OR_RETURN(
-      policy::Request asked,
-      BuildRequest(request.principal, request.action, dataset, request.purpose, request.columns));
-  if (policy::ActionUsesModel(request.action)) asked.model_classes = std::move(model_classes);
+  ST_ASSIGN_OR_RETURN(policy::Request asked,
+                      BuildRequest(request.principal, request.action, dataset, request.purpose,
+                                   request.columns, request.model));
   ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(std::move(asked)));
   RefusePast(model_deadline, absl::StrCat("model ", request.model), ruling);
   RefusePast(DeadlineOf(job.manifest), request.dataset, ruling);

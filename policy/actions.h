@@ -19,6 +19,9 @@ inline bool ActionTakesColumns(Action action) { return ActionSeals(action) || Ac
 // EVALUATE and EXPORT_MODEL: a model is used, which inherits the classes of what it
 // learned from.
 inline bool ActionUsesModel(Action action) { return action == EVALUATE || action == EXPORT_MODEL; }
+// Whether custody knows rows and age: those of now are not those of the snapshot that
+// a model which is to leave learned from.
+inline bool ActionKnowsRows(Action action) { return action != EXPORT_MODEL; }
 
 }  // namespace sealtrain::policy
 

@@ -42,6 +42,23 @@ Truth Evaluate(const Condition& condition, const Request& request) {
   return Truth::kUnknown;
 }
 
+bool Implies(const Condition& a, const Condition& b) {
+  if (a.kind_case() != b.kind_case()) return false;
+  switch (a.kind_case()) {
+    case Condition::kTrustAtLeast:
+      return a.trust_at_least() >= b.trust_at_least();
+    case Condition::kRowsAtLeast:
+      return a.rows_at_least() >= b.rows_at_least();
+    case Condition::kDatasetAgeBelow:
+      return ToDuration(a.dataset_age_below()) <= ToDuration(b.dataset_age_below());
+    case Condition::kApprovalsAtLeast:
+      return a.approvals_at_least() >= b.approvals_at_least();
+    case Condition::KIND_NOT_SET:
+      break;
+  }
+  return false;
+}
+
 std::string ConditionText(const Condition& condition) {
   switch (condition.kind_case()) {
     case Condition::kTrustAtLeast:

@@ -14,6 +14,10 @@ enum class Truth { kFalse, kTrue, kUnknown };
 // By the facts of the request; an empty condition is unknown.
 Truth Evaluate(const Condition& condition, const Request& request);
 
+// Whether `b` is true wherever `a` is: conditions on one fact, of which `a` asks no less.
+// Both without error.
+bool Implies(const Condition& a, const Condition& b);
+
 // "trust_at_least LOCKED"
 std::string ConditionText(const Condition& condition);
 

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/conditions_internal.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -21,6 +22,7 @@
 #include "sealtrain/policy/policy_tests_internal.h"
 #include "sealtrain/policy/request_space_internal.h"
 #include "sealtrain/policy/rule_index_internal.h"
+#include "sealtrain/policy/transform_fit.h"
 
 namespace sealtrain::policy::internal {
 namespace {
@@ -48,52 +50,29 @@ bool IsSameOutcome(const Outcome& a, const Outcome& b) {
                     b.decision.columns.begin(), b.decision.columns.end(), same_scan);
 }
 
-// What permits come to, found while every cell is looked at.
+// What permits come to, found while every cell of a space is looked at.
 class PermitEffects {
  public:
-  PermitEffects(const PolicyDocument& document, const DecisionEngine& engine)
+  // Without a schema the space is of classes.
+  PermitEffects(const PolicyDocument& document, const DecisionEngine& engine, const Schema* schema)
       : document_(document),
+        schema_(schema),
         set_(document.set()),
         index_(set_),
         decide_([&engine](const Request& request) { return engine.Decide(request); }),
         effects_(static_cast<std::size_t>(set_.rule_size())) {}
 
-  void Look(const Cell& cell) {
-    std::vector<std::size_t> permits;
-    index_.ForEachInScope(RuleIndex::Kind::kPermit, cell.situations.front(),
-                          [&](std::size_t number) { permits.push_back(number); });
-    for (const Request& situation : cell.situations) {
-      const Outcome outcome = OutcomeOf(decide_, cell, situation);
-      if (outcome.decision.reason_code == "conflicting_obligations") {
-        NoteConflict(permits, outcome.decision.reason);
-      }
-      for (const std::size_t permit : permits) {
-        Effect& effect = effects_[permit];
-        effect.in_scope = true;
-        if (IsAmong(permit, outcome.decision)) {
-          effect.allows = true;
-          if (cell.column != nullptr) {
-            for (const DataClass c : cell.column->classes) effect.opened.insert({cell.action, c});
-          }
-        } else if (effect.reason.empty() || outcome.decision.reason_code != "expired") {
-          effect.reason = outcome.decision.reason;
-        }
-        if (!effect.changes_something) {
-          effect.changes_something =
-              !IsSameOutcome(outcome, OutcomeOf(Without(permit), cell, situation));
-        }
-      }
-    }
+  // OutOfRange: there is too much to try.
+  absl::Status Try() {
+    const RequestSpace space({&set_}, schema_, {}, kMaxLintDecisions);
+    return space.ForEachCell([this](const Cell& cell) { Look(cell); });
   }
 
   void Report(std::vector<Finding>& findings) const {
     for (int i = 0; i < set_.rule_size(); ++i) {
       const Rule& rule = set_.rule(i);
       const Effect& effect = effects_[static_cast<std::size_t>(i)];
-      const auto warn = [&](const std::string& message) {
-        findings.push_back(document_.root().Child("rule", i).Warning(message));
-        findings.back().rule_id = rule.id();
-      };
+      const auto warn = [&](const std::string& message) { WarnOfRule(i, message, findings); };
       if (!effect.conflict.empty()) warn(effect.conflict);
       if (!effect.in_scope) continue;
       if (!effect.allows) {
@@ -118,6 +97,34 @@ class PermitEffects {
     }
   }
 
+  // What is so of the columns of the schema and not of all columns, which `by_class`
+  // knows; and what becomes of each of them.
+  void ReportOfSchema(const PermitEffects& by_class, std::vector<Finding>& findings) const {
+    for (int i = 0; i < set_.rule_size(); ++i) {
+      const auto& actions = set_.rule(i).scope().action();
+      const bool concerns_columns = std::any_of(actions.begin(), actions.end(), [](int action) {
+        return ActionTakesColumns(static_cast<Action>(action));
+      });
+      const Effect& effect = effects_[static_cast<std::size_t>(i)];
+      const Effect& of_any = by_class.effects_[static_cast<std::size_t>(i)];
+      if (set_.rule(i).has_forbid()) ReportForbid(i, findings);
+      if (!concerns_columns || !of_any.allows) continue;
+      if (!effect.allows) {
+        WarnOfRule(i,
+                   absl::StrCat("the permit allows nothing of ", schema_->message_name(),
+                                effect.reason.empty() ? "" : ": ", effect.reason),
+                   findings);
+      } else if (!effect.changes_something && of_any.changes_something) {
+        WarnOfRule(i,
+                   absl::StrCat("the permit changes nothing for ", schema_->message_name(),
+                                ": without it every decision on its columns would be the same"),
+                   findings);
+      }
+      for (const std::string& obstacle : effect.obstacles) WarnOfRule(i, obstacle, findings);
+    }
+    for (const Column& column : schema_->columns()) ReportColumn(column, findings);
+  }
+
  private:
   struct Effect {
     bool in_scope = false;
@@ -126,7 +133,121 @@ class PermitEffects {
     std::string reason;    // of the most demanding denial in its scope
     std::string conflict;  // that it is part of
     std::set<std::pair<Action, DataClass>> opened;
+    std::set<std::string> obstacles;  // why a column cannot be treated as it asks
   };
+  // What becomes of a column when it is sealed, or must have become of it to be opened.
+  struct ColumnEffect {
+    std::map<std::string, Transform> transforms;  // by their bytes
+    std::string reason;                           // of the most demanding denial
+  };
+
+  void WarnOfRule(int rule, const std::string& message, std::vector<Finding>& findings) const {
+    findings.push_back(document_.root().Child("rule", rule).Warning(message));
+    findings.back().rule_id = set_.rule(rule).id();
+  }
+
+  void Look(const Cell& cell) {
+    std::vector<std::size_t> permits;
+    index_.ForEachInScope(RuleIndex::Kind::kPermit, cell.situations.front(),
+                          [&](std::size_t number) { permits.push_back(number); });
+    for (const Request& situation : cell.situations) {
+      const Outcome outcome = OutcomeOf(decide_, cell, situation);
+      if (outcome.decision.reason_code == "conflicting_obligations") {
+        NoteConflict(permits, outcome.decision.reason);
+      }
+      if (schema_ != nullptr && ActionTakesColumns(cell.action)) NoteColumn(cell, outcome);
+      for (const std::size_t permit : permits) {
+        Effect& effect = effects_[permit];
+        effect.in_scope = true;
+        if (IsAmong(permit, outcome.decision)) {
+          effect.allows = true;
+          if (cell.column != nullptr) {
+            for (const DataClass c : cell.column->classes) effect.opened.insert({cell.action, c});
+          }
+        } else if (effect.reason.empty() || outcome.decision.reason_code != "expired") {
+          effect.reason = outcome.decision.reason;
+        }
+        if (!effect.changes_something) {
+          effect.changes_something =
+              !IsSameOutcome(outcome, OutcomeOf(Without(permit), cell, situation));
+        }
+      }
+    }
+  }
+
+  void NoteColumn(const Cell& cell, const Outcome& outcome) {
+    ColumnEffect& effect = columns_[{cell.action, cell.column->name}];
+    if (!outcome.transform) {
+      if (effect.reason.empty() || outcome.decision.reason_code != "expired") {
+        effect.reason = outcome.decision.reason;
+      }
+      return;
+    }
+    effect.transforms.emplace(TextOf(*outcome.transform), *outcome.transform);
+    const std::string obstacle =
+        TransformObstacle(*outcome.transform, *schema_->FindColumn(cell.column->name));
+    if (obstacle.empty()) return;
+    for (const std::string& id : outcome.decision.columns.front().from_rules) {
+      for (int i = 0; i < set_.rule_size(); ++i) {
+        if (set_.rule(i).id() != id) continue;
+        effects_[static_cast<std::size_t>(i)].obstacles.insert(absl::StrCat(
+            Action_Name(cell.action), " asks for ", TransformKind_Name(outcome.transform->kind()),
+            " of column ", Quoted(cell.column->name), ", which cannot be: ", obstacle));
+      }
+    }
+  }
+
+  // A forbid by classes, none of which the schema has.
+  void ReportForbid(int rule, std::vector<Finding>& findings) const {
+    const Scope& scope = set_.rule(rule).scope();
+    ClassMask classes = 0;
+    for (const Column& column : schema_->columns()) classes |= MaskOfAll(column.classes);
+    const bool is_met = (MaskOfAll(scope.data_class()) & classes) != 0;
+    // What is evaluated may have learned from other data.
+    const bool concerns_models =
+        std::count(scope.action().begin(), scope.action().end(), EVALUATE) > 0;
+    if (scope.data_class().empty() || is_met || concerns_models) return;
+    WarnOfRule(rule, absl::StrCat("the forbid concerns no column of ", schema_->message_name()),
+               findings);
+  }
+
+  // About the schema, so without a line of the policy file.
+  void ReportColumn(const Column& column, std::vector<Finding>& findings) const {
+    const auto effect_on = [&](Action action) {
+      const auto found = columns_.find({action, column.name});
+      return found == columns_.end()
+                 ? ColumnEffect{.transforms = {}, .reason = "no permit covers all of its classes"}
+                 : found->second;
+    };
+    const auto warn = [&](absl::string_view what, absl::string_view why) {
+      findings.push_back({.severity = Finding::Severity::kWarning,
+                          .line = 0,
+                          .column = 0,
+                          .rule_id = "",
+                          .message = absl::StrCat(what, " column ", Quoted(column.name), " of ",
+                                                  schema_->message_name(), ": ", why)});
+    };
+    const auto drops = [](const auto& transform) { return transform.second.kind() == DROP; };
+    const auto all_drop = [&drops](const ColumnEffect& effect) {
+      return std::all_of(effect.transforms.begin(), effect.transforms.end(), drops);
+    };
+    const ColumnEffect sealed = effect_on(SEAL);
+    const ColumnEffect opened = effect_on(TRAIN);
+    const auto opens = [&](const auto& applied) {
+      return !drops(applied) &&
+             std::any_of(opened.transforms.begin(), opened.transforms.end(),
+                         [&](const auto& asked) {
+                           return !drops(asked) && IsAtLeastAsStrict(applied.second, asked.second);
+                         });
+    };
+    if (sealed.transforms.empty()) return warn("no SEAL permit could ever seal", sealed.reason);
+    if (std::any_of(sealed.transforms.begin(), sealed.transforms.end(), opens)) return;
+    warn("no TRAIN permit could ever open", all_drop(sealed) ? "it is dropped when it is sealed"
+                                            : opened.transforms.empty() ? opened.reason
+                                            : all_drop(opened)
+                                                ? "it is withheld"
+                                                : "it is never sealed as strictly as TRAIN asks");
+  }
 
   bool IsAmong(std::size_t rule, const Decision& decision) const {
     const std::string& id = set_.rule(static_cast<int>(rule)).id();
@@ -161,10 +282,12 @@ class PermitEffects {
   };
 
   const PolicyDocument& document_;
+  const Schema* const schema_;
   const PolicySet& set_;
   const RuleIndex index_;
   const std::function<Decision(const Request&)> decide_;
   std::vector<Effect> effects_;  // by rule
+  std::map<std::pair<Action, std::string>, ColumnEffect> columns_;
   std::map<std::size_t, std::unique_ptr<Altered>> without_;
 };
 
@@ -176,7 +299,7 @@ class ForbidCover {
 
   bool Covers(const Rule& wide, const Rule& narrow) const {
     return CoversScope(wide.scope(), narrow.scope()) && CoversWindow(wide, narrow) &&
-           AreAmong(wide.when(), narrow.when()) && AreAmong(wide.unless(), narrow.unless());
+           AppliesByConditions(wide, narrow);
   }
 
  private:
@@ -246,13 +369,19 @@ class ForbidCover {
     return begin(wide) <= begin(narrow) && end(wide) >= end(narrow);
   }
 
-  template <class Conditions>
-  static bool AreAmong(const Conditions& some, const Conditions& all) {
-    return std::all_of(some.begin(), some.end(), [&](const Condition& condition) {
-      return std::any_of(all.begin(), all.end(), [&](const Condition& other) {
-        return TextOf(condition) == TextOf(other);
-      });
-    });
+  // A condition of the wide one keeps it from applying only where one of the narrow one
+  // does, too. What is not known keeps neither.
+  static bool AppliesByConditions(const Rule& wide, const Rule& narrow) {
+    const auto is_met = [&](const Condition& when) {
+      return std::any_of(narrow.when().begin(), narrow.when().end(),
+                         [&](const Condition& other) { return Implies(other, when); });
+    };
+    const auto is_avoided = [&](const Condition& unless) {
+      return std::any_of(narrow.unless().begin(), narrow.unless().end(),
+                         [&](const Condition& other) { return Implies(unless, other); });
+    };
+    return std::all_of(wide.when().begin(), wide.when().end(), is_met) &&
+           std::all_of(wide.unless().begin(), wide.unless().end(), is_avoided);
   }
 
   const PolicySet& set_;
@@ -291,18 +420,20 @@ void LintTests(const PolicyDocument& document, const DecisionEngine& engine,
 
 }  // namespace
 
-std::vector<Finding> LintEffects(const PolicyDocument& document) {
+std::vector<Finding> LintEffects(const PolicyDocument& document, const Schema* schema) {
   std::vector<Finding> findings;
   const DecisionEngine engine(document, Digest{});
   LintTests(document, engine, findings);
   LintForbids(document, findings);
-  const RequestSpace space({&document.set()}, /*schema=*/nullptr, {}, kMaxLintDecisions);
-  PermitEffects effects(document, engine);
-  const absl::Status status =
-      space.ForEachCell([&effects](const Cell& cell) { effects.Look(cell); });
-  if (status.ok()) {
-    effects.Report(findings);
-  } else {
+  PermitEffects by_class(document, engine, nullptr);
+  PermitEffects by_column(document, engine, schema);
+  absl::Status status = by_class.Try();
+  if (status.ok()) by_class.Report(findings);
+  if (status.ok() && schema != nullptr) {
+    status = by_column.Try();
+    if (status.ok()) by_column.ReportOfSchema(by_class, findings);
+  }
+  if (!status.ok()) {
     findings.push_back(document.root().Warning(
         absl::StrCat("permits without effect were not looked for: ", status.message())));
   }

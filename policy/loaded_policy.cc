@@ -84,8 +84,8 @@ std::vector<Finding> Check(absl::string_view text, absl::string_view, const Sche
   const PolicyDocument document(text);
   std::vector<Finding> findings = Errors(document);
   if (findings.empty()) {
-    findings = internal::Lint(document, schema, subjects);
-    for (Finding& finding : internal::LintEffects(document)) {
+    findings = internal::Lint(document, subjects);
+    for (Finding& finding : internal::LintEffects(document, schema)) {
       findings.push_back(std::move(finding));
     }
   }

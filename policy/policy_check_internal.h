@@ -16,16 +16,16 @@ namespace sealtrain::policy::internal {
 // parsed.
 std::vector<Finding> CheckMeaning(const PolicyDocument& document);
 
-// Warnings only, on a set without errors. `schema` may be null.
-std::vector<Finding> Lint(const PolicyDocument& document, const Schema* schema,
-                          std::optional<std::uint64_t> subjects);
+// Warnings only, on a set without errors.
+std::vector<Finding> Lint(const PolicyDocument& document, std::optional<std::uint64_t> subjects);
 
 // Warnings about what rules come to together, found by deciding every request
 // that the set, which is without errors, can tell apart: permits that never
 // allow anything or change nothing, classes that a permit covers in vain,
 // forbids within others, transforms that cannot be compared, rules that no test
-// is decided by.
-std::vector<Finding> LintEffects(const PolicyDocument& document);
+// is decided by. With a schema, which may be null, also what is so of its columns alone,
+// and which of them can never be sealed, opened or treated as a rule asks.
+std::vector<Finding> LintEffects(const PolicyDocument& document, const Schema* schema);
 
 }  // namespace sealtrain::policy::internal
 

@@ -6,6 +6,7 @@
 #include "absl/strings/strip.h"
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/asked_names.h"
+#include "sealtrain/policy/conditions_internal.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -32,7 +33,7 @@ class Linter {
  public:
   explicit Linter(const PolicyDocument& document) : set_(document.set()), root_(document.root()) {}
 
-  std::vector<Finding> Run(const Schema* schema, std::optional<std::uint64_t> subjects) {
+  std::vector<Finding> Run(std::optional<std::uint64_t> subjects) {
     subjects_ = subjects;
     if (set_.test_size() == 0) {
       Warn(root_, "the set has no tests: it cannot be put into force");
@@ -41,7 +42,6 @@ class Linter {
     LintGroups();
     LintApprovers();
     for (int i = 0; i < set_.rule_size(); ++i) LintRule(set_.rule(i), root_.Child("rule", i));
-    if (schema != nullptr) LintSchema(*schema);
     return std::move(findings_);
   }
 
@@ -50,14 +50,6 @@ class Linter {
             int index = -1) {
     findings_.push_back(place.Warning(message, field, index));
     findings_.back().rule_id = rule_id_;
-  }
-  // About the schema, so without a line of the policy file.
-  void WarnOfSchema(const std::string& message) {
-    findings_.push_back({.severity = Finding::Severity::kWarning,
-                         .line = 0,
-                         .column = 0,
-                         .rule_id = "",
-                         .message = message});
   }
 
   void LintPurposes() {
@@ -119,6 +111,7 @@ class Linter {
       Warn(place, "the rule can never match: its window lies outside the set's");
     }
     LintNames(rule.scope(), place.Child("scope"));
+    LintConditions(rule, place);
     if (rule.has_permit()) LintPermit(rule, place);
     rule_id_.clear();
   }
@@ -140,6 +133,46 @@ class Linter {
     if (rule.has_not_after()) end = std::min(end, *ToTime(rule.not_after()));
     if (set_.has_not_after()) end = std::min(end, *ToTime(set_.not_after()));
     return begin < end;
+  }
+
+  // Those that can never tell one request from another.
+  void LintConditions(const Rule& rule, const Place& place) {
+    const auto lint = [&](const auto& conditions, const char* field) {
+      for (int i = 0; i < conditions.size(); ++i) {
+        const Condition& condition = conditions.Get(i);
+        const std::string text = absl::StrCat("`", ConditionText(condition), "`");
+        if (condition.kind_case() == Condition::kRowsAtLeast && condition.rows_at_least() == 0) {
+          Warn(place, absl::StrCat(text, " is true of every data set"), field, i);
+        }
+        if (condition.trust_at_least() == PLAIN) {
+          Warn(place, absl::StrCat(text, " is true of whoever asks"), field, i);
+        }
+        for (int j = 0; j < conditions.size(); ++j) {
+          const Condition& other = conditions.Get(j);
+          const bool is_when = &conditions == &rule.when();
+          const auto covers = [is_when](const Condition& a, const Condition& b) {
+            return is_when ? Implies(a, b) : Implies(b, a);
+          };
+          // Of two that are the same, the later one is superfluous.
+          if (i == j || !covers(other, condition) || (j > i && covers(condition, other))) continue;
+          Warn(place, absl::StrCat(text, " changes nothing beside `", ConditionText(other), "`"),
+               field, i);
+          break;
+        }
+      }
+    };
+    lint(rule.when(), "when");
+    lint(rule.unless(), "unless");
+    if (!rule.has_forbid()) return;  // of a permit, that it never allows anything is said
+    for (const Condition& when : rule.when()) {
+      for (int i = 0; i < rule.unless_size(); ++i) {
+        if (!Implies(when, rule.unless(i))) continue;
+        Warn(place,
+             absl::StrCat("the forbid never applies where this is known: `", ConditionText(when),
+                          "` is true only where `", ConditionText(rule.unless(i)), "` is"),
+             "unless", i);
+      }
+    }
   }
 
   // Custody takes fewer names than a policy may hold: a rule for another one
@@ -302,68 +335,6 @@ class Linter {
     }
   }
 
-  void LintSchema(const Schema& schema) {
-    std::set<DataClass> classes;
-    for (const Column& column : schema.columns()) {
-      classes.insert(column.classes.begin(), column.classes.end());
-    }
-    for (const DataClass c : classes) {
-      if (!SomePermit(SEAL, [&](const Rule& r) { return Covers(r, c); })) {
-        WarnOfSchema(absl::StrCat("no SEAL permit covers class ", DataClassName(c), " of ",
-                                  schema.message_name()));
-      } else if (IsSensitive(c) && !SomePermit(SEAL, [&](const Rule& r) {
-                   return TransformsAs(r, c, [](TransformKind) { return true; });
-                 })) {
-        WarnOfSchema(absl::StrCat("no SEAL permit says how to treat class ", DataClassName(c),
-                                  " of ", schema.message_name()));
-      }
-    }
-    if (!SomePermit(SEAL, [](const Rule& r) {
-          return TransformsAs(r, SUBJECT_KEY, [](TransformKind k) { return k == PSEUDONYMIZE; });
-        })) {
-      WarnOfSchema("no SEAL permit pseudonymises SUBJECT_KEY, so nothing can be sealed");
-    }
-    for (const Column& column : schema.columns()) {
-      for (const DataClass c : column.classes) {
-        if (CouldBeOpened(c)) continue;
-        WarnOfSchema(absl::StrCat("no TRAIN permit could ever open column ", Quoted(column.name),
-                                  ": class ", DataClassName(c)));
-        break;
-      }
-    }
-  }
-
-  // Whether some SEAL permit may store the class and some TRAIN permit may
-  // open it, each taken by itself.
-  bool CouldBeOpened(DataClass c) const {
-    const auto covers_without_dropping = [c](const Rule& rule) {
-      return Covers(rule, c) && !TransformsAs(rule, c, [](TransformKind k) { return k == DROP; });
-    };
-    return SomePermit(SEAL, covers_without_dropping) && SomePermit(TRAIN, covers_without_dropping);
-  }
-
-  template <class Predicate>
-  bool SomePermit(Action action, const Predicate& holds) const {
-    return std::any_of(set_.rule().begin(), set_.rule().end(), [&](const Rule& rule) {
-      return rule.has_permit() && HasAction(rule, action) && holds(rule);
-    });
-  }
-
-  static bool Covers(const Rule& rule, DataClass c) {
-    return (MaskOfAll(rule.scope().data_class()) & MaskOf(c)) != 0;
-  }
-
-  // Whether a transform of `rule` on class `c` has a kind that `is_kind` takes.
-  template <class Predicate>
-  static bool TransformsAs(const Rule& rule, DataClass c, const Predicate& is_kind) {
-    for (const Obligation& obligation : rule.permit().obligation()) {
-      if (!obligation.has_transform() || !is_kind(obligation.transform().kind())) continue;
-      const auto& on_class = obligation.transform().on_class();
-      if (std::count(on_class.begin(), on_class.end(), c) > 0) return true;
-    }
-    return false;
-  }
-
   const PolicySet& set_;
   const Place root_;
   std::vector<Finding> findings_;
@@ -374,9 +345,8 @@ class Linter {
 
 }  // namespace
 
-std::vector<Finding> Lint(const PolicyDocument& document, const Schema* schema,
-                          std::optional<std::uint64_t> subjects) {
-  return Linter(document).Run(schema, subjects);
+std::vector<Finding> Lint(const PolicyDocument& document, std::optional<std::uint64_t> subjects) {
+  return Linter(document).Run(subjects);
 }
 
 }  // namespace sealtrain::policy::internal

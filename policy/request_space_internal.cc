@@ -43,10 +43,12 @@ struct RequestSpace::Facts {
   std::vector<std::optional<std::uint64_t>> rows = {std::nullopt};
   std::vector<std::optional<absl::Duration>> age = {std::nullopt};
   std::vector<std::optional<std::uint64_t>> approvals = {std::nullopt};
+  std::vector<std::vector<DataClass>> models = {{}};
   std::vector<absl::Time> now;
 
   std::uint64_t combinations() const {
-    return std::uint64_t{trust.size()} * rows.size() * age.size() * approvals.size() * now.size();
+    return std::uint64_t{trust.size()} * rows.size() * age.size() * approvals.size() *
+           models.size() * now.size();
   }
 };
 
@@ -202,7 +204,26 @@ RequestSpace::RulesInScope RequestSpace::FindRules(const Request& request) const
   return found;
 }
 
-RequestSpace::Facts RequestSpace::FactsOf(const RulesInScope& in_scope) const {
+// Sets of classes that no rule tells apart, in order of their first ones.
+std::vector<std::vector<DataClass>> RequestSpace::ModelsOf(const RulesInScope& in_scope) {
+  ClassMask permitted = 0;
+  for (const ClassMask classes : in_scope.permitted_classes) permitted |= classes;
+  std::map<std::vector<bool>, std::size_t> atoms;
+  std::vector<std::vector<DataClass>> models;
+  for (int number = DATA_CLASS_UNSPECIFIED + 1; number < DataClass_ARRAYSIZE; ++number) {
+    if ((permitted & MaskOf(number)) == 0) continue;
+    std::vector<bool> signature;
+    for (const Rule* rule : in_scope.rules) {
+      signature.push_back((MaskOfAll(rule->scope().data_class()) & MaskOf(number)) != 0);
+    }
+    const auto [atom, is_new] = atoms.try_emplace(std::move(signature), models.size());
+    if (is_new) models.emplace_back();
+    models[atom->second].push_back(static_cast<DataClass>(number));
+  }
+  return models;
+}
+
+RequestSpace::Facts RequestSpace::FactsOf(Action action, const RulesInScope& in_scope) const {
   bool trust_matters = false;
   std::set<std::uint64_t> rows;
   std::set<absl::Duration, std::greater<>> ages;
@@ -225,7 +246,7 @@ RequestSpace::Facts RequestSpace::FactsOf(const RulesInScope& in_scope) const {
 
   Facts facts;
   if (trust_matters) facts.trust = {TRUST_UNSPECIFIED, PLAIN, LOCKED, SANDBOXED};
-  if (!rows.empty()) {
+  if (!rows.empty() && ActionKnowsRows(action)) {
     rows.insert(0);
     facts.rows.insert(facts.rows.end(), rows.begin(), rows.end());
   }
@@ -233,10 +254,11 @@ RequestSpace::Facts RequestSpace::FactsOf(const RulesInScope& in_scope) const {
     approvals.insert(0);
     facts.approvals.insert(facts.approvals.end(), approvals.begin(), approvals.end());
   }
-  if (!ages.empty()) {
+  if (!ages.empty() && ActionKnowsRows(action)) {
     ages.insert(absl::ZeroDuration());
     facts.age.insert(facts.age.end(), ages.begin(), ages.end());
   }
+  if (action == EVALUATE) facts.models = ModelsOf(in_scope);
   if (ends.empty()) {
     facts.now = {absl::FromCivil(absl::CivilDay(2000, 1, 1), absl::UTCTimeZone())};
   } else {
@@ -257,9 +279,12 @@ std::vector<Request> RequestSpace::SituationsOf(const Request& request, const Fa
         situation.dataset_age = age;
         for (const std::optional<std::uint64_t>& approvals : facts.approvals) {
           situation.approvals = approvals;
-          for (const absl::Time now : facts.now) {
-            situation.now = now;
-            situations.push_back(situation);
+          for (const std::vector<DataClass>& model : facts.models) {
+            situation.model_classes = model;
+            for (const absl::Time now : facts.now) {
+              situation.now = now;
+              situations.push_back(situation);
+            }
           }
         }
       }
@@ -335,7 +360,7 @@ absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& v
           const RulesInScope in_scope = FindRules(request);
           if (!in_scope.any_permit) continue;
           cell.applied = AppliedFor(action, in_scope);
-          const Facts facts = FactsOf(in_scope);
+          const Facts facts = FactsOf(action, in_scope);
           const bool by_class = ActionTakesColumns(action) || ActionUsesModel(action);
           const std::size_t columns = by_class ? columns_.size() : 1;
           decisions += facts.combinations() * columns * cell.applied.size();
@@ -357,7 +382,7 @@ absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& v
             cell.situations = situations;
             for (Request& situation : cell.situations) {
               if (ActionTakesColumns(action)) situation.columns = {column};
-              if (ActionUsesModel(action)) situation.model_classes = column.classes;
+              if (action == EXPORT_MODEL) situation.model_classes = column.classes;
             }
             visit(cell);
           }
@@ -398,6 +423,9 @@ std::string DescribeSituation(const Request& situation) {
     facts.push_back(absl::StrCat("age ", absl::FormatDuration(*situation.dataset_age)));
   }
   if (situation.approvals) facts.push_back(absl::StrCat(*situation.approvals, " approvals"));
+  if (!situation.model_classes.empty() && !situation.columns.empty()) {
+    facts.push_back(absl::StrCat("a model of ", ColumnName(situation.model_classes)));
+  }
   facts.push_back(absl::StrCat(
       "at ", absl::FormatTime(absl::RFC3339_full, situation.now, absl::UTCTimeZone())));
   return absl::StrJoin(facts, ", ");

@@ -10,16 +10,26 @@
 //                "*" one name that nothing else matches
 //   purposes     those that a set declares; all others are denied
 //   facts        each threshold of the rules in question, what lies below, and
-//                unknown
+//                unknown; rows and age unknown where custody never knows them
 //   times        before the first and at each end of a window in question
 //   columns      one at a time (a request for several is allowed exactly if each
 //                is allowed alone): those of the schema, else one of each class
 //                and one of each combination of classes in a test
-//   models       learned from the column that is evaluated; for EXPORT_MODEL, from
-//                columns like these one at a time (as for columns)
+//   models       EVALUATE: learned from classes that no rule in question tells
+//                apart; EXPORT_MODEL: from columns as above, one at a time
 //   applied      each transform the rules in question could require, and unknown
-// Requests in the scope of no permit, and columns with a class that no permit in
-// scope covers, are denied by every set and left out.
+// Requests in the scope of no permit, and columns and models with a class that no
+// permit in scope covers, are denied by every set and left out.
+//
+// One column with one such model is enough, whatever else a request names. The
+// engine asks of each class that a model learned from whether a forbid lists it and
+// whether the matching permits cover it, and which permits match depends on no
+// class; of a column it asks the same, and plans it by its own classes alone. So a
+// request is allowed exactly if it is for each of its columns with each class of
+// its model, and the plan of a column and all other duties are the same in all of
+// these. (What cannot be compared, or is treated by one class and covered by another,
+// meets within a column; therefore the classes of a column stay together.) Of a
+// model that learned from nothing known, every set denies all.
 #ifndef SEALTRAIN_POLICY_REQUEST_SPACE_INTERNAL_H_
 #define SEALTRAIN_POLICY_REQUEST_SPACE_INTERNAL_H_
 
@@ -51,7 +61,7 @@ struct Cell {
   // One column, `applied` left out; for EXPORT_MODEL, what the model learned from;
   // none for other actions that take no columns.
   const RequestedColumn* column = nullptr;
-  // The facts that can differ, the least demanding first. With `column`.
+  // The facts that can differ, the least demanding first. With `column` and model.
   std::vector<Request> situations;
   // What the review may have done, the weakest first and unknown last. One
   // unknown for actions that do not open.
@@ -91,7 +101,8 @@ class RequestSpace {
   void CollectColumns(const Schema* schema);
   std::vector<std::string> SignatureOf(const std::string& principal) const;
   RulesInScope FindRules(const Request& request) const;
-  Facts FactsOf(const RulesInScope& in_scope) const;
+  Facts FactsOf(Action action, const RulesInScope& in_scope) const;
+  static std::vector<std::vector<DataClass>> ModelsOf(const RulesInScope& in_scope);
   static std::vector<Request> SituationsOf(const Request& request, const Facts& facts);
   static std::vector<std::optional<Transform>> AppliedFor(Action action,
                                                           const RulesInScope& in_scope);
@@ -117,8 +128,8 @@ struct Outcome {
 Outcome OutcomeOf(const std::function<Decision(const Request&)>& decide, const Cell& cell,
                   const Request& situation);
 
-// "trust LOCKED, 1000 rows, age 0s, at 2026-01-01T00:00:00Z", without what is
-// unknown.
+// "trust LOCKED, 1000 rows, age 0s, a model of LABEL, at 2026-01-01T00:00:00Z",
+// without what is unknown.
 std::string DescribeSituation(const Request& situation);
 
 }  // namespace sealtrain::policy::internal

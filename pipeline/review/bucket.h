@@ -10,12 +10,7 @@
 
 namespace sealtrain::pipeline {
 
-// Integers are divided exactly, so the step of an integer column must be one.
-inline bool IsWholeStep(double step) {
-  return step >= 1 && step <= 9007199254740992.0 && step == std::floor(step);  // 2^53
-}
-
-// Requires IsWholeStep(step). A bucket that begins below the smallest integer
+// Requires policy::IsWholeStep(step). A bucket that begins below the smallest integer
 // of the type is named by that.
 template <std::integral T>
 T BucketOf(T value, double step) {

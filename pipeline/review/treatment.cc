@@ -1,12 +1,12 @@
 #include "sealtrain/pipeline/review/treatment.h"
 
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/key_derivation.h"
+#include "sealtrain/policy/transform_fit.h"
 
 namespace sealtrain::pipeline {
 namespace {
@@ -16,50 +16,12 @@ using google::protobuf::FieldDescriptor;
 constexpr absl::string_view kPseudonymLabel("sealtrain/pseudonym/1\0", 22);
 constexpr std::size_t kPseudonymBytes = 16;
 
-// Why `transform` cannot be carried out on `field`; empty if it can.
-std::string Obstacle(const FieldDescriptor& field, const policy::Transform& transform) {
-  const bool text = field.cpp_type() == FieldDescriptor::CPPTYPE_STRING;
-  switch (transform.kind()) {
-    case policy::KEEP:
-    case policy::DROP:
-    case policy::REDACT:
-      return "";
-    case policy::PSEUDONYMIZE:
-      return text ? "" : "only string and bytes can be pseudonymised";
-    case policy::TRUNCATE_IP:
-      if (!text) return "only string and bytes can hold an IP address";
-      if (!transform.has_prefix_v4() || transform.prefix_v4() > 32 || !transform.has_prefix_v6() ||
-          transform.prefix_v6() > 128) {
-        return "the prefix lengths are not set or out of range";
-      }
-      return "";
-    case policy::BUCKET:
-      if (!transform.has_step() || !std::isfinite(transform.step()) || transform.step() <= 0) {
-        return "the step is not a positive number";
-      }
-      switch (field.type()) {
-        case FieldDescriptor::TYPE_FLOAT:
-        case FieldDescriptor::TYPE_DOUBLE:
-          return "";
-        case FieldDescriptor::TYPE_STRING:
-        case FieldDescriptor::TYPE_BYTES:
-        case FieldDescriptor::TYPE_BOOL:
-        case FieldDescriptor::TYPE_ENUM:
-          return "only numbers have buckets";
-        default:
-          return IsWholeStep(transform.step()) ? "" : "the step of an integer must be an integer";
-      }
-    default:
-      return "unknown transform";
-  }
-}
-
 }  // namespace
 
 absl::StatusOr<Treatment> Treatment::Create(const policy::Column& column,
                                             const policy::Transform& transform,
                                             std::shared_ptr<const crypto::MacKey> pseudonym_key) {
-  const std::string obstacle = Obstacle(column.leaf(), transform);
+  const std::string obstacle = policy::TransformObstacle(transform, column);
   if (!obstacle.empty()) {
     return absl::UnimplementedError(absl::StrCat("column ", column.name, ": cannot apply ",
                                                  policy::TransformKind_Name(transform.kind()), ": ",

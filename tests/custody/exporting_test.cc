@@ -133,6 +133,44 @@ TEST_F(Exporting, LetsNothingOutThatHasNoPrivacyWhereItIsAskedFor) {
   ExpectDenied(Request("plain").status(), "without differential privacy");
 }
 
+// What is explained is what happens, but for how large it is.
+TEST_F(Exporting, IsExplainedWithWhatTheModelInherited) {
+  Prepare(ReleaseText(2, 1e-5, "RECORD", 50), ReleaseText(2, 1e-5, "RECORD", 100));
+  const auto explain = [&](const std::string& model) {
+    return custodian_->Explain(*custodian_->RequestFor("release-manager", policy::EXPORT_MODEL,
+                                                       "mails", "abuse", {}, model));
+  };
+  ASSERT_OK_AND_ASSIGN(const policy::Decision allowed, explain("private"));
+  EXPECT_TRUE(allowed.allow) << allowed.reason;
+  EXPECT_EQ(allowed.release->max_bytes(), 50u);
+  ASSERT_OK_AND_ASSIGN(const policy::Decision denied, explain("plain"));
+  EXPECT_EQ(denied.reason_code, "cannot_honour");
+  EXPECT_THAT(denied.reason, HasSubstr("without differential privacy"));
+  ExpectDenied(Request("plain").status(), denied.reason);
+  EXPECT_OK(Request("private", 50));
+  clock_.now += absl::Hours(241);
+  EXPECT_EQ(explain("private")->reason_code, "expired");
+}
+
+TEST_F(Exporting, IsAskedOfAModelThatIsThereByTheDataThatItLearnedFrom) {
+  Prepare("", "");
+  const auto request_for = [&](policy::Action action, const std::string& dataset,
+                               const std::string& model) {
+    return custodian_->RequestFor("release-manager", action, dataset, "abuse", {}, model);
+  };
+  EXPECT_EQ(request_for(policy::EXPORT_MODEL, "mails", "private")->model_classes,
+            custodian_->GetModel("private")->classes);
+  EXPECT_THAT(request_for(policy::EXPORT_MODEL, "mails", "privat"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("no model privat")));
+  ASSERT_OK(custodian_->CreateDataset("admin", "other", schema_));
+  EXPECT_THAT(request_for(policy::EXPORT_MODEL, "other", "private"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("model private learned from data set mails, not from other")));
+  // It may be evaluated on other data.
+  EXPECT_EQ(request_for(policy::EVALUATE, "other", "private")->model_classes,
+            custodian_->GetModel("private")->classes);
+}
+
 TEST_F(Exporting, IsADecisionOfItsOwn) {
   Prepare("", "");
   const auto as = [&](const std::string& principal, const std::string& purpose) {

@@ -450,6 +450,18 @@ class Policy(World):
         self.sealtrain("policy", "test", "--strict", draft)
         self.sealtrain("policy", "fmt", "--check", draft)
 
+    def test_check_finds_what_is_wrong_with_the_schema(self):
+        self.files()
+        check = ["policy", "check", self.policy, "--message", "Note", "--schema"]
+        self.assertEqual(self.json(*check, self.schema)["errors"], 0)
+        bare = self.write("bare.proto", SCHEMA + "message Bare { string text = 1; }\n")
+        found = self.json(*check[:-2], "Bare", "--schema", bare, expect=FAILED)
+        self.assertEqual(found["errors"], 1)
+        error = [f["message"] for f in found["findings"] if f["severity"] == "error"]
+        self.assertRegex(error[0], r'bare\.proto:\d+:\d+: field "text" has no data class')
+        self.sealtrain(*check[:-3], "--schema", self.schema, expect=USAGE)
+        self.sealtrain(*check, self.dir / "none.proto", expect=FAILED)
+
     def test_fmt_writes_one_layout_and_keeps_comments(self):
         self.files()
         self.policy.write_text("# whose\n" + self.policy.read_text())
@@ -489,6 +501,46 @@ class Policy(World):
         sealed = {a["column"]: a["transform"] for a in plan if a["action"] == "SEAL"}
         self.assertEqual(sealed["age"], "BUCKET, step 10")
         self.assertEqual(len(sealed), 5)
+
+    def test_questions_with_a_mistyped_name_are_refused(self):
+        files = self.files()
+
+        def refuses(option, hint, *command):
+            self.sealtrain(*command, expect=USAGE)
+            self.assertIn(f"{option}: ", self.stderr)
+            self.assertIn(hint, self.stderr)
+
+        ask = ["--action", "TRAIN", "--dataset", "notes", "--purpose"]
+        for command in (["who-can"], ["can", "--column", "text"]):
+            refuses("--purpose", "study/notes", "policy", *command, *ask, "study/note", *files)
+            refuses("--dataset", "notes", "policy", *command, "--action", "TRAIN", "--dataset",
+                    "note", "--purpose", "study/notes", *files)
+        refuses("--purpose", "study/notes", "policy", "plan", "--dataset", "notes", "--purpose",
+                "studies", *files)
+        refuses("--dataset", "one data set", "policy", "plan", "--dataset", "n*", *files)
+        refuses("--principal", "group:x", "--principal", "group:x", "policy", "can", *ask,
+                "study/notes", *files)
+        self.sealtrain("policy", "who-can", "--action", "TRIAN", *ask[2:], "ads", *files,
+                       expect=USAGE)
+        self.assertIn("INGEST, SEAL, TRAIN", self.stderr)
+        # Principals are not declared: anybody may be asked about.
+        self.sealtrain("--principal", "stranger", "policy", "can", *ask, "study/notes", *files,
+                       expect=DENIED)
+        refuses("--model", "TRAIN uses none", "policy", "can", *ask, "study/notes", "--model", "m",
+                *files)
+        export = ["policy", "can", "--action", "EXPORT_MODEL", *ask[2:], "study/notes", *files]
+        self.sealtrain(*export, "--rows", "5", expect=USAGE)
+        self.sealtrain(*export, "--model", "m", expect=USAGE)
+
+    def test_explain_refuses_names_that_are_not_there(self):
+        self.make(20)
+        explain = ["--principal", "trainer", "policy", "explain", "--action", "EXPORT_MODEL"]
+        self.sealtrain(*explain, "--dataset", "notes", "--purpose", "stdy", expect=USAGE)
+        self.assertIn("study/notes", self.stderr)
+        self.sealtrain(*explain, "--dataset", "note", "--purpose", "study/notes", expect=FAILED)
+        self.sealtrain(*explain, "--dataset", "notes", "--purpose", "study/notes", "--model", "m",
+                       expect=FAILED)
+        self.assertIn("no model m", self.stderr)
 
     def test_plan_and_can_ask_the_policy_in_force(self):
         self.make(20)

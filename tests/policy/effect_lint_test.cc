@@ -91,7 +91,7 @@ TEST(EffectLint, FindsForbidsWithinOthers) {
            {"purpose: \"safety\"", "purpose: \"ads\""},
            {"action: TRAIN", "action: TRAIN action: SEAL"},
            {"unless { trust_at_least: LOCKED }", ""},
-           {"unless { trust_at_least: LOCKED }", "unless { trust_at_least: PLAIN }"}}) {
+           {"unless { trust_at_least: LOCKED }", "unless { trust_at_least: SANDBOXED }"}}) {
     EXPECT_THAT(Findings(kForbid + absl::StrReplaceAll(narrow, {{from, to}})),
                 Each(Not(HasSubstr("forbid changes nothing"))))
         << from << to;
@@ -99,6 +99,36 @@ TEST(EffectLint, FindsForbidsWithinOthers) {
   const std::string twin = absl::StrReplaceAll(kForbid, {{"\"no\"", "\"twin\""}});
   EXPECT_THAT(Findings(kForbid + twin), Contains(HasSubstr("twin: the forbid changes nothing")));
   EXPECT_THAT(Findings(kForbid + twin), Each(Not(HasSubstr("no: the forbid changes nothing"))));
+}
+
+TEST(EffectLint, FindsForbidsInTheShadowOfAWeakerThreshold) {
+  const auto twin = [](const std::string& id, const std::string& conditions) {
+    return absl::StrReplaceAll(kForbid, {{"\"no\"", absl::StrCat("\"", id, "\"")},
+                                         {"unless { trust_at_least: LOCKED }", conditions}});
+  };
+  for (const auto& [wide, narrow] : std::vector<std::pair<std::string, std::string>>{
+           {"unless { trust_at_least: LOCKED }", "unless { trust_at_least: PLAIN }"},
+           {"unless { rows_at_least: 10 }", "unless { rows_at_least: 5 }"},
+           {"when { rows_at_least: 5 }", "when { rows_at_least: 10 }"},
+           {"when { approvals_at_least: 1 }",
+            "when { approvals_at_least: 1 } when { rows_at_least: 1 }"},
+           {"unless { dataset_age_below { seconds: 5 } }",
+            "unless { dataset_age_below { seconds: 9 } }"},
+           {"when { dataset_age_below { seconds: 9 } }",
+            "when { dataset_age_below { seconds: 5 } }"}}) {
+    EXPECT_THAT(Findings(twin("narrow", narrow) + twin("wide", wide)),
+                AllOf(Contains(HasSubstr("narrow: the forbid changes nothing: rule \"wide\"")),
+                      Each(Not(HasSubstr("wide: the forbid changes nothing")))))
+        << wide << narrow;
+  }
+  for (const auto& [one, other] : std::vector<std::pair<std::string, std::string>>{
+           {"when { rows_at_least: 5 }", "unless { rows_at_least: 5 }"},
+           {"unless { rows_at_least: 5 }", "unless { trust_at_least: LOCKED }"},
+           {"when { rows_at_least: 5 }", "when { trust_at_least: LOCKED }"}}) {
+    EXPECT_THAT(Findings(twin("one", one) + twin("other", other)),
+                Each(Not(HasSubstr("forbid changes nothing"))))
+        << one << other;
+  }
 }
 
 TEST(EffectLint, FindsTransformsThatCannotBeCompared) {
@@ -185,6 +215,25 @@ TEST(PolicyLint, KnowsWhichNamesCustodyTakes) {
   EXPECT_THAT(Findings(TrainWith("\"ann\"", "\"ann smith\"")),
               Contains(HasSubstr("nobody can ask as")));
   EXPECT_THAT(Findings(kTrain), Each(Not(HasSubstr("can have a name"))));
+}
+
+TEST(PolicyLint, FindsThresholdsThatTellNothingApart) {
+  const auto forbid = [](const std::string& conditions) {
+    return absl::StrReplaceAll(kForbid, {{"unless { trust_at_least: LOCKED }", conditions}});
+  };
+  EXPECT_THAT(Findings(kForbid), Each(Not(HasSubstr("`"))));
+  EXPECT_THAT(Findings(TrainWith("rows_at_least: 1000", "rows_at_least: 0")),
+              Contains("train: `rows_at_least 0` is true of every data set"));
+  EXPECT_THAT(Findings(forbid("unless { trust_at_least: PLAIN }")),
+              Contains("no: `trust_at_least PLAIN` is true of whoever asks"));
+  EXPECT_THAT(Findings(forbid("when { rows_at_least: 5 } when { rows_at_least: 9 }")),
+              Contains("no: `rows_at_least 5` changes nothing beside `rows_at_least 9`"));
+  EXPECT_THAT(Findings(forbid("unless { rows_at_least: 5 } unless { rows_at_least: 9 }")),
+              Contains("no: `rows_at_least 9` changes nothing beside `rows_at_least 5`"));
+  EXPECT_THAT(Findings(forbid("when { rows_at_least: 9 } unless { rows_at_least: 5 }")),
+              Contains(HasSubstr("no: the forbid never applies where this is known")));
+  EXPECT_THAT(Findings(forbid("when { rows_at_least: 5 } unless { rows_at_least: 9 }")),
+              Each(Not(HasSubstr("`"))));
 }
 
 TEST(PolicyLint, WantsInspectionsToBeShort) {

@@ -348,24 +348,64 @@ class CheckWithSchema : public ::testing::Test {
   }
 };
 
-TEST_F(CheckWithSchema, WarnsOfClassesThatNobodySealsAndColumnsThatNobodyOpens) {
-  const std::string seal = R"(rule { id: "s" permit {
-      obligation { transform { on_class: SUBJECT_KEY kind: PSEUDONYMIZE domain: "d" } } }
+// SEAL of all columns of M but "ip", its texts under `transform`.
+std::string SealRule(const std::string& transform) {
+  return absl::StrCat(R"(rule { id: "s" permit {
+      obligation { transform { on_class: SUBJECT_KEY kind: PSEUDONYMIZE domain: "d" } })",
+                      transform.empty() ? "" : "obligation { transform { on_class: FREE_TEXT ",
+                      transform, transform.empty() ? "" : " } }", R"( }
     scope { principal: "ann" action: SEAL dataset: "*" purpose: "ads"
       data_class: SUBJECT_KEY data_class: FREE_TEXT } }
-  )";
-  const std::vector<std::string> warnings =
-      Warnings(PolicyText(std::string(kRule) + seal + kTest), Load().get());
-  EXPECT_THAT(warnings, ::testing::IsSupersetOf({
-                            "no SEAL permit covers class NETWORK_ID of M",
-                            "no SEAL permit says how to treat class FREE_TEXT of M",
-                            "no TRAIN permit could ever open column \"who\": class SUBJECT_KEY",
-                            "no TRAIN permit could ever open column \"ip\": class NETWORK_ID",
-                        }));
-  EXPECT_THAT(warnings, ::testing::Not(::testing::Contains(HasSubstr("\"body\""))));
-  EXPECT_THAT(warnings, ::testing::Not(::testing::Contains(HasSubstr("pseudonymises"))));
-  EXPECT_THAT(Warnings(GoodText(), Load().get()),
-              ::testing::Contains(HasSubstr("no SEAL permit pseudonymises SUBJECT_KEY")));
+  )");
+}
+
+TEST_F(CheckWithSchema, WarnsOfColumnsThatNobodySealsOrOpens) {
+  EXPECT_THAT(
+      Warnings(PolicyText(kRule + SealRule("") + kTest), Load().get()),
+      ::testing::IsSupersetOf({
+          "no SEAL permit could ever seal column \"ip\" of M: no permit covers all of its classes",
+          "no SEAL permit could ever seal column \"body\" of M: column \"body\" is FREE_TEXT, and "
+          "no matching permit says how to treat that class",
+          "no TRAIN permit could ever open column \"who\" of M: no permit covers all of its "
+          "classes",
+      }));
+  EXPECT_THAT(Warnings(PolicyText(kRule + SealRule("kind: KEEP") + kTest), Load().get()),
+              ::testing::Not(::testing::Contains(HasSubstr("\"body\""))));
+  EXPECT_THAT(Warnings(PolicyText(kRule + SealRule("kind: DROP") + kTest), Load().get()),
+              ::testing::Contains("no TRAIN permit could ever open column \"body\" of M: it is "
+                                  "dropped when it is sealed"));
+  const std::string train = absl::StrReplaceAll(kRule, {{"kind: KEEP", "kind: REDACT"}});
+  EXPECT_THAT(Warnings(PolicyText(train + SealRule("kind: KEEP")), Load().get()),
+              ::testing::Contains("no TRAIN permit could ever open column \"body\" of M: it is "
+                                  "never sealed as strictly as TRAIN asks"));
+  const std::string withheld = absl::StrReplaceAll(kRule, {{"kind: KEEP", "kind: DROP"}});
+  EXPECT_THAT(Warnings(PolicyText(withheld + SealRule("kind: KEEP")), Load().get()),
+              ::testing::Contains("no TRAIN permit could ever open column \"body\" of M: it is "
+                                  "withheld"));
+}
+
+TEST_F(CheckWithSchema, WarnsOfTransformsThatNoColumnOfThatTypeCanTake) {
+  EXPECT_THAT(Warnings(PolicyText(kRule + SealRule("kind: BUCKET step: 5")), Load().get()),
+              ::testing::Contains("SEAL asks for BUCKET of column \"body\", which cannot be: only "
+                                  "numbers have buckets"));
+  EXPECT_THAT(Warnings(PolicyText(kRule + SealRule("kind: REDACT")), Load().get()),
+              ::testing::Not(::testing::Contains(HasSubstr("which cannot be"))));
+}
+
+TEST_F(CheckWithSchema, WarnsOfRulesThatDoNothingForIt) {
+  const auto others = [](const std::string& data_class) {
+    return absl::StrCat(R"(rule { id: "other" permit { obligation { lease { seconds: 9 } } }
+        scope { principal: "eve" action: TRAIN dataset: "*" purpose: "ads" data_class: )",
+                        data_class, R"( } } rule { id: "no" forbid {}
+        scope { principal: "any" action: TRAIN dataset: "*" purpose: "ads" data_class: )",
+                        data_class, " } when { trust_at_least: LOCKED } }");
+  };
+  EXPECT_THAT(Warnings(PolicyText(others("LABEL")), Load().get()),
+              ::testing::IsSupersetOf(
+                  {"the permit allows nothing of M", "the forbid concerns no column of M"}));
+  const std::vector<std::string> met = Warnings(PolicyText(others("SUBJECT_KEY")), Load().get());
+  EXPECT_THAT(met, ::testing::Not(::testing::Contains(HasSubstr("allows nothing"))));
+  EXPECT_THAT(met, ::testing::Not(::testing::Contains(HasSubstr("concerns no column"))));
 }
 
 TEST_F(CheckWithSchema, AsksForAllColumnsToSeal) {

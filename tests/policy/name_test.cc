@@ -4,8 +4,10 @@
 #include "sealtrain/policy/asked_names.h"
 
 #include "absl/strings/str_cat.h"
+#include "sealtrain/policy/known_names.h"
 #include "sealtrain/policy/loaded_policy.h"
 #include "sealtrain/tests/policy/policy_texts.h"
+#include "sealtrain/tests/util/status_matchers.h"
 
 namespace sealtrain::policy {
 namespace {
@@ -13,6 +15,7 @@ namespace {
 using ::sealtrain::policy::testing::MakeColumn;
 using ::sealtrain::policy::testing::MustLoad;
 using ::sealtrain::policy::testing::TrainRequest;
+using ::testing::HasSubstr;
 
 // Permits exactly one principal, data set and purpose.
 LoadedPolicy Shop(const std::string& dataset = "shop") {
@@ -128,6 +131,50 @@ TEST(AskedNames, AreWordsOfPrintableAscii) {
   }
   EXPECT_TRUE(IsWord(std::string(255, 'a')));
   EXPECT_FALSE(IsWord(std::string(256, 'a')));
+}
+
+// --- names in questions -------------------------------------------------------
+
+TEST(KnownNames, AreThePurposesThatAreDeclared) {
+  const PolicySet set = Shop().proto();
+  EXPECT_OK(CheckPurposeIsKnown(set, "safety/abuse"));
+  EXPECT_THAT(CheckPurposeIsKnown(set, "safety/abuze"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("no purpose \"safety/abuze\", but safety/abuse, safety, ads")));
+  EXPECT_FALSE(CheckPurposeIsKnown(set, "").ok());
+  EXPECT_FALSE(CheckPurposeIsKnown(set, "safety/abuse/x").ok());
+}
+
+TEST(KnownNames, AreTheDataSetsThatSomeRuleSpeaksOf) {
+  const PolicySet one = Shop().proto();
+  EXPECT_OK(CheckDatasetIsKnown(one, "shop"));
+  EXPECT_THAT(CheckDatasetIsKnown(one, "shops"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("no rule speaks of data set \"shops\", but of shop")));
+  const PolicySet under = Shop("shop/*").proto();
+  EXPECT_OK(CheckDatasetIsKnown(under, "shop/2026"));
+  EXPECT_FALSE(CheckDatasetIsKnown(under, "shop").ok());
+  EXPECT_THAT(CheckDatasetIsKnown(under, "shop/*"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("one data set")));
+  EXPECT_OK(CheckDatasetIsKnown(Shop("*").proto(), "anything"));
+}
+
+TEST(KnownNames, AreAllPrincipalsThatCanAsk) {
+  const PolicySet set = Shop().proto();
+  EXPECT_OK(CheckPrincipalCanAsk(set, "ann"));
+  EXPECT_OK(CheckPrincipalCanAsk(set, "somebody else"));
+  EXPECT_FALSE(CheckPrincipalCanAsk(set, "any").ok());
+  EXPECT_FALSE(CheckPrincipalCanAsk(set, "group:teem").ok());
+  EXPECT_THAT(CheckPrincipalCanAsk(set, "group:team"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("but of ann, bob")));
+}
+
+TEST(KnownNames, AreListedFromTheMostAlikeUpToALimit) {
+  PolicySet set;
+  for (int i = 10; i < 24; ++i) set.add_purpose(absl::StrCat("p", i));
+  const absl::Status status = CheckPurposeIsKnown(set, "p2");
+  EXPECT_THAT(status.message(), HasSubstr("but p20, p21, p22, p23, p10, p11"));
+  EXPECT_THAT(status.message(), HasSubstr("p17 and 2 others"));
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ TEST(DecisionOracle, AgreesOnAMillionPairs) {
   }
   EXPECT_GE(pairs, 1000000);
   // The world is neither closed nor open, and every reason to deny occurs.
-  EXPECT_GT(allowed, pairs / 50);
+  EXPECT_GT(allowed, pairs / 80);
   EXPECT_LT(allowed, pairs / 2);
   EXPECT_THAT(codes, ::testing::UnorderedElementsAre(
                          "allowed", "no_matching_permit", "forbidden", "uncovered_column",
@@ -133,8 +133,7 @@ TEST(DecisionOracle, AgreesOnDataSealedUnderAnEarlierSet) {
       const Decision decision = DecideSealed(sets, request);
       const OracleDecision now = OracleDecide(later, request);
       const OracleDecision then = OracleDecide(earlier, request);
-      const bool gives_out =
-          request.action == TRAIN || request.action == EVALUATE || request.action == EXPORT_MODEL;
+      const bool gives_out = request.action != SEAL && request.action != INGEST;
       ASSERT_EQ(decision.allow, now.allow && (then.allow || !gives_out))
           << Show(later, request, decision);
       shut_by_the_earlier += decision.reason_code == "sealed_under" ? 1 : 0;
@@ -206,7 +205,7 @@ TEST(DecisionOracle, NeverOpensOnAnUnknown) {
         gap = request;
         gap.columns[c].applied.reset();
         const Decision decision = policy.Decide(gap);
-        if (decision.allow && (gap.action == TRAIN || gap.action == EVALUATE)) {
+        if (decision.allow && gap.action != SEAL && gap.action != INGEST) {
           opened_on_unknown += decision.columns[c].transform.kind() != DROP;
         }
       }

@@ -17,7 +17,8 @@ inline const std::vector<std::string> kDatasets = {"a", "a/x", "a/x/y", "ab"};
 inline const std::vector<std::string> kPatterns = {"*", "a/*", "a/x", "a/x/*", "a", "*", "*"};
 inline const std::vector<std::string> kPurposes = {"p", "p/q", "p/q/r", "pq"};
 inline const std::vector<DataClass> kClasses = {SUBJECT_KEY, FREE_TEXT, NETWORK_ID, LABEL};
-inline const std::vector<Action> kActions = {SEAL, TRAIN, TRAIN, EVALUATE, INGEST, EXPORT_MODEL};
+inline const std::vector<Action> kActions = {SEAL,   TRAIN,        TRAIN,  EVALUATE,
+                                             INGEST, EXPORT_MODEL, INSPECT};
 
 class World {
  public:
