@@ -17,6 +17,8 @@ bool IsAccess(EventType type) {
          type == DATASET_RESEALED || type == MODEL_EXPORTED;
 }
 
+bool IsOfReason(EventType type) { return type == AUDIT_READ || type == ENTRY_REDACTED; }
+
 bool IsRequest(const Event& event) {
   return IsAccess(event.type()) && (event.phase() == INTENT || event.phase() == DENIED);
 }
@@ -103,6 +105,7 @@ class Reviewer {
       review_.first_seen.push_back({event.actor().principal(), entry.index, time});
     }
     if (event.type() == KEY_ROTATED || event.type() == KEY_DESTROYED) review_.keys.push_back(entry);
+    if (IsOfReason(event.type())) return review_.reasons.push_back(entry);
     if (event.type() == POLICY_APPLIED || event.type() == POLICY_SIGNED ||
         event.type() == DATASET_RESEALED || event.type() == ACCESS_APPROVED) {
       review_.policies.push_back(entry);

@@ -100,6 +100,7 @@ struct AccessReview {
   std::array<std::uint64_t, 24> hours{};
   std::vector<Budget> budgets;
   std::vector<Entry> keys;      // rotated, destroyed
+  std::vector<Entry> reasons;   // that entries seal: opened, destroyed, or that denied
   std::vector<Entry> policies;  // signed, applied, put over data by a reseal; requests approved
   std::vector<Entry> dangling;  // begun before the end of the period, open at the log's end
 

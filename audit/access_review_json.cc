@@ -89,6 +89,7 @@ nlohmann::ordered_json ReviewToJson(const AccessReview& review) {
           {"hours", review.hours},
           {"budgets", ArrayOf(review.budgets, BudgetToJson)},
           {"keys", ArrayOf(review.keys, EntryToJson)},
+          {"reasons", ArrayOf(review.reasons, EntryToJson)},
           {"policies", ArrayOf(review.policies, EntryToJson)},
           {"dangling", ArrayOf(review.dangling, EntryToJson)},
           {"definitions",

@@ -135,6 +135,22 @@ ReviewTable KeyTable(const AccessReview& review) {
   return table;
 }
 
+ReviewTable ReasonTable(const AccessReview& review) {
+  ReviewTable table = {.title = "Sealed reasons opened and destroyed",
+                       .rows = {{"Entry", "Time", "What", "By", "Verdict", "Data set", "Purpose",
+                                 "Approvals", "Of the entry"}},
+                       .right = {0, 7},
+                       .note = ""};
+  for (const Entry& entry : review.reasons) {
+    const Event& event = entry.event;
+    std::vector<std::string>& row = table.rows.emplace_back(EntryCells(entry));
+    row.insert(row.end(),
+               {VerdictName(event.phase()), event.object().dataset(), event.purpose(),
+                absl::StrCat(event.approvals()), HexEncode(AsBytes(event.object().entry_uid()))});
+  }
+  return table;
+}
+
 ReviewTable DanglingTable(const AccessReview& review) {
   ReviewTable table = {
       .title = "Intents without an outcome",
@@ -215,7 +231,8 @@ std::vector<std::string> NeverVerified(const AccessReview& review) {
 std::vector<ReviewTable> ReviewTables(const AccessReview& review) {
   return {AccessTable(review),      DenialTable(review),        FirstSeenTable(review),
           UnusualHourTable(review), UnusualVolumeTable(review), BudgetTable(review),
-          PolicyTable(review),      KeyTable(review),           DanglingTable(review)};
+          PolicyTable(review),      KeyTable(review),           ReasonTable(review),
+          DanglingTable(review)};
 }
 
 }  // namespace sealtrain::audit

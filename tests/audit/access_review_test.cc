@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -205,6 +206,29 @@ TEST_F(AccessReviewTest, ListsKeysAndPolicies) {
   EXPECT_THAT(review.keys, SizeIs(2));
   EXPECT_THAT(review.policies, SizeIs(2));
   EXPECT_THAT(review.accesses, IsEmpty());
+}
+
+TEST_F(AccessReviewTest, ListsReasonsOpenedAndDestroyed) {
+  for (const EventType type : {AUDIT_READ, ENTRY_REDACTED}) {
+    for (const Phase phase : {DENIED, SUCCEEDED}) {
+      Event event = Request(At(12, 0), "person:ada", phase);
+      event.set_type(type);
+      event.mutable_object()->set_entry_uid("0123456789abcdef");
+      Add(event);
+    }
+  }
+  const AccessReview review = Review();
+  EXPECT_THAT(review.reasons, SizeIs(4));
+  // They are no accesses to data.
+  EXPECT_THAT(review.accesses, IsEmpty());
+  EXPECT_EQ(review.denied, 0u);
+  const std::vector<ReviewTable> tables = ReviewTables(review);
+  const auto table = std::find_if(tables.begin(), tables.end(), [](const ReviewTable& t) {
+    return t.title == "Sealed reasons opened and destroyed";
+  });
+  ASSERT_NE(table, tables.end());
+  EXPECT_EQ(table->rows.size(), 5u);
+  EXPECT_EQ(table->rows[1].back(), HexEncode(AsBytes("0123456789abcdef")));
 }
 
 TEST_F(AccessReviewTest, TellsAResealThatWasDeniedFromOneThatWasDone) {

@@ -264,7 +264,7 @@ TEST_F(Exporting, IsApprovedForOneModel) {
   ASSERT_OK(custodian_->CreateDataset("admin", "others", schema_));
   EXPECT_THAT(submit(absl::StrReplaceAll(text, {{"\"mails\"", "\"others\""}})),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("leave.textproto: model private learned from mails, not from "
+                       HasSubstr("leave.textproto: model private learned from data set mails, not from "
                                  "others")));
   ASSERT_OK_AND_ASSIGN(auto permit, Request("private"));
   ASSERT_OK(custodian_->FinishExport(std::move(permit), Outcome::kSucceeded, Digest()));
