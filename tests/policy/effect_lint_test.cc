@@ -199,6 +199,14 @@ TEST(PolicyLint, WantsInspectionsToBeShort) {
 
 // --- what tests hold -----------------------------------------------------------
 
+std::vector<std::string> UnnoticedMutants(const TestReport& report) {
+  std::vector<std::string> unnoticed;
+  for (const MutantResult& mutant : report.mutants) {
+    if (!mutant.noticed) unnoticed.push_back(absl::StrCat(mutant.part, ": ", mutant.change));
+  }
+  return unnoticed;
+}
+
 std::string TestOf(const std::string& name, const std::string& facts, bool allow) {
   return absl::StrCat(
       "test { name: \"", name,
@@ -224,6 +232,7 @@ TEST(TestReport, IsCompleteWhenEveryConditionIsHeldFromBothSides) {
   for (const ConditionCoverage& condition : report.conditions) {
     EXPECT_TRUE(condition.complete()) << condition.text;
   }
+  EXPECT_THAT(UnnoticedMutants(report), IsEmpty());
 }
 
 TEST(TestReport, TellsWhichConditionNoTestHolds) {
@@ -234,8 +243,9 @@ TEST(TestReport, TellsWhichConditionNoTestHolds) {
   const ConditionCoverage& rows = report.conditions[0];
   EXPECT_TRUE(rows.held);
   EXPECT_FALSE(rows.failed);
-  EXPECT_FALSE(rows.removal_noticed);
-  EXPECT_TRUE(rows.inversion_noticed);
+  EXPECT_THAT(UnnoticedMutants(report), Contains("when rows_at_least 1000: taken out"));
+  EXPECT_THAT(UnnoticedMutants(report), Not(Contains("when rows_at_least 1000: turned round")));
+  EXPECT_FALSE(report.complete());
 }
 
 TEST(TestReport, SaysNothingOfRulesWhileATestFails) {

@@ -285,8 +285,8 @@ TEST(Access, NamesWhoCouldAndUnderWhichFacts) {
   EXPECT_THAT(list[0].principals, ElementsAre("ann", "bob"));
   EXPECT_EQ(list[0].column, "FREE_TEXT");
   EXPECT_EQ(list[0].situation, "trust LOCKED, 100 rows, at 1970-01-01T00:16:40+00:00");
-  ASSERT_TRUE(list[0].dp.has_value());
-  EXPECT_EQ(list[0].rules.front().id, "train");
+  ASSERT_TRUE(list[0].decision.dp.has_value());
+  EXPECT_EQ(list[0].decision.determining_rules.front().id, "train");
   query.purpose = "ads";
   ASSERT_OK_AND_ASSIGN(const std::vector<Access> none,
                        ListAccess(MustLoad(kTrainRule), nullptr, query));
