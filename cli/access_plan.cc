@@ -18,10 +18,10 @@ namespace {
 
 nlohmann::json AccessJson(const policy::Access& access) {
   nlohmann::json object = {{"principals", access.principals},
-                 {"action", policy::Action_Name(access.action)},
-                 {"dataset", access.dataset},
-                 {"purpose", access.purpose},
-                 {"rules", RuleRefsJson(access.decision.determining_rules)}};
+                           {"action", policy::Action_Name(access.action)},
+                           {"dataset", access.dataset},
+                           {"purpose", access.purpose},
+                           {"rules", RuleRefsJson(access.decision.determining_rules)}};
   if (!access.column.empty()) {
     object["column"] = access.column;
     object["classes"] = ClassNames(access.classes);
@@ -90,9 +90,9 @@ absl::StatusOr<AccessPlan> PlanAccess(const policy::LoadedPolicy& policy,
     rows.clear();
   };
   for (const policy::Access& access : list) {
-    std::string next = absl::StrCat(policy::Action_Name(access.action), " for ",
-                                    Printable(access.purpose), " by ",
-                                    Printable(absl::StrJoin(access.principals, ", ")));
+    std::string next =
+        absl::StrCat(policy::Action_Name(access.action), " for ", Printable(access.purpose), " by ",
+                     Printable(absl::StrJoin(access.principals, ", ")));
     // What is denied has no duties, and stands below what is not.
     std::string next_duties =
         access.decision.allow ? policy::DescribeObligations(access.decision) : duties;
@@ -104,9 +104,8 @@ absl::StatusOr<AccessPlan> PlanAccess(const policy::LoadedPolicy& policy,
   }
   end_chapter();
   if (list.empty()) plan.page = "Nobody gets anything.\n";
-  const auto denied =
-      std::stable_partition(list.begin(), list.end(),
-                            [](const policy::Access& access) { return access.decision.allow; });
+  const auto denied = std::stable_partition(
+      list.begin(), list.end(), [](const policy::Access& access) { return access.decision.allow; });
   plan.object = {{"access", AccessListJson({list.begin(), denied})},
                  {"denied", AccessListJson({denied, list.end()})}};
   return plan;

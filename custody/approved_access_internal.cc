@@ -6,15 +6,11 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/crypto/hash.h"
-#include "sealtrain/custody/names_internal.h"
 #include "sealtrain/custody/policy_approval.h"
-#include "sealtrain/custody/text_proto_internal.h"
 #include "sealtrain/policy/approvers.h"
 
 namespace sealtrain::custody {
 namespace {
-
-constexpr std::size_t kMaxRequestBytes = 64 * 1024;
 
 // In hex; "" if there is no such approver.
 std::string KeyOf(const policy::Approval& approvers, const std::string& name) {
@@ -34,40 +30,6 @@ bool IsInTime(const AccessRequest& parsed, absl::Time now) {
   constexpr absl::Duration kLongest = absl::Hours(30 * 24);
   const absl::Time end = AccessDeadline(parsed);
   return now < end && end <= now + kLongest;
-}
-
-absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text) {
-  if (text.size() > kMaxRequestBytes) {
-    return absl::InvalidArgumentError("an access request has at most 64 KiB");
-  }
-  AccessRequest request;
-  ST_RETURN_IF_ERROR(ParseTextProto(text, request));
-  ST_RETURN_IF_ERROR(CheckWord("principal", request.principal()));
-  ST_RETURN_IF_ERROR(CheckWord("purpose", request.purpose()));
-  ST_RETURN_IF_ERROR(CheckName("data set", request.dataset()));
-  if (request.action().empty() ||
-      std::any_of(request.action().begin(), request.action().end(), [](int action) {
-        return action == policy::ACTION_UNSPECIFIED || !policy::Action_IsValid(action);
-      })) {
-    return absl::InvalidArgumentError("an access request names at least one action");
-  }
-  const bool exports =
-      std::count(request.action().begin(), request.action().end(), policy::EXPORT_MODEL) > 0;
-  if (exports ? request.action_size() > 1 || request.model().empty() : !request.model().empty()) {
-    return absl::InvalidArgumentError(
-        "an access request for EXPORT_MODEL names one `model` and no other action; no other "
-        "request names any");
-  }
-  if (request.custody().empty() || request.policy_sha256().empty()) {
-    return absl::InvalidArgumentError(
-        "an access request says of which home (`custody`) and under which policy set "
-        "(`policy_sha256`), as `sealtrain access request` does");
-  }
-  if (!request.has_not_after() || request.not_after().seconds() <= 0 ||
-      request.not_after().nanos() != 0) {
-    return absl::InvalidArgumentError("an access request has a `not_after`, in whole seconds");
-  }
-  return request;
 }
 
 absl::Status CheckPlace(const AccessRequest& parsed, const AccessPlace& place) {

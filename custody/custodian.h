@@ -89,8 +89,9 @@ class Custodian : public Custody {
   // The exact bytes of a set that is or was in force; version 0: of the newest.
   // NotFound: there was none. DataLoss: they are not what was put into force.
   virtual absl::StatusOr<std::string> PolicyText(std::uint64_t version) = 0;
-  // What the policy in force would say, `max_opens` included, without logging or
-  // releasing anything. Not asked are deadlines, budgets and what a model inherited of `release`.
+  // What the policy in force would say, `max_opens` included and its `duties` traced, without
+  // logging or releasing anything. Not asked are deadlines, budgets and what a model inherited of
+  // `release`.
   virtual absl::StatusOr<policy::Decision> Explain(const policy::Request& request) = 0;
   // The facts custody would add to a request about this data set; all of its columns
   // if none is named. For EVALUATE and EXPORT_MODEL of `model`; if that is empty, of one

@@ -153,9 +153,9 @@ absl::StatusOr<EmbeddedCustodian::Ruling> EmbeddedCustodian::Rule(policy::Reques
     if (opened >= *ruling.decision.max_opens) {
       policy::TraceDuties(sets_, asked, ruling.decision);
       const std::vector<policy::Duty>& duties = ruling.decision.duties;
-      const auto limit = std::find_if(
-          duties.begin(), duties.end(),
-          [](const policy::Duty& duty) { return duty.name == policy::kMaxOpensDuty; });
+      const auto limit = std::find_if(duties.begin(), duties.end(), [](const policy::Duty& duty) {
+        return duty.name == policy::kMaxOpensDuty;
+      });
       Refuse(ruling, "opens_exhausted",
              absl::PermissionDeniedError(
                  absl::StrCat(asked.dataset, " was opened ", opened, " times by ", asked.principal,

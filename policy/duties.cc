@@ -1,7 +1,7 @@
 #include "sealtrain/policy/duties.h"
 
 #include <algorithm>
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,10 +58,10 @@ class Trace {
     }
     if (decision_.dp) {
       const DifferentialPrivacy& met = *decision_.dp;
-      AddPrivacy("dp", met, [](const Obligation& o) -> const auto& { return o.dp(); });
-      Add("dp.ledger_epsilon", absl::StrCat(met.ledger_epsilon()), [&](const Obligation& o) {
-        return o.dp().ledger_epsilon() == met.ledger_epsilon();
-      });
+      AddPrivacy(
+          "dp", met, [](const Obligation& o) -> const auto& { return o.dp(); });
+      Add("dp.ledger_epsilon", absl::StrCat(met.ledger_epsilon()),
+          [&](const Obligation& o) { return o.dp().ledger_epsilon() == met.ledger_epsilon(); });
     }
     if (decision_.lease) {
       Add("lease", DescribeDuration(*decision_.lease), [&](const Obligation& o) {
@@ -88,7 +88,8 @@ class Trace {
     }
     if (decision_.release) {
       const Release& met = *decision_.release;
-      AddPrivacy("release", met, [](const Obligation& o) -> const auto& { return o.release(); });
+      AddPrivacy(
+          "release", met, [](const Obligation& o) -> const auto& { return o.release(); });
       Add("release.max_bytes", absl::StrCat(met.max_bytes()),
           [&](const Obligation& o) { return o.release().max_bytes() == met.max_bytes(); });
     }

@@ -30,8 +30,8 @@ std::vector<Condition> Neighbours(const Condition& condition) {
   for (const int step : {1, -1}) {
     Condition moved = condition;
     const auto count = [step](std::uint64_t number, std::uint64_t least) {
-      const bool fits = step > 0 ? number < std::numeric_limits<std::uint64_t>::max()
-                                 : number > least;
+      const bool fits =
+          step > 0 ? number < std::numeric_limits<std::uint64_t>::max() : number > least;
       return fits ? std::optional(step > 0 ? number + 1 : number - 1) : std::nullopt;
     };
     switch (condition.kind_case()) {
@@ -196,22 +196,22 @@ class Mutation {
     }
     if (scan.look_for_size() == 1) return;
     for (int i = 0; i < scan.look_for_size(); ++i) {
-      auto& look_for = *Add(index, absl::StrCat("text_scan.look_for ",
-                                                TextScan::Kind_Name(scan.look_for(i))),
-                            "taken out")
-                            .mutable_text_scan()
-                            ->mutable_look_for();
+      auto& look_for =
+          *Add(index, absl::StrCat("text_scan.look_for ", TextScan::Kind_Name(scan.look_for(i))),
+               "taken out")
+               .mutable_text_scan()
+               ->mutable_look_for();
       look_for.erase(look_for.begin() + i);
     }
   }
 
   void MutateTransform(int index, const Transform& transform) {
     if (transform.kind() == KEEP) return;  // asks for nothing
-    const std::string part = absl::StrCat(
-        "transform ", DescribeTransform(transform), " on ",
-        absl::StrJoin(transform.on_class(), " ", [](std::string* out, int c) {
-          absl::StrAppend(out, DataClassName(static_cast<DataClass>(c)));
-        }));
+    const std::string part =
+        absl::StrCat("transform ", DescribeTransform(transform), " on ",
+                     absl::StrJoin(transform.on_class(), " ", [](std::string* out, int c) {
+                       absl::StrAppend(out, DataClassName(static_cast<DataClass>(c)));
+                     }));
     Transform keep;
     *keep.mutable_on_class() = transform.on_class();
     keep.set_kind(KEEP);
