@@ -280,7 +280,7 @@ std::set<std::string> DecidingRules(const PolicyDocument& document, const Decisi
 
 TestReport ReportTests(const PolicyDocument& document, const DecisionEngine& engine) {
   // A step is one rule that one test has to do with; this many take seconds.
-  constexpr std::uint64_t kMaxSteps = 20'000'000;
+  constexpr std::uint64_t kMaxSteps = 10'000'000;
 
   const PolicySet& set = document.set();
   TestReport report;
