@@ -1099,7 +1099,7 @@ class Sticky(World):
         shown = self.sealtrain("access", "approve", request, "--name", "ada", "--key",
                                self.dir / "ada.key")
         self.assertRegex(shown, r"(?m)^principal +trainer$")
-        self.assertRegex(shown, r"(?m)^why +weekly \\x1b\[2Jrun$")
+        self.assertRegex(shown, r"(?m)^why +weekly \\u\{1b\}\[2Jrun$")
         self.assertRegex(shown, rf"(?m)^until +{until}$")
         self.assertIn(hashlib.sha256(request.read_bytes()).hexdigest(), shown)
         self.assertNotIn("somebody-else", shown)
