@@ -160,9 +160,10 @@ TEST(TraceDuties, NamesWhoseApprovalsItTakes) {
   // PolicyText has one approver.
   const auto traced = [](const std::string& rules) {
     absl::StatusOr<LoadedPolicy> set = LoadedPolicy::Load(
-        absl::StrReplaceAll(testing::PolicyText(rules),
-                            {{"approver {", absl::StrCat("approver { name: \"grace\" public_key: \"",
-                                                         std::string(64, 'b'), "\" } approver {")}}),
+        absl::StrReplaceAll(
+            testing::PolicyText(rules),
+            {{"approver {", absl::StrCat("approver { name: \"grace\" public_key: \"",
+                                         std::string(64, 'b'), "\" } approver {")}}),
         "p");
     EXPECT_OK(set);
     std::vector<LoadedPolicy> sets;
@@ -178,9 +179,9 @@ TEST(TraceDuties, NamesWhoseApprovalsItTakes) {
                             "approvals_at_least: 2 } }")["approvals_at_least: 2"],
             "no (line 3)");
   // Nobody needs approvals for what is allowed without.
-  EXPECT_THAT(traced(Permit("a", Treat("KEEP")) +
-                     Permit("b", "", "when { approvals_at_least: 1 }")),
-              UnorderedElementsAre(Pair("transform of text: KEEP", "a (line 2)")));
+  EXPECT_THAT(
+      traced(Permit("a", Treat("KEEP")) + Permit("b", "", "when { approvals_at_least: 1 }")),
+      UnorderedElementsAre(Pair("transform of text: KEEP", "a (line 2)")));
 }
 
 TEST(TraceDuties, OfADenialAreNone) {

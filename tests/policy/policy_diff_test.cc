@@ -302,8 +302,7 @@ TEST(Access, NamesWhoCouldAndUnderWhichFacts) {
 TEST(Access, SaysWhatSomebodyNeverGets) {
   const std::string file = JoinPath(SEALTRAIN_SOURCE_DIR, "examples/policies/mail_abuse");
   ASSERT_OK_AND_ASSIGN(const auto schema, Schema::FromProtoFile(file + ".proto", "Mail"));
-  ASSERT_OK_AND_ASSIGN(const std::string text,
-                       Env::Posix().ReadFile(file + ".textproto", 1 << 20));
+  ASSERT_OK_AND_ASSIGN(const std::string text, Env::Posix().ReadFile(file + ".textproto", 1 << 20));
   ASSERT_OK_AND_ASSIGN(const LoadedPolicy policy, LoadedPolicy::Load(text, "p"));
   AccessQuery query;
   query.actions = {TRAIN};
