@@ -6,6 +6,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "sealtrain/policy/duties.h"
 #include "sealtrain/policy/loaded_policy.h"
 #include "sealtrain/policy/pld_accountant.h"
 #include "sealtrain/policy/rdp_accountant.h"
@@ -61,6 +63,19 @@ void BM_Decide(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(policy->Decide(request));
 }
 BENCHMARK(BM_Decide)->Arg(7)->Arg(100)->Arg(1000)->Arg(3000)->Unit(benchmark::kNanosecond);
+
+// The full answer: the decision, and which rules each of its duties comes from.
+void BM_DecideAndTrace(benchmark::State& state) {
+  const auto policy = LoadedPolicy::Load(PolicyOf(state.range(0)), "bench");
+  const Request request = BenchRequest(state.range(0) - 1);
+  if (!policy.ok() || !policy->Decide(request).allow) return state.SkipWithError("denied");
+  for (auto _ : state) {
+    Decision decision = policy->Decide(request);
+    TraceDuties(absl::MakeConstSpan(&*policy, 1), request, decision);
+    benchmark::DoNotOptimize(decision);
+  }
+}
+BENCHMARK(BM_DecideAndTrace)->Arg(7)->Arg(1000)->Unit(benchmark::kNanosecond);
 
 // Rules so short that 10,000 of them fit into a file; one column without obligations.
 void BM_DecideShortRules(benchmark::State& state) {

@@ -7,11 +7,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "sealtrain/audit/log_reader.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/approval_files.h"
 #include "sealtrain/cli/command_line.h"
@@ -74,6 +75,43 @@ absl::Status RunAccessRequest(Context& context, const AccessRequestArgs& args) {
   return absl::OkStatus();
 }
 
+std::vector<std::string> ActionNames(const custody::AccessRequest& request) {
+  std::vector<std::string> names;
+  for (const int action : request.action()) {
+    names.push_back(policy::Action_Name(static_cast<policy::Action>(action)));
+  }
+  return names;
+}
+
+// As custody reads it, whatever else stands in the text.
+nlohmann::json AccessRequestJson(const custody::AccessRequest& request) {
+  return {{"principal", request.principal()},
+          {"actions", ActionNames(request)},
+          {"dataset", request.dataset()},
+          {"purpose", request.purpose()},
+          {"model", request.model()},
+          {"entry_uid", request.entry_uid()},
+          {"why", request.why()},
+          {"until", FormatUtc(absl::FromUnixSeconds(request.not_after().seconds()))},
+          {"custody", request.custody()},
+          {"policy_sha256", request.policy_sha256()}};
+}
+
+std::string AccessRequestPage(const custody::AccessRequest& request) {
+  Rows rows = {{"principal", request.principal()},
+               {"actions", absl::StrJoin(ActionNames(request), ", ")},
+               {"data set", request.dataset()},
+               {"purpose", request.purpose()}};
+  if (!request.model().empty()) rows.push_back({"model", request.model()});
+  if (!request.entry_uid().empty()) rows.push_back({"log entry", request.entry_uid()});
+  rows.push_back({"why", request.why()});
+  rows.push_back({"until", FormatUtc(absl::FromUnixSeconds(request.not_after().seconds()))});
+  rows.push_back({"custody", request.custody()});
+  rows.push_back({"policy", request.policy_sha256()});
+  for (std::vector<std::string>& row : rows) row.back() = Printable(row.back());
+  return Table(rows);
+}
+
 struct AccessApproveArgs {
   std::string file;
   std::string name;
@@ -86,13 +124,13 @@ absl::Status RunAccessApprove(Context& context, const AccessApproveArgs& args) {
   ST_ASSIGN_OR_RETURN(const std::string line, custody::ApproveAccess(text, args.name, key));
   ST_ASSIGN_OR_RETURN(const std::string path, AddApproval(args.file, args.name, line));
   const std::string digest = HexEncode(crypto::Sha256(AsBytes(text)));
-  std::string shown;
-  for (const absl::string_view shown_line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    absl::StrAppend(&shown, Printable(shown_line), "\n");
-  }
-  context.Print({{"approvals_file", path}, {"name", args.name}, {"sha256", digest}},
-                absl::StrCat(args.name, " approved this, SHA-256 ", digest, ":\n\n", shown,
-                             "\nwritten  ", path));
+  ST_ASSIGN_OR_RETURN(const custody::AccessRequest request, custody::ParseAccessRequest(text));
+  context.Print({{"approvals_file", path},
+                 {"name", args.name},
+                 {"sha256", digest},
+                 {"request", AccessRequestJson(request)}},
+                absl::StrCat(args.name, " approved this, SHA-256 ", digest, ":\n\n",
+                             AccessRequestPage(request), "\nwritten  ", path));
   return absl::OkStatus();
 }
 

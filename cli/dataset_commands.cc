@@ -17,6 +17,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/access_plan.h"
 #include "sealtrain/cli/class_names.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
@@ -286,7 +287,23 @@ absl::Status RunColumns(Context& context, const std::string& name) {
                     {"classes", ClassNames(column.classes)}});
     rows.push_back({column.name, column.id, FormatType(column), ClassesText(column.classes)});
   }
-  context.Print({{"dataset", name}, {"columns", list}}, Table(rows));
+  json object = {{"dataset", name}, {"columns", std::move(list)}};
+  std::string page = absl::StrCat(Table(rows), "\n");
+  const absl::StatusOr<std::string> text = custodian->PolicyText(0);
+  if (absl::IsNotFound(text.status())) {
+    absl::StrAppend(&page, "No policy is in force: nobody gets anything of them.\n");
+  } else {
+    ST_RETURN_IF_ERROR(text.status());
+    ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy policy,
+                        policy::LoadedPolicy::Load(*text, "policy in force"));
+    policy::AccessQuery query;
+    query.dataset = name;
+    ST_ASSIGN_OR_RETURN(const AccessPlan plan, PlanAccess(policy, info.schema.get(), query));
+    absl::StrAppend(&page, plan.page);
+    object.update(plan.object);
+  }
+  object["policy_in_force"] = text.ok();
+  context.Print(object, page);
   return absl::OkStatus();
 }
 

@@ -25,6 +25,7 @@
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/crypto/signing.h"
 #include "sealtrain/custody/policy_approval.h"
+#include "sealtrain/policy/duties.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/loaded_policy.h"
 #include "sealtrain/policy/schema.h"
@@ -103,6 +104,11 @@ json TestsJson(const std::vector<policy::TestResult>& tests) {
 // What no test would notice, a line each; how much is covered goes into `object`.
 std::string CoveragePage(const policy::TestReport& report, const std::string& file, json& object) {
   std::string page;
+  const auto complain = [&](const policy::RuleRef& rule, const std::string& part,
+                            const std::string& what) {
+    absl::StrAppend(&page, file, ":", rule.line, ": rule \"", Printable(rule.id), "\": `",
+                    Printable(part), "` ", Printable(what), "\n");
+  };
   std::size_t decided = 0;
   json rules = json::array();
   for (const policy::RuleCoverage& rule : report.rules) {
@@ -119,24 +125,34 @@ std::string CoveragePage(const policy::TestReport& report, const std::string& fi
     conditions.push_back({{"rule", condition.rule.id},
                           {"condition", condition.text},
                           {"held", condition.held},
-                          {"failed", condition.failed},
-                          {"removal_noticed", condition.removal_noticed},
-                          {"inversion_noticed", condition.inversion_noticed}});
-    const auto complain = [&](bool fine, const char* what) {
-      if (fine) return;
-      absl::StrAppend(&page, file, ":", condition.rule.line, ": rule \"",
-                      Printable(condition.rule.id), "\": `", condition.text, "` ", what, "\n");
-    };
-    complain(condition.held, "holds in no test");
-    complain(condition.failed, "fails in no test");
-    complain(condition.removal_noticed, "could be taken out, and no test would fail");
-    complain(condition.inversion_noticed, "could be turned round, and no test would fail");
+                          {"failed", condition.failed}});
+    if (!condition.held) complain(condition.rule, condition.text, "holds in no test");
+    if (!condition.failed) complain(condition.rule, condition.text, "fails in no test");
+  }
+  std::size_t noticed = 0;
+  json mutants = json::array();
+  for (const policy::MutantResult& mutant : report.mutants) {
+    noticed += mutant.noticed ? 1 : 0;
+    mutants.push_back({{"rule", mutant.rule.id},
+                       {"part", mutant.part},
+                       {"change", mutant.change},
+                       {"noticed", mutant.noticed}});
+    if (mutant.noticed) continue;
+    complain(mutant.rule, mutant.part,
+             absl::StrCat("could be ", mutant.change, ", and no test would fail"));
+  }
+  if (report.untried_mutants > 0) {
+    absl::StrAppend(&page, file, ": ", report.untried_mutants,
+                    " changes were not tried: too many rules and tests in one scope\n");
   }
   absl::StrAppend(&page, decided, " of ", report.rules.size(), " rules and ", complete, " of ",
-                  report.conditions.size(), " conditions are held by tests\n");
+                  report.conditions.size(), " conditions are held by tests; ", noticed, " of ",
+                  report.mutants.size() + report.untried_mutants, " changes are noticed\n");
   object["rules"] = std::move(rules);
   object["conditions"] = std::move(conditions);
-  object["covered"] = decided == report.rules.size() && complete == report.conditions.size();
+  object["mutants"] = std::move(mutants);
+  object["untried_mutants"] = report.untried_mutants;
+  object["covered"] = report.complete();
   return page;
 }
 
@@ -160,7 +176,7 @@ absl::Status RunTests(Context& context, const TestArgs& args) {
     page = absl::StrCat(args.file, ": no tests; such a set cannot be applied\n");
   }
   context.Print(object, page);
-  if (failed > 0 || report.tests.empty() || (args.strict && !object["covered"].get<bool>())) {
+  if (failed > 0 || report.tests.empty() || (args.strict && !report.complete())) {
     context.exit_code = kCheckFailed;
   }
   return absl::OkStatus();
@@ -199,6 +215,7 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
     ST_ASSIGN_OR_RETURN(decision, custodian->Explain(request));
   } else {
     decision = loaded.Decide(request);
+    policy::TraceDuties(absl::MakeConstSpan(&loaded, 1), request, decision);
   }
   context.Print(DecisionJson(decision), policy::ExplainDecision(request, decision));
   if (!decision.allow) context.exit_code = kDenied;

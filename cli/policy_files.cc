@@ -185,16 +185,41 @@ json ReleaseJson(const policy::Release& release) {
           {"max_bytes", release.max_bytes()}};
 }
 
+json ScanJson(const policy::ColumnPlan& column) {
+  json scan = json::object();
+  for (const auto& [kind, then] : column.scan) {
+    scan[policy::TextScan::Kind_Name(kind)] = policy::TextScan::Then_Name(then);
+  }
+  return scan;
+}
+
+void AddObligations(const policy::Decision& decision, json& object) {
+  if (decision.dp) object["dp"] = PrivacyJson(*decision.dp);
+  if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
+  if (decision.max_opens) object["max_opens"] = *decision.max_opens;
+  if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
+  if (decision.k_anonymity) object["k_anonymity"] = KAnonymityJson(*decision.k_anonymity);
+  if (decision.release) object["release"] = ReleaseJson(*decision.release);
+  object["duties"] = json::array();
+  for (const policy::Duty& duty : decision.duties) {
+    json from = json::array();
+    for (const policy::DutySource& source : duty.from) {
+      from.push_back({{"id", source.rule.id},
+                      {"line", source.rule.line},
+                      {"policy_version", source.policy_version}});
+    }
+    json entry = {{"duty", duty.name}, {"value", duty.value}, {"from", std::move(from)}};
+    if (!duty.column.empty()) entry["column"] = duty.column;
+    object["duties"].push_back(std::move(entry));
+  }
+}
+
 json DecisionJson(const policy::Decision& decision) {
   json columns = json::array();
   for (const policy::ColumnPlan& column : decision.columns) {
-    json scan = json::object();
-    for (const auto& [kind, then] : column.scan) {
-      scan[policy::TextScan::Kind_Name(kind)] = policy::TextScan::Then_Name(then);
-    }
     columns.push_back({{"name", column.name},
                        {"transform", policy::DescribeTransform(column.transform)},
-                       {"scan", std::move(scan)},
+                       {"scan", ScanJson(column)},
                        {"from_rules", column.from_rules}});
   }
   json object = {{"allow", decision.allow},
@@ -211,12 +236,7 @@ json DecisionJson(const policy::Decision& decision) {
                               {"line", decision.nearest_miss->line},
                               {"lacks", decision.nearest_miss_lacks}};
   }
-  if (decision.dp) object["dp"] = PrivacyJson(*decision.dp);
-  if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
-  if (decision.max_opens) object["max_opens"] = *decision.max_opens;
-  if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
-  if (decision.k_anonymity) object["k_anonymity"] = KAnonymityJson(*decision.k_anonymity);
-  if (decision.release) object["release"] = ReleaseJson(*decision.release);
+  AddObligations(decision, object);
   return object;
 }
 

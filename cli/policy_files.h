@@ -79,6 +79,9 @@ absl::StatusOr<absl::Time> ParseRfc3339(Context& context, absl::string_view opti
 nlohmann::json RuleRefsJson(const std::vector<policy::RuleRef>& rules);
 std::string RuleRefsText(const std::vector<policy::RuleRef>& rules);
 nlohmann::json DecisionJson(const policy::Decision& decision);
+// The obligations of a decision, but for its columns, with the rules they come from.
+void AddObligations(const policy::Decision& decision, nlohmann::json& object);
+nlohmann::json ScanJson(const policy::ColumnPlan& column);
 nlohmann::json PrivacyJson(const policy::DifferentialPrivacy& dp);
 nlohmann::json KAnonymityJson(const policy::KAnonymity& k_anonymity);
 nlohmann::json ReleaseJson(const policy::Release& release);

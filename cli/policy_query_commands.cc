@@ -12,12 +12,14 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/cli/access_plan.h"
 #include "sealtrain/cli/class_names.h"
 #include "sealtrain/cli/command_line.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/policy/access.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/duties.h"
 #include "sealtrain/policy/explain.h"
 
 namespace sealtrain::cli {
@@ -109,7 +111,9 @@ absl::StatusOr<policy::Decision> Decide(const CanArgs& args, const PolicySource:
   if (found.custodian != nullptr && args.source.file.empty()) {
     return found.custodian->Explain(request);
   }
-  return found.policy.Decide(request);
+  policy::Decision decision = found.policy.Decide(request);
+  policy::TraceDuties(absl::MakeConstSpan(&found.policy, 1), request, decision);
+  return decision;
 }
 
 absl::Status RunCan(Context& context, const CanArgs& args) {
@@ -145,45 +149,6 @@ absl::Status RunCan(Context& context, const CanArgs& args) {
 
 // --- who-can and plan --------------------------------------------------------
 
-json AccessJson(const policy::Access& access) {
-  json object = {{"principals", access.principals},
-                 {"action", policy::Action_Name(access.action)},
-                 {"dataset", access.dataset},
-                 {"purpose", access.purpose},
-                 {"rules", RuleRefsJson(access.rules)},
-                 {"situation", access.situation},
-                 {"allowed_situations", access.allowed_situations},
-                 {"situations", access.situations}};
-  if (!access.column.empty()) {
-    object["column"] = access.column;
-    object["classes"] = ClassNames(access.classes);
-    object["transform"] = policy::DescribeTransform(access.transform);
-  }
-  if (access.dp) object["dp"] = PrivacyJson(*access.dp);
-  return object;
-}
-
-std::string WhatOneGets(const policy::Access& access) {
-  if (access.column.empty()) return "yes";
-  const bool opens = access.action != policy::INGEST && access.action != policy::SEAL;
-  if (access.transform.kind() == policy::DROP) return opens ? "withheld" : "dropped";
-  const std::string transform = policy::DescribeTransform(access.transform);
-  return opens && access.transform.kind() != policy::KEEP
-             ? absl::StrCat("if sealed under ", transform)
-             : transform;
-}
-
-std::string When(const policy::Access& access) {
-  if (access.allowed_situations == access.situations) return "always";
-  return absl::StrCat("e.g. ", access.situation);
-}
-
-json AccessListJson(const std::vector<policy::Access>& list) {
-  json objects = json::array();
-  for (const policy::Access& access : list) objects.push_back(AccessJson(access));
-  return objects;
-}
-
 struct WhoCanArgs {
   PolicySource source;
   std::string dataset;
@@ -201,10 +166,11 @@ absl::Status RunWhoCan(Context& context, const WhoCanArgs& args) {
   query.purpose = args.purpose;
   ST_ASSIGN_OR_RETURN(const std::vector<policy::Access> list,
                       policy::ListAccess(found.policy, found.schema.get(), query));
-  Rows rows = {{"Principals", "Column", "Gets", "When", "By"}};
+  Rows rows = {{"Principals", "Column", "Gets", "Under", "When", "By"}};
   for (const policy::Access& access : list) {
     rows.push_back({Printable(absl::StrJoin(access.principals, ", ")), Printable(access.column),
-                    Printable(WhatOneGets(access)), When(access), RuleRefsText(access.rules)});
+                    WhatOneGets(access), policy::DescribeObligations(access.decision),
+                    WhenOneGets(access), RuleRefsText(access.decision.determining_rules)});
   }
   context.Print({{"access", AccessListJson(list)}},
                 list.empty() ? absl::StrCat("Nobody could ", args.action, " ", args.dataset,
@@ -227,29 +193,9 @@ absl::Status RunPlan(Context& context, const PlanArgs& args) {
     ST_RETURN_IF_ERROR(CheckPurpose(context, found.policy.proto(), args.purpose));
     query.purpose = args.purpose;
   }
-  ST_ASSIGN_OR_RETURN(const std::vector<policy::Access> list,
-                      policy::ListAccess(found.policy, found.schema.get(), query));
-  std::string page;
-  std::string chapter;
-  Rows rows;
-  const auto end_chapter = [&] {
-    if (!rows.empty()) absl::StrAppend(&page, chapter, "\n", Table(rows), "\n");
-    rows.clear();
-  };
-  for (const policy::Access& access : list) {
-    const std::string next =
-        absl::StrCat(policy::Action_Name(access.action), " for ", Printable(access.purpose), " by ",
-                     Printable(absl::StrJoin(access.principals, ", ")));
-    if (next != chapter) end_chapter();
-    chapter = next;
-    std::string privacy;
-    if (access.dp) privacy = absl::StrCat("epsilon ", access.dp->epsilon_max());
-    rows.push_back({absl::StrCat("  ", Printable(access.column)), ClassesText(access.classes),
-                    Printable(WhatOneGets(access)), privacy, When(access)});
-  }
-  end_chapter();
-  context.Print({{"dataset", args.dataset}, {"access", AccessListJson(list)}},
-                list.empty() ? "Nobody gets anything.\n" : page);
+  ST_ASSIGN_OR_RETURN(AccessPlan plan, PlanAccess(found.policy, found.schema.get(), query));
+  plan.object["dataset"] = args.dataset;
+  context.Print(plan.object, plan.page);
   return absl::OkStatus();
 }
 
@@ -288,8 +234,8 @@ void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
   auto who = std::make_shared<WhoCanArgs>();
   command = policy.add_subcommand(
       "who-can",
-      "Every principal that could do something with a data set for a purpose, and under what "
-      "facts\n\n"
+      "Every principal that could do something with a data set for a purpose, under what "
+      "duties and facts\n\n"
       "Example:\n"
       "  sealtrain policy who-can --action TRAIN --dataset mails/train \\\n"
       "      --purpose safety/abuse-detection --file mail.textproto");
@@ -303,7 +249,7 @@ void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
   auto plan = std::make_shared<PlanArgs>();
   command = policy.add_subcommand(
       "plan",
-      "What each principal gets of each column, action by action\n\n"
+      "What each principal gets of each column and under which duties, action by action\n\n"
       "Example:\n"
       "  sealtrain policy plan --dataset mails/train --file mail.textproto \\\n"
       "      --schema mail.proto --message Mail");

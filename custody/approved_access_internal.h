@@ -26,9 +26,6 @@ struct AccessPlace {
   Digest policy_sha256;  // of the set in force
 };
 
-// InvalidArgument: "LINE:COLUMN: what", or what is missing in it.
-absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text);
-
 // InvalidArgument: it is for another home, or was written under another policy set.
 absl::Status CheckPlace(const AccessRequest& parsed, const AccessPlace& place);
 

@@ -107,9 +107,9 @@ class Custodian : public Custody {
   // The exact bytes of a set that is or was in force; version 0: of the newest.
   // NotFound: there was none. DataLoss: they are not what was put into force.
   virtual absl::StatusOr<std::string> PolicyText(std::uint64_t version) = 0;
-  // What the policy in force would say, `max_opens` included, without logging or
-  // releasing anything; of an EXPORT_MODEL that names a model also its deadline and what
-  // it inherited of `release`, but not how large it is. Not asked are the deadlines of
+  // What the policy in force would say, `max_opens` included and its `duties` traced, without
+  // logging or releasing anything; of an EXPORT_MODEL that names a model also its deadline and
+  // what it inherited of `release`, but not how large it is. Not asked are the deadlines of
   // data and budgets. NotFound: no such model.
   virtual absl::StatusOr<policy::Decision> Explain(const policy::Request& request) = 0;
   // The facts custody would add to a request about this data set; all of its columns

@@ -12,6 +12,8 @@
 #include "sealtrain/custody/names_internal.h"
 #include "sealtrain/custody/process_internal.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/duties.h"
+#include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/sealed_decision.h"
 
 namespace sealtrain::custody {
@@ -129,6 +131,7 @@ absl::StatusOr<policy::Decision> EmbeddedCustodian::Explain(const policy::Reques
   } else {
     ST_ASSIGN_OR_RETURN(ruling, Rule(request));
   }
+  policy::TraceDuties(sets_, request, ruling.decision);
   return std::move(ruling.decision);
 }
 
@@ -162,10 +165,16 @@ absl::StatusOr<EmbeddedCustodian::Ruling> EmbeddedCustodian::Rule(policy::Reques
     // Leases are durable before their keys are released, and are never forgotten.
     ST_ASSIGN_OR_RETURN(const std::uint64_t opened, leases_.CountGranted(asked));
     if (opened >= *ruling.decision.max_opens) {
+      policy::TraceDuties(sets_, asked, ruling.decision);
+      const std::vector<policy::Duty>& duties = ruling.decision.duties;
+      const auto limit = std::find_if(duties.begin(), duties.end(), [](const policy::Duty& duty) {
+        return duty.name == policy::kMaxOpensDuty;
+      });
       Refuse(ruling, "opens_exhausted",
-             absl::PermissionDeniedError(absl::StrCat(
-                 asked.dataset, " was opened ", opened, " times by ", asked.principal, " for ",
-                 asked.purpose, ", and the policy allows ", *ruling.decision.max_opens)));
+             absl::PermissionDeniedError(
+                 absl::StrCat(asked.dataset, " was opened ", opened, " times by ", asked.principal,
+                              " for ", asked.purpose, "; allowed are ", limit->value, ", by ",
+                              policy::DescribeSources(ruling.decision, *limit))));
     }
   }
   return ruling;

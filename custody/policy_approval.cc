@@ -8,10 +8,11 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "sealtrain/audit/opening.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/hash.h"
-#include "sealtrain/custody/approved_access_internal.h"
 #include "sealtrain/custody/names_internal.h"
+#include "sealtrain/custody/text_proto_internal.h"
 
 namespace sealtrain::custody {
 namespace {
@@ -19,6 +20,8 @@ namespace {
 constexpr std::size_t kProofBytes = 32 + 64;  // public key, signature
 // More than any set can need; keeps a hostile file from costing us signatures.
 constexpr std::size_t kMaxApprovalsBytes = 64 * 1024;
+
+constexpr std::size_t kMaxRequestBytes = 64 * 1024;
 
 constexpr absl::string_view kPolicyLabel = "sealtrain/policy/1";
 constexpr absl::string_view kAccessLabel = "sealtrain/access/1";
@@ -127,6 +130,53 @@ absl::StatusOr<std::vector<std::string>> Verify(absl::string_view label, absl::s
 absl::StatusOr<std::string> ApprovePolicy(absl::string_view policy_text, absl::string_view name,
                                           const crypto::SigningKey& key) {
   return Approve(kPolicyLabel, policy_text, name, key);
+}
+
+absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text) {
+  if (text.size() > kMaxRequestBytes) {
+    return absl::InvalidArgumentError("an access request has at most 64 KiB");
+  }
+  AccessRequest request;
+  ST_RETURN_IF_ERROR(ParseTextProto(text, request));
+  ST_RETURN_IF_ERROR(CheckWord("principal", request.principal()));
+  ST_RETURN_IF_ERROR(CheckWord("purpose", request.purpose()));
+  ST_RETURN_IF_ERROR(CheckName("data set", request.dataset()));
+  if (request.action().empty() ||
+      std::any_of(request.action().begin(), request.action().end(), [](int action) {
+        return action == policy::ACTION_UNSPECIFIED || !policy::Action_IsValid(action);
+      })) {
+    return absl::InvalidArgumentError("an access request names at least one action");
+  }
+  // `name` is to be there exactly if one of `actions` is asked for, and then alone.
+  const auto goes_alone = [&](const std::string& name, std::initializer_list<int> actions) {
+    const bool asks = std::find_first_of(request.action().begin(), request.action().end(),
+                                         actions.begin(), actions.end()) != request.action().end();
+    return asks ? request.action_size() == 1 && !name.empty() : name.empty();
+  };
+  if (!goes_alone(request.model(), {policy::EXPORT_MODEL})) {
+    return absl::InvalidArgumentError(
+        "an access request for EXPORT_MODEL names one `model` and no other action; no other "
+        "request names any");
+  }
+  if (!goes_alone(request.entry_uid(), {policy::READ_AUDIT, policy::ERASE})) {
+    return absl::InvalidArgumentError(
+        "an access request for READ_AUDIT or ERASE names one `entry_uid` and no other action; no "
+        "other request names any");
+  }
+  if (request.why().size() > audit::kMaxSealedTextBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("`why` has at most ", audit::kMaxSealedTextBytes, " bytes"));
+  }
+  if (request.custody().empty() || request.policy_sha256().empty()) {
+    return absl::InvalidArgumentError(
+        "an access request says of which home (`custody`) and under which policy set "
+        "(`policy_sha256`), as `sealtrain access request` does");
+  }
+  if (!request.has_not_after() || request.not_after().seconds() <= 0 ||
+      request.not_after().nanos() != 0) {
+    return absl::InvalidArgumentError("an access request has a `not_after`, in whole seconds");
+  }
+  return request;
 }
 
 absl::StatusOr<std::string> ApproveAccess(absl::string_view request_text, absl::string_view name,

@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/crypto/signing.h"
+#include "sealtrain/custody/access_request.pb.h"
 #include "sealtrain/policy/policy.pb.h"
 
 namespace sealtrain::custody {
@@ -25,7 +26,10 @@ namespace sealtrain::custody {
 absl::StatusOr<std::string> ApprovePolicy(absl::string_view policy_text, absl::string_view name,
                                           const crypto::SigningKey& key);
 
-// The same of an access request.
+// What an access request says. InvalidArgument: "LINE:COLUMN: what", or what is missing in it.
+absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text);
+
+// As ApprovePolicy, of an access request. InvalidArgument: it is none, or not a name.
 absl::StatusOr<std::string> ApproveAccess(absl::string_view request_text, absl::string_view name,
                                           const crypto::SigningKey& key);
 

@@ -29,11 +29,11 @@ struct Access {
   // Sealing: what the review does. Opening: what it must have done at the least
   // when the column was sealed; DROP: the key is withheld.
   Transform transform;
-  std::optional<DifferentialPrivacy> dp;
-  std::vector<RuleRef> rules;
-  // The facts of the least demanding situation where it is allowed, and in how
-  // many of all that differ it is. The rest of the answer is of that one.
-  std::string situation;
+  // The least demanding situation where it is allowed, the answer in it with its duties,
+  // and in how many of all that differ it is allowed.
+  Request request;
+  Decision decision;
+  std::string situation;  // the facts of `request`
   std::size_t allowed_situations = 0;
   std::size_t situations = 0;
 };
@@ -52,6 +52,12 @@ struct AccessQuery {
 // OutOfRange: the policy has too many names to try every request.
 absl::StatusOr<std::vector<Access>> ListAccess(const LoadedPolicy& policy, const Schema* schema,
                                                const AccessQuery& query);
+
+// `list`, which ListAccess(policy, &schema, ...) gave, with a denial, of no situation, for every
+// column of the schema that somebody never gets where they get others: behind these, its
+// reason that of the first of their situations.
+std::vector<Access> WithDenied(const LoadedPolicy& policy, const Schema& schema,
+                               std::vector<Access> list);
 
 // The columns of `schema` as data set `dataset` holds them if it was sealed under
 // this very policy: `applied` is what every principal and purpose that may seal

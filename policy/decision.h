@@ -66,6 +66,27 @@ struct RuleRef {
   int line = 0;  // 1-based line of the rule in the policy file
 };
 
+// A rule, and the version of the set in which it stands.
+struct DutySource {
+  RuleRef rule;
+  std::uint64_t policy_version = 0;
+};
+
+// One number or word of the obligations, and which rules make it as strict as it is.
+struct Duty {
+  std::string name;    // "dp.epsilon_max", "lease", "transform", "text_scan.IBAN"
+  std::string column;  // of transforms and text scans; else empty
+  std::string value;   // for people: "3", "30m", "BUCKET, step 5"
+  // Empty: no rule, but the review that dropped the column when it was sealed
+  // (transform), or the run that made the model (release).
+  std::vector<DutySource> from;
+};
+
+// Names of duties that are looked for. The second is that of a condition; all others are
+// obligations.
+inline constexpr char kMaxOpensDuty[] = "max_opens";
+inline constexpr char kApprovalsDuty[] = "approvals_at_least";
+
 struct Decision {
   bool allow = false;
   // Allowed: the permits that matched. Denied: the forbid that won, or empty.
@@ -91,6 +112,9 @@ struct Decision {
   std::optional<std::uint64_t> max_opens;
   std::optional<KAnonymity> k_anonymity;
   std::optional<Release> release;
+  // All of the above, and the approvals that it was not allowed without, each with its
+  // rules. Deciding leaves it empty; TraceDuties (duties.h) fills it.
+  std::vector<Duty> duties;
 
   std::string policy_id;
   std::uint64_t policy_version = 0;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/schema.h"
@@ -33,14 +35,6 @@ std::string ClassList(const std::vector<DataClass>& classes) {
       classes, " ", [](std::string* out, DataClass c) { absl::StrAppend(out, DataClassName(c)); });
 }
 
-std::string DurationText(absl::Duration duration) {
-  const absl::Duration day = absl::Hours(24);
-  if (duration < 2 * day || duration % day != absl::ZeroDuration()) {
-    return absl::FormatDuration(duration);
-  }
-  return absl::StrCat(duration / day, " days");
-}
-
 void AppendLine(std::string& page, absl::string_view label, absl::string_view value) {
   if (!value.empty()) absl::StrAppendFormat(&page, "%-14s%s\n", label, value);
 }
@@ -55,13 +49,9 @@ void AppendColumns(std::string& page, const std::vector<ColumnPlan>& columns) {
   }
   absl::StrAppend(&page, "columns\n");
   for (const ColumnPlan& column : columns) {
-    std::string line = absl::StrFormat("  %-*s  %-*s  %s", static_cast<int>(name_width),
-                                       Printable(column.name), static_cast<int>(class_width),
-                                       ClassList(column.classes), DescribeTreatment(column));
-    if (!column.from_rules.empty()) {
-      absl::StrAppend(&line, "  (", Printable(absl::StrJoin(column.from_rules, ", ")), ")");
-    }
-    absl::StrAppend(&page, line, "\n");
+    absl::StrAppendFormat(&page, "  %-*s  %-*s  %s\n", static_cast<int>(name_width),
+                          Printable(column.name), static_cast<int>(class_width),
+                          ClassList(column.classes), DescribeTreatment(column));
   }
 }
 
@@ -74,12 +64,12 @@ void AppendObligations(std::string& page, const Request& request, const Decision
                                decision.dp->ledger_epsilon()));
   }
   if (decision.lease) {
-    AppendLine(page, "lease", absl::StrCat("keys for ", DurationText(*decision.lease)));
+    AppendLine(page, "lease", absl::StrCat("keys for ", DescribeDuration(*decision.lease)));
   }
   if (decision.retention) {
     AppendLine(page, "retention",
                absl::StrCat(request.action == TRAIN ? "the model for " : "data for ",
-                            DurationText(*decision.retention)));
+                            DescribeDuration(*decision.retention)));
   }
   if (decision.max_opens) {
     AppendLine(page, "opens", absl::StrCat("at most ", *decision.max_opens, " permits, ever"));
@@ -97,7 +87,26 @@ void AppendObligations(std::string& page, const Request& request, const Decision
   }
 }
 
+void AppendDuties(std::string& page, const Decision& decision) {
+  if (decision.duties.empty()) return;
+  Rows rows = {{"duty", "is", "from"}};
+  for (const Duty& duty : decision.duties) {
+    std::string name = duty.name;
+    if (!duty.column.empty()) absl::StrAppend(&name, " of ", Printable(duty.column));
+    rows.push_back({std::move(name), duty.value, DescribeSources(decision, duty)});
+  }
+  absl::StrAppend(&page, Table(rows));
+}
+
 }  // namespace
+
+std::string DescribeDuration(absl::Duration duration) {
+  const absl::Duration day = absl::Hours(24);
+  if (duration < 2 * day || duration % day != absl::ZeroDuration()) {
+    return absl::FormatDuration(duration);
+  }
+  return absl::StrCat(duration / day, " days");
+}
 
 std::string DescribeTransform(const Transform& transform) {
   if (!TransformKind_IsValid(transform.kind())) {
@@ -127,6 +136,48 @@ std::string DescribeTreatment(const ColumnPlan& column) {
   return text;
 }
 
+std::string DescribeObligations(const Decision& decision) {
+  std::vector<std::string> parts;
+  const auto privacy = [](const auto& dp) {
+    return absl::StrCat("epsilon ", dp.epsilon_max(), ", delta ", dp.delta_max(), " of a ",
+                        dp.unit() == SUBJECT ? "subject" : "record");
+  };
+  if (decision.dp) {
+    parts.push_back(
+        absl::StrCat(privacy(*decision.dp), ", ledger ", decision.dp->ledger_epsilon()));
+  }
+  if (decision.lease) parts.push_back(absl::StrCat("lease ", DescribeDuration(*decision.lease)));
+  if (decision.retention) {
+    parts.push_back(absl::StrCat("retention ", DescribeDuration(*decision.retention)));
+  }
+  if (decision.max_opens) parts.push_back(absl::StrCat("at most ", *decision.max_opens, " opens"));
+  if (decision.k_anonymity) {
+    parts.push_back(absl::StrFormat("k %d with %g %% left out", decision.k_anonymity->k(),
+                                    100 * decision.k_anonymity->max_suppressed()));
+  }
+  if (decision.release) {
+    parts.push_back(absl::StrCat("release at ", privacy(*decision.release), ", ",
+                                 decision.release->max_bytes(), " bytes"));
+  }
+  for (const Duty& duty : decision.duties) {
+    if (duty.name == kApprovalsDuty) parts.push_back(absl::StrCat(duty.value, " approvals"));
+  }
+  return absl::StrJoin(parts, "; ");
+}
+
+std::string DescribeSources(const Decision& decision, const Duty& duty) {
+  if (duty.from.empty()) {
+    return duty.column.empty() ? "the run that made the model" : "the review that sealed it";
+  }
+  return absl::StrJoin(duty.from, ", ", [&](std::string* out, const DutySource& source) {
+    absl::StrAppend(out, Printable(source.rule.id), " (line ", source.rule.line);
+    if (source.policy_version != decision.policy_version) {
+      absl::StrAppend(out, " of version ", source.policy_version);
+    }
+    absl::StrAppend(out, ")");
+  });
+}
+
 std::string ExplainDecision(const Request& request, const Decision& decision) {
   std::string page;
   AppendLine(page, decision.allow ? "ALLOW" : "DENY",
@@ -144,6 +195,7 @@ std::string ExplainDecision(const Request& request, const Decision& decision) {
   AppendLine(page, "what helps", Printable(decision.fix_hint));
   AppendColumns(page, decision.columns);
   AppendObligations(page, request, decision);
+  AppendDuties(page, decision);
   AppendLine(page, "policy",
              absl::StrCat(Printable(decision.policy_id), " version ", decision.policy_version,
                           ", SHA-256 ", HexEncode(decision.policy_sha256)));

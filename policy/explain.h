@@ -4,21 +4,29 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "sealtrain/policy/decision.h"
 
 namespace sealtrain::policy {
 
-// Verdict, rules with their lines, the plan of every column, obligations, the
-// nearest miss with what it lacks, a hint how to mend it, and the policy's
+// Verdict, rules with their lines, the plan of every column, obligations and the rules that
+// each comes from, the nearest miss with what it lacks, a hint how to mend it, and the policy's
 // digest. Several lines, each ended by a newline; names are escaped.
 std::string ExplainDecision(const Request& request, const Decision& decision);
 
+// "90 days", "30m".
+std::string DescribeDuration(absl::Duration duration);
 // One line: "PSEUDONYMIZE, domain \"mail-abuse\"".
 std::string DescribeTransform(const Transform& transform);
 // One line: "epsilon at most 3 at delta 1e-05 for one subject, in at most 4096 bytes".
 std::string DescribeRelease(const Release& release);
 // The transform of a column and what is looked for in it, in one line.
 std::string DescribeTreatment(const ColumnPlan& column);
+// What holds for the request as a whole, in one line: "epsilon 3, delta 1e-05 of a
+// subject, ledger 6; lease 30m; 2 approvals". The approvals are those of `duties`.
+std::string DescribeObligations(const Decision& decision);
+// The rules of a duty of `decision`: "train (line 12), old (line 5 of version 1)".
+std::string DescribeSources(const Decision& decision, const Duty& duty);
 
 }  // namespace sealtrain::policy
 

@@ -24,6 +24,7 @@
 #ifndef SEALTRAIN_POLICY_LOADED_POLICY_H_
 #define SEALTRAIN_POLICY_LOADED_POLICY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -67,18 +68,26 @@ struct ConditionCoverage {
   // In some test in the scope of the rule it was surely true; was not.
   bool held = false;
   bool failed = false;
-  // Some test fails when the condition is taken out; when it is moved from
-  // `when` to `unless` or back.
-  bool removal_noticed = false;
-  bool inversion_noticed = false;
 
-  bool complete() const { return held && failed && removal_noticed && inversion_noticed; }
+  bool complete() const { return held && failed; }
+};
+// One change of a rule.
+struct MutantResult {
+  RuleRef rule;
+  std::string part;      // "when rows_at_least 1000", "dp.epsilon_max 3"
+  std::string change;    // "taken out", "6"
+  bool noticed = false;  // some test fails with it
 };
 struct TestReport {
   std::vector<TestResult> tests;
   // As in the file. Empty if a test failed: then nothing can be said.
   std::vector<RuleCoverage> rules;
   std::vector<ConditionCoverage> conditions;
+  std::vector<MutantResult> mutants;
+  std::size_t untried_mutants = 0;  // of which nothing is known, as it takes too long
+
+  // Nothing could be changed without a test that fails.
+  bool complete() const;
 };
 
 class LoadedPolicy {
@@ -99,7 +108,8 @@ class LoadedPolicy {
   // Runs the tests of the file. A set with a failing test, or with none,
   // must not be put into force.
   std::vector<TestResult> RunTests() const;
-  // Runs them, and again for every condition on two altered copies of the set.
+  // Runs them, and those in the scope of a rule again for each way to alter it that
+  // docs/policy.md, section 8, names; up to a number of steps that takes seconds.
   TestReport ReportTests() const;
 
  private:

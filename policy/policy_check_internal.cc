@@ -371,21 +371,20 @@ class Checker {
     } else if (!test_names_.insert(test.name()).second) {
       Error(place, absl::StrCat("test ", Quoted(test.name()), " is there twice"), "name");
     }
-    std::set<std::string> columns;
     if (test.has_request()) {
-      CheckTestRequest(test.request(), place.Child("request"), columns);
+      CheckTestRequest(test.request(), place.Child("request"));
     } else {
       Error(place, "a test needs a `request`");
     }
     if (test.has_expect()) {
-      CheckExpect(test.expect(), place.Child("expect"), columns);
+      CheckExpect(test.expect(), place.Child("expect"), test.request());
     } else {
       Error(place, "a test needs an `expect`");
     }
   }
 
-  void CheckTestRequest(const TestRequest& request, const Place& place,
-                        std::set<std::string>& columns) {
+  void CheckTestRequest(const TestRequest& request, const Place& place) {
+    std::set<std::string> columns;
     if (request.action() == ACTION_UNSPECIFIED || !Action_IsValid(request.action())) {
       Error(place, "a test's request needs an `action`", "action");
     }
@@ -420,20 +419,26 @@ class Checker {
     }
   }
 
-  void CheckExpect(const Expect& expect, const Place& place, const std::set<std::string>& columns) {
+  void CheckExpect(const Expect& expect, const Place& place, const TestRequest& request) {
     if (!expect.has_allow()) {
       Error(place, "`allow` is required: true or false");
       return;
     }
     if (!expect.allow() && (expect.has_epsilon_max() || expect.column_dropped_size() > 0 ||
-                            expect.column_opened_size() > 0)) {
-      Error(place, "a denied request has no columns and no epsilon to expect");
+                            expect.column_opened_size() > 0 || expect.obligation_size() > 0)) {
+      Error(place, "a denied request has no columns and no obligations to expect");
     }
     for (int i = 0; i < expect.determining_rule_size(); ++i) {
       if (rule_ids_.count(expect.determining_rule(i)) == 0) {
         Error(place, absl::StrCat("there is no rule ", Quoted(expect.determining_rule(i))),
               "determining_rule", i);
       }
+    }
+    std::set<std::string> columns;
+    std::set<int> classes;
+    for (const TestColumn& column : request.column()) {
+      columns.insert(column.name());
+      classes.insert(column.data_class().begin(), column.data_class().end());
     }
     const auto check_column = [&](const std::string& column, const char* field, int i) {
       if (columns.count(column) == 0) {
@@ -445,6 +450,20 @@ class Checker {
     }
     for (int i = 0; i < expect.column_opened_size(); ++i) {
       check_column(expect.column_opened(i), "column_opened", i);
+    }
+    for (int i = 0; i < expect.obligation_size(); ++i) {
+      const Obligation& obligation = expect.obligation(i);
+      const Place at = place.Child("obligation", i);
+      CheckObligation(obligation, at);
+      // What no column has would be expected in vain, and never fail.
+      for (const auto* on_class :
+           {&obligation.transform().on_class(), &obligation.text_scan().on_class()}) {
+        for (const int c : *on_class) {
+          if (classes.count(c) > 0 || !DataClass_IsValid(c)) continue;
+          Error(at, absl::StrCat("the request has no column of class ",
+                                 DataClass_Name(static_cast<DataClass>(c))));
+        }
+      }
     }
   }
 

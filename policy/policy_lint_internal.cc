@@ -234,8 +234,11 @@ class Linter {
   void LintTraining(const Rule& rule, const Place& place) {
     if (rule.permit().obligation().empty()) {
       Warn(place, "the permit lets TRAIN happen without any obligation");
-    } else if (!HasObligation(rule, Obligation::kDp)) {
-      Warn(place, "the permit lets TRAIN happen without differential privacy");
+    } else if (!HasObligation(rule, Obligation::kDp) &&
+               !HasObligation(rule, Obligation::kRelease)) {
+      // With a `release`, a model of a run without differential privacy never leaves.
+      Warn(place,
+           "the permit lets TRAIN happen without differential privacy, and its models leave");
     }
   }
 

@@ -9,7 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/conditions_internal.h"
+#include "sealtrain/policy/explain.h"
+#include "sealtrain/policy/mutants_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
 #include "sealtrain/policy/rule_index_internal.h"
@@ -48,8 +51,81 @@ Request ToRequest(const PolicySet& set, const TestRequest& test) {
   return request;
 }
 
+// What `decision` has of one kind of obligation, against what is expected.
+template <typename T>
+std::string Shortfall(const std::optional<T>& met, const T& expected) {
+  if (!met) return "there is none";
+  if (StrictestOf(*met, expected).SerializeAsString() == met->SerializeAsString()) return "";
+  return absl::StrCat("it is ", met->ShortDebugString());
+}
+
+template <typename T>
+std::string ShortfallOfLimit(const std::optional<T>& met, const T& expected) {
+  if (!met) return "there is none";
+  return *met <= expected ? "" : "it is longer or larger";
+}
+
+std::string ShortfallOfTransform(const Transform& expected, const Request& request,
+                                 const Decision& decision) {
+  for (std::size_t i = 0; i < decision.columns.size(); ++i) {
+    const ColumnPlan& plan = decision.columns[i];
+    if ((MaskOfAll(plan.classes) & MaskOfAll(expected.on_class())) == 0) continue;
+    // What opens a column leaves it as it lies.
+    const bool lies = ActionOpens(request.action) && plan.transform.kind() != DROP;
+    const Transform& has = lies ? *request.columns[i].applied : plan.transform;
+    if (!IsAtLeastAsStrict(has, expected)) {
+      return absl::StrCat("column ", Quoted(plan.name), " is under ", DescribeTransform(has));
+    }
+  }
+  return "";
+}
+
+std::string ShortfallOfScan(const TextScan& expected, const Decision& decision) {
+  for (const ColumnPlan& plan : decision.columns) {
+    if ((MaskOfAll(plan.classes) & MaskOfAll(expected.on_class())) == 0) continue;
+    if (plan.transform.kind() != KEEP) continue;  // no text is left of it
+    for (const int number : expected.look_for()) {
+      const auto kind = static_cast<TextScan::Kind>(number);
+      const auto then = plan.scan.find(kind);
+      if (then == plan.scan.end() || then->second < expected.then()) {
+        return absl::StrCat(
+            "column ", Quoted(plan.name), " has ", TextScan::Kind_Name(kind), " ",
+            then == plan.scan.end() ? "left in it" : TextScan::Then_Name(then->second));
+      }
+    }
+  }
+  return "";
+}
+
+// In what an allowing decision is looser than the obligation; empty: in nothing.
+std::string Shortfall(const Obligation& expected, const Request& request,
+                      const Decision& decision) {
+  switch (expected.kind_case()) {
+    case Obligation::kTransform:
+      return ShortfallOfTransform(expected.transform(), request, decision);
+    case Obligation::kDp:
+      return Shortfall(decision.dp, expected.dp());
+    case Obligation::kLease:
+      return ShortfallOfLimit(decision.lease, *ToDuration(expected.lease()));
+    case Obligation::kRetention:
+      return ShortfallOfLimit(decision.retention, *ToDuration(expected.retention()));
+    case Obligation::kMaxOpens:
+      return ShortfallOfLimit(decision.max_opens, std::uint64_t{expected.max_opens()});
+    case Obligation::kKAnonymity:
+      return Shortfall(decision.k_anonymity, expected.k_anonymity());
+    case Obligation::kTextScan:
+      return ShortfallOfScan(expected.text_scan(), decision);
+    case Obligation::kRelease:
+      return Shortfall(decision.release, expected.release());
+    case Obligation::KIND_NOT_SET:
+      break;
+  }
+  return "it is empty";
+}
+
 // What differs from the expectation, one sentence each.
-std::vector<std::string> Differences(const Expect& expect, const Decision& decision) {
+std::vector<std::string> Differences(const Expect& expect, const Request& request,
+                                     const Decision& decision) {
   std::vector<std::string> differences;
   if (expect.allow() != decision.allow) {
     differences.push_back(decision.allow
@@ -84,72 +160,96 @@ std::vector<std::string> Differences(const Expect& expect, const Decision& decis
                                          expect.epsilon_max()));
     }
   }
+  for (const Obligation& expected : expect.obligation()) {
+    const std::string shortfall = Shortfall(expected, request, decision);
+    if (shortfall.empty()) continue;
+    differences.push_back(
+        absl::StrCat("expected { ", expected.ShortDebugString(), " }, but ", shortfall));
+  }
   return differences;
 }
 
-bool AllPass(const PolicySet& set) {
-  const PolicyDocument document(set);
-  const DecisionEngine engine(document, Digest{});
-  const std::vector<TestResult> results = RunTests(document, engine);
+bool AllPass(const std::vector<TestResult>& results) {
   return std::all_of(results.begin(), results.end(),
                      [](const TestResult& result) { return result.passed; });
 }
 
-using Conditions = google::protobuf::RepeatedPtrField<Condition>;
+// The tests whose requests lie in the scope of a rule, and the set without all that
+// these do not look at: other tests, and rules with none of them in scope.
+struct Surroundings {
+  std::vector<const Request*> requests;
+  PolicySet set;
+  int rule = 0;  // where the rule lies in `set`
+};
 
-Condition TakeOut(Conditions& conditions, int index) {
-  Condition condition = conditions.Get(index);
-  conditions.DeleteSubrange(index, 1);
-  return condition;
-}
-
-// What the tests in the scope of the rule made of each of its conditions, and
-// what becomes of the tests without it.
-class ConditionProbe {
+class TestScopes {
  public:
-  ConditionProbe(const PolicySet& set, const RuleIndex& index, const std::vector<Request>& requests)
-      : set_(set), index_(index), requests_(requests) {}
-
-  void Probe(int rule, const RuleRef& ref, std::vector<ConditionCoverage>& coverage) const {
-    const std::vector<Request> in_scope = RequestsInScopeOf(rule);
-    for (const bool is_unless : {false, true}) {
-      const Conditions& conditions = is_unless ? set_.rule(rule).unless() : set_.rule(rule).when();
-      for (int i = 0; i < conditions.size(); ++i) {
-        ConditionCoverage& covered = coverage.emplace_back();
-        covered.rule = ref;
-        covered.text = absl::StrCat(is_unless ? "unless " : "when ", ConditionText(conditions[i]));
-        for (const Request& request : in_scope) {
-          (Evaluate(conditions[i], request) == Truth::kTrue ? covered.held : covered.failed) = true;
-        }
-        PolicySet mutant = set_;
-        Rule& mutated = *mutant.mutable_rule(rule);
-        Conditions& from = is_unless ? *mutated.mutable_unless() : *mutated.mutable_when();
-        Conditions& to = is_unless ? *mutated.mutable_when() : *mutated.mutable_unless();
-        Condition condition = TakeOut(from, i);
-        covered.removal_noticed = !AllPass(mutant);
-        *to.Add() = std::move(condition);
-        covered.inversion_noticed = !AllPass(mutant);
+  TestScopes(const PolicySet& set, const std::vector<Request>& requests)
+      : set_(set), requests_(requests), head_(set) {
+    head_.clear_rule();
+    head_.clear_test();
+    const RuleIndex index(set);
+    tests_of_.resize(static_cast<std::size_t>(set.rule_size()));
+    for (std::size_t test = 0; test < requests.size(); ++test) {
+      std::vector<std::size_t>& rules = rules_of_.emplace_back();
+      for (const RuleIndex::Kind kind : {RuleIndex::Kind::kPermit, RuleIndex::Kind::kForbid}) {
+        index.ForEachInScope(kind, requests[test], [&](std::size_t rule) {
+          rules.push_back(rule);
+          tests_of_[rule].push_back(test);
+        });
       }
     }
   }
 
- private:
-  std::vector<Request> RequestsInScopeOf(int rule) const {
-    const RuleIndex::Kind kind =
-        set_.rule(rule).has_permit() ? RuleIndex::Kind::kPermit : RuleIndex::Kind::kForbid;
-    std::vector<Request> in_scope;
-    for (const Request& request : requests_) {
-      index_.ForEachInScope(kind, request, [&](std::size_t number) {
-        if (number == static_cast<std::size_t>(rule)) in_scope.push_back(request);
-      });
+  Surroundings Of(int rule) const {
+    Surroundings around{.requests = {}, .set = head_};
+    std::set<std::size_t> rules;
+    for (const std::size_t test : tests_of_[static_cast<std::size_t>(rule)]) {
+      around.requests.push_back(&requests_[test]);
+      *around.set.add_test() = set_.test(static_cast<int>(test));
+      rules.insert(rules_of_[test].begin(), rules_of_[test].end());
     }
-    return in_scope;
+    for (const std::size_t other : rules) {
+      if (other == static_cast<std::size_t>(rule)) around.rule = around.set.rule_size();
+      *around.set.add_rule() = set_.rule(static_cast<int>(other));
+    }
+    return around;
   }
 
+ private:
   const PolicySet& set_;
-  const RuleIndex& index_;
   const std::vector<Request>& requests_;
+  PolicySet head_;
+  std::vector<std::vector<std::size_t>> tests_of_;  // of each rule
+  std::vector<std::vector<std::size_t>> rules_of_;  // of each test
 };
+
+std::vector<ConditionCoverage> CoverConditions(const Rule& rule, const RuleRef& ref,
+                                               const std::vector<const Request*>& requests) {
+  std::vector<ConditionCoverage> coverage;
+  const auto cover = [&](const char* word, const auto& conditions) {
+    for (const Condition& condition : conditions) {
+      ConditionCoverage& covered = coverage.emplace_back();
+      covered.rule = ref;
+      covered.text = absl::StrCat(word, " ", ConditionText(condition));
+      for (const Request* request : requests) {
+        (Evaluate(condition, *request) == Truth::kTrue ? covered.held : covered.failed) = true;
+      }
+    }
+  };
+  cover("when", rule.when());
+  cover("unless", rule.unless());
+  return coverage;
+}
+
+// Some test fails with `mutant` in the place of the rule.
+bool IsNoticed(const Surroundings& around, const Rule& mutant) {
+  if (around.requests.empty()) return false;
+  PolicySet set = around.set;
+  *set.mutable_rule(around.rule) = mutant;
+  const PolicyDocument document(std::move(set));
+  return !AllPass(RunTests(document, DecisionEngine(document, Digest{})));
+}
 
 }  // namespace
 
@@ -158,8 +258,9 @@ std::vector<TestResult> RunTests(const PolicyDocument& document, const DecisionE
   std::vector<TestResult> results;
   for (int i = 0; i < set.test_size(); ++i) {
     const Test& test = set.test(i);
+    const Request request = ToRequest(set, test.request());
     const std::vector<std::string> differences =
-        Differences(test.expect(), engine.Decide(ToRequest(set, test.request())));
+        Differences(test.expect(), request, engine.Decide(request));
     results.push_back({.name = test.name(),
                        .line = document.root().Child("test", i).line(),
                        .passed = differences.empty(),
@@ -178,23 +279,54 @@ std::set<std::string> DecidingRules(const PolicyDocument& document, const Decisi
 }
 
 TestReport ReportTests(const PolicyDocument& document, const DecisionEngine& engine) {
+  // A step is one rule that one test has to do with; this many take seconds.
+  constexpr std::uint64_t kMaxSteps = 10'000'000;
+
   const PolicySet& set = document.set();
-  TestReport report{.tests = RunTests(document, engine), .rules = {}, .conditions = {}};
-  if (!std::all_of(report.tests.begin(), report.tests.end(),
-                   [](const TestResult& result) { return result.passed; })) {
-    return report;
-  }
+  TestReport report;
+  report.tests = RunTests(document, engine);
+  if (!AllPass(report.tests)) return report;
   const std::set<std::string> deciding = DecidingRules(document, engine);
   std::vector<Request> requests;
   for (const Test& test : set.test()) requests.push_back(ToRequest(set, test.request()));
-  const RuleIndex index(set);
-  const ConditionProbe probe(set, index, requests);
+  const TestScopes scopes(set, requests);
+  std::uint64_t steps = 0;
   for (int i = 0; i < set.rule_size(); ++i) {
-    const RuleRef ref{.id = set.rule(i).id(), .line = document.RuleLine(i)};
+    const Rule& rule = set.rule(i);
+    const RuleRef ref{.id = rule.id(), .line = document.RuleLine(i)};
     report.rules.push_back({.rule = ref, .decided = deciding.count(ref.id) > 0});
-    probe.Probe(i, ref, report.conditions);
+    const Surroundings around = scopes.Of(i);
+    for (ConditionCoverage& covered : CoverConditions(rule, ref, around.requests)) {
+      report.conditions.push_back(std::move(covered));
+    }
+    const std::uint64_t rules = static_cast<std::uint64_t>(around.set.rule_size());
+    for (const Mutant& mutant : MutantsOf(rule)) {
+      steps += rules * (around.requests.size() + 4);  // to make an engine is like a few tests
+      if (steps > kMaxSteps) {
+        ++report.untried_mutants;
+        continue;
+      }
+      report.mutants.push_back({.rule = ref,
+                                .part = mutant.part,
+                                .change = mutant.change,
+                                .noticed = IsNoticed(around, mutant.rule)});
+    }
   }
   return report;
 }
 
 }  // namespace sealtrain::policy::internal
+
+namespace sealtrain::policy {
+
+bool TestReport::complete() const {
+  const auto all = [](const auto& list, auto is_fine) {
+    return std::all_of(list.begin(), list.end(), is_fine);
+  };
+  return untried_mutants == 0 &&
+         all(rules, [](const RuleCoverage& rule) { return rule.decided; }) &&
+         all(conditions, [](const ConditionCoverage& c) { return c.complete(); }) &&
+         all(mutants, [](const MutantResult& mutant) { return mutant.noticed; });
+}
+
+}  // namespace sealtrain::policy

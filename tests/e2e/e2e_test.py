@@ -5,6 +5,7 @@ SEALTRAIN_PREFIX names the installation, SEALTRAIN_SOURCE the checkout.
 """
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -501,6 +502,13 @@ class Policy(World):
         sealed = {a["column"]: a["transform"] for a in plan if a["action"] == "SEAL"}
         self.assertEqual(sealed["age"], "BUCKET, step 10")
         self.assertEqual(len(sealed), 5)
+        trained = [a for a in plan if a["action"] == "TRAIN" and a["column"] == "text"]
+        self.assertIn({"duty": "dp.epsilon_max", "value": "3",
+                       "from": [{"id": "train", "line": 15, "policy_version": 1}]},
+                      trained[0]["duties"])
+        page = self.sealtrain("policy", "plan", "--dataset", "notes", *files)
+        self.assertIn("under epsilon 3, delta 1e-05 of a record, ledger 4", page)
+        self.assertRegex(page, r"(?m)^ *address +NETWORK_ID +uncovered")
 
     def test_questions_with_a_mistyped_name_are_refused(self):
         files = self.files()
@@ -546,6 +554,9 @@ class Policy(World):
         self.make(20)
         self.sealtrain("policy", "plan", "--dataset", "notes")
         self.assertIn("TRAIN for study/notes by trainer", self.stdout)
+        self.assertIn(self.stdout, self.sealtrain("dataset", "columns", "notes"))
+        self.assertEqual(self.json("dataset", "columns", "notes")["access"],
+                         self.json("policy", "plan", "--dataset", "notes")["access"])
         self.sealtrain("--principal", "trainer", "policy", "can", "--action", "TRAIN", "--dataset",
                        "notes", "--purpose", "study/notes", "--column", "text")
         self.sealtrain("--principal", "stranger", "policy", "can", "--action", "TRAIN",
@@ -557,6 +568,36 @@ class Policy(World):
         self.sealtrain("dataset", "create", "notes", "--schema", schema, "--message", "Note")
         self.sealtrain("policy", "can", "--action", "TRAIN", "--dataset", "notes", "--purpose",
                        "study/notes", expect=DENIED)
+        self.assertIn("No policy is in force", self.sealtrain("dataset", "columns", "notes"))
+        self.assertFalse(self.json("dataset", "columns", "notes")["policy_in_force"])
+
+    def test_explain_names_the_rules_of_each_duty(self):
+        self.make(20)
+        ask = ["--principal", "trainer", "policy", "explain", "--dataset", "notes", "--action",
+               "TRAIN", "--purpose", "study/notes", "--column", "text"]
+        self.assertRegex(self.sealtrain(*ask), r"(?m)^dp\.epsilon_max +3 +train \(line 15\)$")
+        duties = {d["duty"]: d for d in self.json(*ask)["duties"]}
+        self.assertEqual(duties["transform"]["column"], "text")
+        self.assertEqual(duties["dp.unit"]["from"],
+                         [{"id": "train", "line": 15, "policy_version": 1}])
+        drafted = self.json(*ask, "--file", self.dir / "policy.textproto")
+        self.assertEqual(drafted["duties"], self.json(*ask)["duties"])
+
+    def test_strict_tests_want_obligations_held(self):
+        self.files()
+        self.policy.write_text(self.policy.read_text() + """
+test { name: "text trains privately"
+  request { principal: "trainer" action: TRAIN dataset: "notes" purpose: "study/notes" trust: LOCKED
+    column { name: "text" data_class: FREE_TEXT applied { kind: KEEP } } }
+  expect { allow: true
+    obligation { dp { epsilon_max: 3 delta_max: 1e-5 unit: RECORD ledger_epsilon: 4 } } } }
+""")
+        mutants = self.json("policy", "test", self.policy)["mutants"]
+        noticed = {m["part"]: m["noticed"] for m in mutants if m["rule"] in ("train", "ingest")}
+        self.assertTrue(noticed["dp.epsilon_max 3"])
+        self.assertFalse(noticed["transform BUCKET, step 10 on QUASI_IDENTIFIER"])
+        self.sealtrain("policy", "test", "--strict", self.policy, expect=FAILED)
+        self.assertIn("on QUASI_IDENTIFIER` could be KEEP, and no test would fail", self.stdout)
 
     def test_diff_says_what_opens_for_whom(self):
         self.files()
@@ -1102,14 +1143,37 @@ class Sticky(World):
         until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
         request = self.dir / "run.textproto"
         self.sealtrain("--principal", "trainer", "access", "request", "--action", "TRAIN",
-                       "--dataset", "notes", "--purpose", "study/notes", "--why", "weekly run",
+                       "--dataset", "notes", "--purpose", "study/notes", "--why", "weekly \x1b[2Jrun",
                        "--until", until, "--out", request)
         self.sealtrain("access", "submit", request, expect=FAILED)
-        self.assertIn("weekly run", self.sealtrain("access", "approve", request, "--name", "ada",
-                                                   "--key", self.dir / "ada.key"))
+        # Shown is what custody reads, signed are the bytes.
+        request.write_text('# principal: "somebody-else"\n' + request.read_text())
+        shown = self.sealtrain("access", "approve", request, "--name", "ada", "--key",
+                               self.dir / "ada.key")
+        self.assertRegex(shown, r"(?m)^principal +trainer$")
+        self.assertRegex(shown, r"(?m)^why +weekly \\u\{1b\}\[2Jrun$")
+        self.assertRegex(shown, rf"(?m)^until +{until}$")
+        self.assertIn(hashlib.sha256(request.read_bytes()).hexdigest(), shown)
+        self.assertNotIn("somebody-else", shown)
         self.sealtrain("access", "submit", request)
         self.train("m")
         self.assertIn("ACCESS_APPROVED", self.audit("export", "--format", "jsonl"))
+
+    def test_a_limit_of_an_earlier_set_is_told_as_its_own(self):
+        self.init()
+        self.schema = self.write("note.proto", SCHEMA)
+        self.sealtrain("dataset", "create", "notes", "--schema", self.schema, "--message", "Note")
+        self.policy = self.apply_policy(
+            POLICY.replace("obligation { dp {", "obligation { max_opens: 1 } obligation { dp {"))
+        self.ingest(jsonl(notes(300)))
+        self.apply_next(("max_opens: 1", "max_opens: 5"))
+        ask = ["--principal", "trainer", "policy", "explain", "--dataset", "notes", "--action",
+               "TRAIN", "--purpose", "study/notes", "--column", "text"]
+        self.assertRegex(self.sealtrain(*ask), r"max_opens +1 +train \(line 15 of version 1\)")
+        self.train("first")
+        self.train("second", expect=DENIED)
+        self.assertIn("was opened 1 times", self.stderr)
+        self.assertIn("allowed are 1, by train (line 15 of version 1)", self.stderr)
 
     def test_a_stricter_policy_holds_at_once(self):
         self.make(300)

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "sealtrain/policy/duties.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/loaded_policy.h"
 #include "sealtrain/tests/policy/policy_texts.h"
@@ -688,15 +689,24 @@ TEST(Explain, ShowsVerdictRulesPlanAndDigest) {
       kBoth));
   const Request request =
       TrainRequest({MakeColumn("spam", {LABEL}), MakeColumn("body", {FREE_TEXT})});
-  EXPECT_EQ(ExplainDecision(request, policy.Decide(request)),
+  Decision decision = policy.Decide(request);
+  TraceDuties(absl::MakeConstSpan(&policy, 1), request, decision);
+  EXPECT_EQ(ExplainDecision(request, decision),
             "ALLOW         \"ann\" to TRAIN \"mails/a\" for \"safety/abuse\"\n"
             "reason code   allowed\n"
             "permitted by  a (line 2)\n"
             "columns\n"
             "  spam  LABEL      KEEP\n"
-            "  body  FREE_TEXT  DROP  (a)\n"
+            "  body  FREE_TEXT  DROP\n"
             "privacy       epsilon at most 3 at delta 1e-05 for one subject; ledger 9\n"
             "lease         keys for 1m30s\n"
+            "duty               is       from\n"
+            "transform of body  DROP     a (line 2)\n"
+            "dp.epsilon_max     3        a (line 2)\n"
+            "dp.delta_max       1e-05    a (line 2)\n"
+            "dp.unit            SUBJECT  a (line 2)\n"
+            "dp.ledger_epsilon  9        a (line 2)\n"
+            "lease              1m30s    a (line 2)\n"
             "policy        p version 1, SHA-256 " +
                 HexEncode(policy.sha256()) + "\n");
 }

@@ -96,6 +96,10 @@ TEST_P(PolicyExamples, AreSoundOnTheirSchemasAndHeldByTheirTests) {
   for (const ConditionCoverage& condition : report.conditions) {
     EXPECT_TRUE(condition.complete()) << condition.rule.id << ": " << condition.text;
   }
+  for (const MutantResult& mutant : report.mutants) {
+    EXPECT_TRUE(mutant.noticed) << mutant.rule.id << ": " << mutant.part << ": " << mutant.change;
+  }
+  EXPECT_TRUE(report.complete());
   EXPECT_EQ(*FormatPolicy(text, name), text);
 }
 

@@ -16,6 +16,7 @@ using ::sealtrain::policy::testing::PolicyText;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -170,6 +171,11 @@ TEST(PolicyLint, AsksForDutiesOnTraining) {
                                  "ledger_epsilon: 8 } }",
                                  "")),
               Contains(HasSubstr("without differential privacy")));
+  EXPECT_THAT(Findings(TrainWith("obligation { dp { epsilon_max: 3 delta_max: 1e-6 unit: RECORD "
+                                 "ledger_epsilon: 8 } }",
+                                 "obligation { release { epsilon_max: 3 delta_max: 1e-6 unit: "
+                                 "RECORD max_bytes: 1 } }")),
+              Each(Not(HasSubstr("without differential privacy"))));
   EXPECT_THAT(Findings(R"(rule { id: "r" permit {} scope { principal: "ann" action: TRAIN
                           dataset: "mails" purpose: "ads" data_class: LABEL } })"),
               Contains(HasSubstr("without any obligation")));
@@ -248,22 +254,35 @@ TEST(PolicyLint, WantsInspectionsToBeShort) {
 
 // --- what tests hold -----------------------------------------------------------
 
-std::string TestOf(const std::string& name, const std::string& facts, bool allow) {
+std::vector<std::string> UnnoticedMutants(const TestReport& report) {
+  std::vector<std::string> unnoticed;
+  for (const MutantResult& mutant : report.mutants) {
+    if (!mutant.noticed) unnoticed.push_back(absl::StrCat(mutant.part, ": ", mutant.change));
+  }
+  return unnoticed;
+}
+
+// Of a column that was sealed under `applied`.
+std::string TestOf(const std::string& name, const std::string& facts, bool allow,
+                   const std::string& expect = "", const std::string& applied = "kind: REDACT") {
   return absl::StrCat(
       "test { name: \"", name,
       "\" request { principal: \"ann\" action: TRAIN dataset: \"mails/a\" purpose: \"safety\" ",
-      facts,
-      " column { name: \"b\" data_class: FREE_TEXT applied { kind: REDACT } } } "
-      "expect { allow: ",
-      allow ? "true" : "false", " } }\n");
+      facts, " column { name: \"b\" data_class: FREE_TEXT applied { ", applied,
+      " } } } expect { allow: ", allow ? "true" : "false", " ", expect, " } }\n");
 }
 
-TEST(TestReport, IsCompleteWhenEveryConditionIsHeldFromBothSides) {
+constexpr char kPrivately[] =
+    "obligation { dp { epsilon_max: 3 delta_max: 1e-6 unit: RECORD ledger_epsilon: 8 } }";
+
+TEST(TestReport, IsCompleteWhenNoSmallChangeGoesUnnoticed) {
   const std::string rules = std::string(kTrain) + kForbid;
-  const TestReport report = MustLoad(rules + TestOf("yes", "trust: LOCKED rows: 1000", true) +
-                                     TestOf("few", "trust: LOCKED rows: 999", false) +
-                                     TestOf("plain", "trust: PLAIN rows: 1000", false))
-                                .ReportTests();
+  const TestReport report =
+      MustLoad(rules + TestOf("yes", "trust: LOCKED rows: 1000", true, kPrivately) +
+               TestOf("few", "trust: LOCKED rows: 999", false) +
+               TestOf("plain", "trust: PLAIN rows: 1000", false) +
+               TestOf("fine", "trust: LOCKED rows: 1000", false, "", "kind: BUCKET step: 0.5"))
+          .ReportTests();
   ASSERT_EQ(report.rules.size(), 2u);
   EXPECT_TRUE(report.rules[0].decided);
   EXPECT_TRUE(report.rules[1].decided);
@@ -273,6 +292,78 @@ TEST(TestReport, IsCompleteWhenEveryConditionIsHeldFromBothSides) {
   for (const ConditionCoverage& condition : report.conditions) {
     EXPECT_TRUE(condition.complete()) << condition.text;
   }
+  EXPECT_THAT(UnnoticedMutants(report), IsEmpty());
+  EXPECT_EQ(report.mutants.size(), 14u);
+  EXPECT_TRUE(report.complete());
+}
+
+// Every obligation that there is, and what becomes of it.
+TEST(TestReport, ChangesEveryNumberOfEveryObligation) {
+  const auto unnoticed = [](const std::string& action, const std::string& obligations) {
+    return UnnoticedMutants(
+        MustLoad(absl::StrCat("rule { id: \"r\" permit { ", obligations,
+                              " } scope { principal: \"ann\" action: ", action,
+                              " dataset: \"mails\" purpose: \"ads\" data_class: LABEL } }"))
+            .ReportTests());
+  };
+  EXPECT_THAT(
+      unnoticed(
+          "TRAIN",
+          "obligation { dp { epsilon_max: 3 delta_max: 1e-6 unit: SUBJECT ledger_epsilon: 8 } "
+          "} obligation { lease { seconds: 90 } } obligation { retention { seconds: 172800 } } "
+          "obligation { max_opens: 5 } obligation { release { epsilon_max: 1 delta_max: 1e-5 "
+          "unit: SUBJECT max_bytes: 9 } }"),
+      ElementsAre("dp: taken out", "dp.epsilon_max 3: 6", "dp.delta_max 1e-06: 2e-06",
+                  "dp.unit SUBJECT: RECORD", "dp.ledger_epsilon 8: 16", "lease: taken out",
+                  "lease 1m30s: 3m", "retention: taken out", "retention 2 days: 4 days",
+                  "max_opens: taken out", "max_opens 5: 6", "release: taken out",
+                  "release.epsilon_max 1: 2", "release.delta_max 1e-05: 2e-05",
+                  "release.unit SUBJECT: RECORD", "release.max_bytes 9: 18"));
+  EXPECT_THAT(
+      unnoticed("SEAL",
+                "obligation { k_anonymity { k: 5 max_suppressed: 0 } } obligation { text_scan { "
+                "on_class: LABEL look_for: IBAN look_for: EMAIL_ADDRESS then: REFUSE } } "
+                "obligation { transform { on_class: LABEL kind: TRUNCATE_IP prefix_v4: 24 "
+                "prefix_v6: 128 } } obligation { transform { on_class: LABEL kind: KEEP } }"),
+      ElementsAre("k_anonymity: taken out", "k_anonymity.k 5: 4",
+                  "k_anonymity.max_suppressed 0: 0.01", "text_scan: taken out",
+                  "text_scan.then REFUSE: SUPPRESS", "text_scan.look_for IBAN: taken out",
+                  "text_scan.look_for EMAIL_ADDRESS: taken out",
+                  "transform TRUNCATE_IP, IPv4 /24, IPv6 /128 on LABEL: KEEP",
+                  "transform TRUNCATE_IP, IPv4 /24, IPv6 /128 on LABEL: TRUNCATE_IP, IPv4 /25, "
+                  "IPv6 /128"));
+}
+
+TEST(TestReport, MovesEveryThresholdOfACondition) {
+  const TestReport report = MustLoad(R"(rule { id: "r" forbid {}
+                  scope { principal: "ann" action: TRAIN dataset: "mails" purpose: "ads" }
+                  when { rows_at_least: 0 } when { approvals_at_least: 1 }
+                  unless { dataset_age_below { seconds: 60 } } unless { trust_at_least: PLAIN } })")
+                                .ReportTests();
+  std::vector<std::string> moved;
+  for (const MutantResult& mutant : report.mutants) {
+    const bool is_moved = mutant.change != "taken out" && mutant.change != "turned round";
+    if (is_moved) moved.push_back(mutant.change);
+  }
+  EXPECT_THAT(moved,
+              ElementsAre("rows_at_least 1", "approvals_at_least 2", "dataset_age_below 1m1s",
+                          "dataset_age_below 59s", "trust_at_least LOCKED"));
+}
+
+TEST(TestReport, SaysHowManyChangesItDidNotTry) {
+  std::string rules;
+  for (int i = 0; i < 300; ++i) {
+    absl::StrAppend(
+        &rules, "rule { id: \"r", i, "\" permit { obligation { lease { seconds: 9 } } ",
+        "obligation { max_opens: 9 } obligation { retention { seconds: 9 } } } scope { ",
+        "principal: \"any\" action: TRAIN dataset: \"*\" purpose: \"safety\" ",
+        "data_class: FREE_TEXT } }\n");
+  }
+  for (int i = 0; i < 60; ++i) absl::StrAppend(&rules, TestOf(absl::StrCat(i), "", false));
+  const TestReport report = MustLoad(rules).ReportTests();
+  EXPECT_GT(report.untried_mutants, 0u);
+  EXPECT_GT(report.mutants.size(), 0u);
+  EXPECT_FALSE(report.complete());
 }
 
 TEST(TestReport, TellsWhichConditionNoTestHolds) {
@@ -283,8 +374,9 @@ TEST(TestReport, TellsWhichConditionNoTestHolds) {
   const ConditionCoverage& rows = report.conditions[0];
   EXPECT_TRUE(rows.held);
   EXPECT_FALSE(rows.failed);
-  EXPECT_FALSE(rows.removal_noticed);
-  EXPECT_TRUE(rows.inversion_noticed);
+  EXPECT_THAT(UnnoticedMutants(report), Contains("when rows_at_least 1000: taken out"));
+  EXPECT_THAT(UnnoticedMutants(report), Not(Contains("when rows_at_least 1000: turned round")));
+  EXPECT_FALSE(report.complete());
 }
 
 TEST(TestReport, SaysNothingOfRulesWhileATestFails) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/tests/policy/policy_texts.h"
@@ -198,7 +199,7 @@ TEST(LoadedPolicy, RefusesWhatIsMissingOrOutOfRange) {
        "must lie behind", 11},
       {"name: \"works\"", "", "a test needs a `name`", 13},
       {"expect { allow: true", "expect {", "`allow` is required", 16},
-      {"expect { allow: true", "expect { allow: false", "has no columns and no epsilon", 16},
+      {"expect { allow: true", "expect { allow: false", "has no columns and no obligations", 16},
       {"determining_rule: \"r\"", "determining_rule: \"q\"", "there is no rule \"q\"", 16},
       {"column_opened: \"body\"", "column_opened: \"head\"", "has no column \"head\"", 16},
       {"action: TRAIN dataset: \"mails/a\"", "dataset: \"mails/a\"", "needs an `action`", 14},
@@ -280,6 +281,141 @@ TEST(LoadedPolicy, SaysHowATestFails) {
     EXPECT_FALSE(policy.RunTests()[0].passed) << to;
     EXPECT_FALSE(policy.RunTests()[0].message.empty()) << to;
   }
+}
+
+// --- obligations that tests expect ----------------------------------------------
+
+// One test of each kind of obligation; `met` is what the rule says, each of `looser` is weaker
+// than it, each of `stricter` is not.
+struct Expected {
+  std::string action;
+  std::string met;
+  std::vector<std::string> looser;
+  std::vector<std::string> stricter;
+};
+
+std::string ExpectingText(const std::string& action, const std::string& rule_says,
+                          const std::string& test_says) {
+  return PolicyText(absl::StrCat(
+      "rule { id: \"r\" permit { ", rule_says,
+      " obligation { transform { on_class: HEALTH kind: KEEP } } } scope { principal: \"ann\" "
+      "action: ",
+      action,
+      " dataset: \"mails\" purpose: \"ads\" data_class: FREE_TEXT data_class: HEALTH } }\n"
+      "test { name: \"t\" request { principal: \"ann\" action: ",
+      action,
+      " dataset: \"mails\" purpose: \"ads\" column { name: \"a\" data_class: FREE_TEXT applied { "
+      "kind: BUCKET step: 10 } } column { name: \"b\" data_class: HEALTH applied { kind: KEEP } } "
+      "}\n"
+      " expect { allow: true ",
+      test_says, " } }\n"));
+}
+
+std::string Treated(const std::string& kind) {
+  return "obligation { transform { on_class: FREE_TEXT kind: " + kind + " } }";
+}
+
+TEST(Expect, IsMetByWhatIsAtLeastAsStrict) {
+  const std::string bucket = Treated("BUCKET step: 10");
+  const auto dp = [](const std::string& numbers) {
+    return "obligation { dp { " + numbers + " } }";
+  };
+  const auto release = [](const std::string& numbers) {
+    return "obligation { release { " + numbers + " } }";
+  };
+  const auto scan = [](const std::string& words) {
+    return "obligation { text_scan { on_class: HEALTH " + words + " } }";
+  };
+  const Expected cases[] = {
+      {"SEAL",
+       bucket,
+       {Treated("KEEP"), Treated("BUCKET step: 5")},
+       {Treated("BUCKET step: 20"), Treated("DROP")}},
+      {"TRAIN",
+       dp("epsilon_max: 3 delta_max: 1e-6 unit: RECORD ledger_epsilon: 8"),
+       {dp("epsilon_max: 4 delta_max: 1e-6 unit: RECORD ledger_epsilon: 8"),
+        dp("epsilon_max: 3 delta_max: 2e-6 unit: RECORD ledger_epsilon: 8"),
+        dp("epsilon_max: 3 delta_max: 1e-6 unit: RECORD ledger_epsilon: 9")},
+       {dp("epsilon_max: 2 delta_max: 1e-6 unit: RECORD ledger_epsilon: 8"),
+        dp("epsilon_max: 3 delta_max: 1e-7 unit: RECORD ledger_epsilon: 8"),
+        dp("epsilon_max: 3 delta_max: 1e-6 unit: SUBJECT ledger_epsilon: 8"),
+        dp("epsilon_max: 3 delta_max: 1e-6 unit: RECORD ledger_epsilon: 7")}},
+      {"TRAIN",
+       "obligation { lease { seconds: 60 } }",
+       {"obligation { lease { seconds: 61 } }"},
+       {"obligation { lease { seconds: 59 } }"}},
+      {"SEAL",
+       "obligation { retention { seconds: 60 } }",
+       {"obligation { retention { seconds: 61 } }"},
+       {"obligation { retention { seconds: 59 } }"}},
+      {"TRAIN",
+       "obligation { max_opens: 5 }",
+       {"obligation { max_opens: 6 }"},
+       {"obligation { max_opens: 4 }"}},
+      {"SEAL",
+       "obligation { k_anonymity { k: 5 max_suppressed: 0.1 } }",
+       {"obligation { k_anonymity { k: 4 max_suppressed: 0.1 } }",
+        "obligation { k_anonymity { k: 5 max_suppressed: 0.2 } }"},
+       {"obligation { k_anonymity { k: 6 max_suppressed: 0.1 } }",
+        "obligation { k_anonymity { k: 5 max_suppressed: 0 } }"}},
+      {"SEAL",
+       scan("look_for: IBAN then: SUPPRESS"),
+       {scan("look_for: IBAN then: SCRUB")},
+       {scan("look_for: IBAN then: REFUSE"), scan("look_for: PHONE_NUMBER then: SCRUB")}},
+      {"TRAIN",
+       release("epsilon_max: 3 delta_max: 1e-6 unit: RECORD max_bytes: 9"),
+       {release("epsilon_max: 3 delta_max: 1e-6 unit: RECORD max_bytes: 10")},
+       {release("epsilon_max: 2 delta_max: 1e-6 unit: RECORD max_bytes: 9"),
+        release("epsilon_max: 3 delta_max: 1e-6 unit: SUBJECT max_bytes: 9"),
+        release("epsilon_max: 3 delta_max: 1e-6 unit: RECORD max_bytes: 8")}},
+  };
+  const auto passes = [](const std::string& text) {
+    absl::StatusOr<LoadedPolicy> policy = LoadedPolicy::Load(text, "p");
+    EXPECT_OK(policy);
+    return policy->RunTests()[0].passed;
+  };
+  for (const Expected& c : cases) {
+    const std::string rule = c.met == bucket ? bucket : c.met + bucket;
+    EXPECT_TRUE(passes(ExpectingText(c.action, rule, c.met))) << c.met;
+    for (const std::string& looser : c.looser) {
+      EXPECT_TRUE(passes(ExpectingText(c.action, rule, looser))) << looser;
+    }
+    for (const std::string& stricter : c.stricter) {
+      EXPECT_FALSE(passes(ExpectingText(c.action, rule, stricter))) << stricter;
+    }
+    const bool without =
+        passes(ExpectingText(c.action, c.met == bucket ? Treated("KEEP") : bucket, c.met));
+    EXPECT_FALSE(without) << c.met;
+  }
+  // What is opened is under what it was sealed under, whatever had to be.
+  EXPECT_TRUE(passes(ExpectingText("TRAIN", bucket, bucket)));
+  EXPECT_FALSE(passes(ExpectingText("TRAIN", bucket, Treated("REDACT"))));
+}
+
+TEST(Expect, RefusesWhatCouldNeverFail) {
+  EXPECT_THAT(
+      LoadStatus(Edited("epsilon_max: 3 } }\n",
+                        "obligation { transform { on_class: HEALTH kind: DROP } } } }\n")),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               AllOf(StartsWith("p.textproto:17:"), HasSubstr("no column of class HEALTH"))));
+  EXPECT_THAT(
+      LoadStatus(Edited("epsilon_max: 3 } }\n", "obligation { dp { epsilon_max: 3 } } } }\n")),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("`delta_max` is required")));
+  EXPECT_THAT(LoadStatus(Edited("epsilon_max: 3 } }\n", "obligation {} } }\n")),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("an empty obligation")));
+}
+
+TEST(LoadedPolicy, NamesThePlaceOfWhatIsNotUtf8) {
+  const auto refuses = [](const std::string& from, const std::string& to, const char* where) {
+    EXPECT_THAT(LoadStatus(Edited(from, to)),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(StartsWith(absl::StrCat("p.textproto:", where, ": ")),
+                               HasSubstr("not UTF-8"))));
+  };
+  refuses("because", "\xc3\xa4 \xff", "2:24");
+  refuses("  permit {\n", "  permit {  # caf\xe9\n", "3:18");
+  refuses("because", "\\377", "2:16");
+  refuses("column { name: \"body\"", "column { name: \"\\377\"", "16:14");
 }
 
 TEST(Check, HasNothingToSayAboutAGoodSet) {

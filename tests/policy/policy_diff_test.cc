@@ -11,9 +11,12 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "google/protobuf/text_format.h"
+#include "sealtrain/base/env.h"
 #include "sealtrain/policy/access.h"
+#include "sealtrain/policy/explain.h"
 #include "sealtrain/tests/policy/oracle.h"
 #include "sealtrain/tests/policy/policy_texts.h"
 #include "sealtrain/tests/policy/random_world.h"
@@ -28,6 +31,7 @@ using ::sealtrain::policy::testing::World;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 using Kind = PolicyChange::Kind;
 
@@ -488,12 +492,36 @@ TEST(Access, NamesWhoCouldAndUnderWhichFacts) {
   EXPECT_THAT(list[0].principals, ElementsAre("ann", "bob"));
   EXPECT_EQ(list[0].column, "FREE_TEXT");
   EXPECT_EQ(list[0].situation, "trust LOCKED, 100 rows, at 1970-01-01T00:16:40+00:00");
-  ASSERT_TRUE(list[0].dp.has_value());
-  EXPECT_EQ(list[0].rules.front().id, "train");
+  ASSERT_TRUE(list[0].decision.dp.has_value());
+  EXPECT_EQ(list[0].decision.determining_rules.front().id, "train");
+  EXPECT_THAT(DescribeObligations(list[0].decision), HasSubstr("epsilon 3"));
+  EXPECT_THAT(list[0].decision.duties, Not(IsEmpty()));
   query.purpose = "ads";
   ASSERT_OK_AND_ASSIGN(const std::vector<Access> none,
                        ListAccess(MustLoad(kTrainRule), nullptr, query));
   EXPECT_THAT(none, IsEmpty());
+}
+
+TEST(Access, SaysWhatSomebodyNeverGets) {
+  const std::string file = JoinPath(SEALTRAIN_SOURCE_DIR, "examples/policies/mail_abuse");
+  ASSERT_OK_AND_ASSIGN(const auto schema, Schema::FromProtoFile(file + ".proto", "Mail"));
+  ASSERT_OK_AND_ASSIGN(const std::string text, Env::Posix().ReadFile(file + ".textproto", 1 << 20));
+  ASSERT_OK_AND_ASSIGN(const LoadedPolicy policy, LoadedPolicy::Load(text, "p"));
+  AccessQuery query;
+  query.actions = {TRAIN};
+  query.dataset = "mails/train";
+  ASSERT_OK_AND_ASSIGN(const std::vector<Access> list, ListAccess(policy, schema.get(), query));
+  std::vector<std::string> never;
+  for (const Access& access : WithDenied(policy, *schema, list)) {
+    if (access.decision.allow) {
+      EXPECT_TRUE(never.empty());  // they stand behind all that somebody gets
+      continue;
+    }
+    EXPECT_EQ(access.allowed_situations, 0u);
+    never.push_back(absl::StrCat(access.column, " ", access.decision.reason_code));
+  }
+  EXPECT_THAT(never, ElementsAre("recipient uncovered_column", "client_ip forbidden",
+                                 "sent_unix forbidden"));
 }
 
 }  // namespace

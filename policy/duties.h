@@ -1,0 +1,19 @@
+// Which rules each obligation of a decision comes from: asked for when somebody wants to
+// know, so that deciding need not keep count.
+#ifndef SEALTRAIN_POLICY_DUTIES_H_
+#define SEALTRAIN_POLICY_DUTIES_H_
+
+#include "absl/types/span.h"
+#include "sealtrain/policy/decision.h"
+#include "sealtrain/policy/loaded_policy.h"
+
+namespace sealtrain::policy {
+
+// Fills `decision.duties` of an answer that DecideSealed(sets, request) gave, or, with one
+// set, its Decide(request). Sets of `request.sealed_under` that are not among `sets` are left out.
+// A denial has no duties. Pure.
+void TraceDuties(absl::Span<const LoadedPolicy> sets, const Request& request, Decision& decision);
+
+}  // namespace sealtrain::policy
+
+#endif  // SEALTRAIN_POLICY_DUTIES_H_
