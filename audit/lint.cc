@@ -1,7 +1,6 @@
 #include "sealtrain/audit/lint.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -43,16 +42,6 @@ class Linter {
     if (const absl::Status known = CheckEvent(event); !known.ok()) {
       Find(index, "unknown-value", std::string(known.message()));
     }
-    // One process writes at a time.
-    if (event.type() == LOG_STARTED) {
-      if (writer_) {
-        Find(*writer_, "writer-not-stopped",
-             absl::StrCat("process ", writer_pid_, " began to write here and never ended"));
-      }
-      writer_ = index;
-      writer_pid_ = event.actor().pid();
-    }
-    if (event.type() == LOG_STOPPED) writer_.reset();
     const bool ended = intents_.Add(entry_);
     if (!ended && (event.phase() == SUCCEEDED || event.phase() == FAILED) &&
         EndsRequest(event.type())) {
@@ -94,8 +83,6 @@ class Linter {
 
   Entry entry_;
   OpenIntents intents_;
-  std::optional<std::uint64_t> writer_;  // LOG_STARTED of a process that has not ended
-  std::uint32_t writer_pid_ = 0;         // its id
   std::set<std::string> applied_;
   std::vector<LintFinding> findings_;
 };

@@ -25,7 +25,6 @@ struct LintFinding {
 //                            abandoned) that had no open intent
 //   missing-outcome          an intent that is still open at the log's end
 //   policy-never-applied     an event names a policy that no entry before it applied
-//   writer-not-stopped       a process wrote, and the next began without a last word of it
 //   redacted-unapproved      what an entry sealed was destroyed with too few approvals
 // An abandoned outcome needs no intent: custody owes it before it logs one.
 // DataLoss: an entry cannot be proven.

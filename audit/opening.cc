@@ -28,11 +28,14 @@ bool IsUtf8(absl::string_view text) {
 
 }  // namespace
 
+absl::Status CheckSealable(absl::string_view text) {
+  if (!text.empty() && text.size() <= kMaxSealedTextBytes && IsUtf8(text)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("a reason is UTF-8 and has 1 to ", kMaxSealedTextBytes, " bytes"));
+}
+
 absl::StatusOr<std::string> SealWhy(absl::string_view text, Event& event) {
-  if (text.empty() || text.size() > kMaxSealedTextBytes || !IsUtf8(text)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a reason is UTF-8 and has 1 to ", kMaxSealedTextBytes, " bytes"));
-  }
+  ST_RETURN_IF_ERROR(CheckSealable(text));
   Bytes opening(AsBytes(kLabel).begin(), AsBytes(kLabel).end());
   AppendBigEndian(Event::kWhyFieldNumber, kFieldBytes, opening);
   opening.resize(kHeadBytes);
@@ -46,17 +49,17 @@ bool SealsAnything(const Event& event) { return !event.why().empty(); }
 
 absl::StatusOr<OpenedText> CheckOpening(absl::string_view opening, const Event& event) {
   const bool opens =
-      SealsAnything(event) && IsOpening(opening) &&
+      SealsAnything(event) && IsOpening(opening) && opening.size() > kHeadBytes &&
       event.why() == AsText(crypto::Sha256(AsBytes(opening))) &&
       GetBigEndian(AsBytes(opening).subspan(kLabel.size(), kFieldBytes)) == Event::kWhyFieldNumber;
   if (!opens) return absl::DataLossError("the text is not what the entry commits to");
   const absl::string_view text = opening.substr(kHeadBytes);
-  if (!IsUtf8(text)) return absl::DataLossError("what the entry commits to is no text");
+  if (!CheckSealable(text).ok()) {
+    return absl::DataLossError("what the entry commits to is no text");
+  }
   return OpenedText{.field = "why", .text = std::string(text)};
 }
 
-bool IsOpening(absl::string_view bytes) {
-  return bytes.size() > kHeadBytes && absl::StartsWith(bytes, kLabel);
-}
+bool IsOpening(absl::string_view bytes) { return absl::StartsWith(bytes, kLabel); }
 
 }  // namespace sealtrain::audit

@@ -18,10 +18,12 @@ inline constexpr std::size_t kMaxSealedTextBytes = 4096;
 // Distinct approvers without whom nothing that is sealed is destroyed.
 inline constexpr std::uint64_t kApprovalsToRedact = 2;
 
+// InvalidArgument: empty, longer than kMaxSealedTextBytes, or not UTF-8.
+absl::Status CheckSealable(absl::string_view text);
+
 // Commits `event` to `text` by its field `why`, and returns the opening. The commitment
 // says nothing of the text to who has no opening, as the opening has a random salt.
-// InvalidArgument: empty, longer than kMaxSealedTextBytes, or not UTF-8. Unavailable: no
-// random bytes. Then `event` is as it was.
+// Errors of CheckSealable(). Unavailable: no random bytes. Then `event` is as it was.
 absl::StatusOr<std::string> SealWhy(absl::string_view text, Event& event);
 
 // Whether the entry commits to anything.

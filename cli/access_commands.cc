@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "sealtrain/audit/log_reader.h"
+#include "sealtrain/audit/opening.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
@@ -37,17 +38,22 @@ struct AccessRequestArgs {
   std::string out;
 };
 
-// The uid of an entry of the home's audit log, in hex.
-absl::StatusOr<std::string> EntryUid(Context& context, std::uint64_t index) {
+// The uid, in hex, of an entry of the home's audit log that seals something about `dataset`.
+absl::StatusOr<std::string> EntryUid(Context& context, std::uint64_t index,
+                                     const std::string& dataset) {
   ST_ASSIGN_OR_RETURN(const std::string home, context.Home());
   ST_ASSIGN_OR_RETURN(const auto log,
                       audit::LogReader::Open(Env::Posix(), JoinPath(home, "audit")));
-  std::string uid;
-  ST_RETURN_IF_ERROR(log->ForEach(index, index + 1, [&uid](const audit::Entry& entry) {
-    uid = HexEncode(AsBytes(entry.event.uid()));
+  audit::Event event;
+  ST_RETURN_IF_ERROR(log->ForEach(index, index + 1, [&event](const audit::Entry& entry) {
+    event = entry.event;
     return true;
   }));
-  return uid;
+  if (!audit::SealsAnything(event) || event.object().dataset() != dataset) {
+    return context.UsageError(
+        absl::StrCat("--entry: entry ", index, " seals nothing about ", dataset));
+  }
+  return HexEncode(AsBytes(event.uid()));
 }
 
 absl::Status RunAccessRequest(Context& context, const AccessRequestArgs& args) {
@@ -60,8 +66,12 @@ absl::Status RunAccessRequest(Context& context, const AccessRequestArgs& args) {
   request.set_dataset(args.dataset);
   request.set_purpose(args.purpose);
   request.set_model(args.model);
+  if (!args.why.empty()) {
+    const absl::Status sealable = audit::CheckSealable(args.why);
+    if (!sealable.ok()) return context.UsageError(absl::StrCat("--why: ", sealable.message()));
+  }
   if (args.entry) {
-    ST_ASSIGN_OR_RETURN(*request.mutable_entry_uid(), EntryUid(context, *args.entry));
+    ST_ASSIGN_OR_RETURN(*request.mutable_entry_uid(), EntryUid(context, *args.entry, args.dataset));
   }
   request.set_why(args.why);
   ST_ASSIGN_OR_RETURN(const absl::Time until, ParseRfc3339(context, "--until", args.until));

@@ -15,6 +15,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "sealtrain/audit/opening.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
@@ -188,9 +189,7 @@ void AddWhyOption(CLI::App& command, std::string& why) {
       .add_option("--why", why,
                   "The reason in your own words, for auditors; sealed: the log has a commitment")
       ->check(CLI::Validator(
-          [](const std::string& text) {
-            return text.empty() ? std::string("it is empty") : std::string();
-          },
+          [](const std::string& text) { return std::string(audit::CheckSealable(text).message()); },
           ""));
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
@@ -31,6 +32,15 @@ custody::EntryRequest RequestOf(const Context& context, const SealedEntryArgs& a
 absl::Status RunReveal(Context& context, const SealedEntryArgs& args) {
   if (args.out.empty() != args.entry.empty()) {
     return context.UsageError("--out and --entry go together: a proof is checked with both");
+  }
+  if (!args.out.empty() && args.out == args.entry) {
+    return context.UsageError("--out and --entry are one file");
+  }
+  // Before custody tells the log that it gave the text out.
+  for (const std::string& file : {args.out, args.entry}) {
+    if (!file.empty() && Env::Posix().Exists(file)) {
+      return absl::AlreadyExistsError(absl::StrCat(file, " exists"));
+    }
   }
   ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
   ST_ASSIGN_OR_RETURN(const custody::RevealedEntry revealed,

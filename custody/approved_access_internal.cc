@@ -59,11 +59,17 @@ absl::Status ApprovedAccess::Put(const std::string& text, const AccessRequest& p
   ST_ASSIGN_OR_RETURN(Statement forget,
                       db_->Prepare("DELETE FROM approved_access WHERE not_after_ns <= ?"));
   ST_RETURN_IF_ERROR(forget.Bind(absl::ToUnixNanos(now)).Run());
+  ST_ASSIGN_OR_RETURN(Statement destroyed,
+                      db_->Prepare("SELECT 1 FROM approved_access "
+                                   "WHERE sha256 = ? AND length(request) = 0"));
+  const Digest sha256 = crypto::Sha256(AsBytes(text));
+  ST_ASSIGN_OR_RETURN(const bool is_destroyed, destroyed.Bind(ByteSpan(sha256)).Step());
+  if (is_destroyed) return absl::FailedPreconditionError("what it says was destroyed");
   ST_ASSIGN_OR_RETURN(Statement insert,
                       db_->Prepare("INSERT OR REPLACE INTO approved_access "
                                    "(sha256, principal, dataset, not_after_ns, request, approvals) "
                                    "VALUES (?, ?, ?, ?, ?, ?)"));
-  return insert.Bind(ByteSpan(crypto::Sha256(AsBytes(text))))
+  return insert.Bind(ByteSpan(sha256))
       .Bind(parsed.principal())
       .Bind(parsed.dataset())
       .Bind(absl::ToUnixNanos(AccessDeadline(parsed)))
@@ -72,10 +78,17 @@ absl::Status ApprovedAccess::Put(const std::string& text, const AccessRequest& p
       .Run();
 }
 
-absl::Status ApprovedAccess::Forget(absl::string_view sha256) {
-  ST_ASSIGN_OR_RETURN(Statement forget,
-                      db_->Prepare("DELETE FROM approved_access WHERE sha256 = ?"));
-  return forget.Bind(AsBytes(sha256)).Run();
+absl::StatusOr<bool> ApprovedAccess::Has(const std::string& text) const {
+  ST_ASSIGN_OR_RETURN(Statement select,
+                      db_->Prepare("SELECT 1 FROM approved_access WHERE sha256 = ?"));
+  return select.Bind(ByteSpan(crypto::Sha256(AsBytes(text)))).Step();
+}
+
+absl::Status ApprovedAccess::Destroy(absl::string_view sha256) {
+  ST_ASSIGN_OR_RETURN(Statement update,
+                      db_->Prepare("UPDATE approved_access SET request = x'', approvals = x'' "
+                                   "WHERE sha256 = ?"));
+  return update.Bind(AsBytes(sha256)).Run();
 }
 
 absl::StatusOr<ApprovedAccess::Counted> ApprovedAccess::Count(

@@ -39,11 +39,14 @@ class ApprovedAccess {
   explicit ApprovedAccess(Database& db) : db_(&db) {}
 
   // Replaces what was handed in for the same text, and forgets what ran out before `now`.
+  // FailedPrecondition: what it said was destroyed.
   absl::Status Put(const std::string& text, const AccessRequest& parsed,
                    const std::string& approvals, absl::Time now);
 
-  // The text of this SHA-256 counts no more.
-  absl::Status Forget(absl::string_view sha256);
+  // Whether the text was handed in and has not run out.
+  absl::StatusOr<bool> Has(const std::string& text) const;
+  // Destroys the text of this SHA-256, which counts no more and is not taken again.
+  absl::Status Destroy(absl::string_view sha256);
 
   struct Counted {
     std::uint64_t approvals = 0;

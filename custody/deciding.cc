@@ -206,26 +206,32 @@ absl::StatusOr<Grant> EmbeddedCustodian::DraftGrant(const Ruling& ruling,
   return grant;
 }
 
-absl::StatusOr<audit::Event> EmbeddedCustodian::DraftEvent(const Ruling& ruling, const Grant& grant,
-                                                           const std::string& why) {
-  audit::Event event = AccessEvent(ruling.request, ruling.decision, grant);
-  ST_RETURN_IF_ERROR(SealWhy(why, event));
-  return event;
-}
-
 absl::Status EmbeddedCustodian::RecordDenied(const Ruling& ruling, const Grant& grant,
                                              const std::string& why) {
-  ST_ASSIGN_OR_RETURN(audit::Event event, DraftEvent(ruling, grant, why));
+  audit::Event event = AccessEvent(ruling.request, ruling.decision, grant);
   event.set_phase(audit::DENIED);
+  if (!why.empty()) {
+    return ChangeAndRecord(grant.permit_id, std::move(event), [&](audit::Event& told) {
+      mutex_.AssertHeld();
+      return SealWhy(why, told);
+    });
+  }
   StampActor(event);
   return session_.Append(std::move(event));
 }
 
 absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
-                                      const std::vector<audit::Event>& intents,
-                                      const std::optional<PrivacyCharge>& charge) {
+                                      std::vector<audit::Event> intents,
+                                      const std::optional<PrivacyCharge>& charge,
+                                      const std::string& why) {
   audit::Event abandoned = OutcomeEvent(grant, action, AccessType(action), audit::ABANDONED);
   StampActor(abandoned);
+  for (audit::Event& intent : intents) {
+    intent.set_phase(audit::INTENT);
+    StampActor(intent);
+  }
+  // An opening must not outlive a crash without the entry that it is of.
+  ST_ASSIGN_OR_RETURN(const Id sealing, crypto::RandomId());
   {
     ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
     ST_RETURN_IF_ERROR(leases_.Add(grant, action, grant.expires_at - Now()));
@@ -234,18 +240,21 @@ absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
     } else if (action == policy::TRAIN) {
       ST_RETURN_IF_ERROR(catalog_.CountRunWithoutPrivacy(grant.dataset, 1));
     }
+    if (!why.empty()) {
+      ST_RETURN_IF_ERROR(SealWhy(why, intents.front()));
+      ST_RETURN_IF_ERROR(outbox_.Owe(sealing, intents.front()));
+    }
     ST_RETURN_IF_ERROR(outbox_.Owe(grant.permit_id, abandoned));
     ST_RETURN_IF_ERROR(transaction.Commit());
   }
-  for (audit::Event intent : intents) {
-    intent.set_phase(audit::INTENT);
-    StampActor(intent);
+  for (audit::Event& intent : intents) {
     absl::Status status = session_.Append(std::move(intent));
     if (!status.ok()) {
       Withdraw(grant, action);
       return status;
     }
   }
+  if (!why.empty()) outbox_.Forget(sealing).IgnoreError();
   // What is told is told: without it only a log put back meanwhile is not noticed.
   outbox_.StorePosition().IgnoreError();
   return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/text_format.h"
 #include "sealtrain/base/status_macros.h"
@@ -218,6 +219,7 @@ absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const
   event.mutable_actor()->set_principal(principal);
   event.mutable_object()->set_dataset(parsed->dataset());
   event.mutable_object()->set_model(parsed->model());
+  event.mutable_object()->set_entry_uid(absl::HexStringToBytes(parsed->entry_uid()));
   event.set_purpose(parsed->purpose());
   *event.mutable_policy() = PolicyRefOf(sets_.back());
   audit::Approval& approval = *event.mutable_approval();
@@ -231,7 +233,9 @@ absl::Status EmbeddedCustodian::SubmitAccess(const std::string& principal, const
   ST_ASSIGN_OR_RETURN(const Id change, crypto::RandomId());
   return ChangeAndRecord(change, std::move(event), [&](audit::Event& owed) -> absl::Status {
     mutex_.AssertHeld();
-    ST_RETURN_IF_ERROR(SealWhy(parsed->why(), owed));
+    ST_ASSIGN_OR_RETURN(const bool known, approved_.Has(text));
+    // Handed in again, with more approvals perhaps: one opening is one to destroy.
+    if (!known) ST_RETURN_IF_ERROR(SealWhy(parsed->why(), owed));
     return approved_.Put(text, *parsed, approvals, Now());
   });
 }

@@ -183,17 +183,13 @@ class EmbeddedCustodian final : public Custodian {
                                    absl::Time deadline) const;
 
   // --- recording ---
-  // AccessEvent() with the reason sealed.
-  absl::StatusOr<audit::Event> DraftEvent(const Ruling& ruling, const Grant& grant,
-                                          const std::string& why)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RecordDenied(const Ruling& ruling, const Grant& grant, const std::string& why)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes lease, reservation and then the INTENT events durable, in this
-  // order. An error leaves nothing spent and nothing that a permit could use.
-  absl::Status Admit(const Grant& grant, policy::Action action,
-                     const std::vector<audit::Event>& intents,
-                     const std::optional<PrivacyCharge>& charge)
+  // order; the first of these seals `why`. An error leaves nothing spent and nothing that a
+  // permit could use.
+  absl::Status Admit(const Grant& grant, policy::Action action, std::vector<audit::Event> intents,
+                     const std::optional<PrivacyCharge>& charge, const std::string& why)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Undoes what Admit() did before its intent could not be logged.
   void Withdraw(const Grant& grant, policy::Action action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -208,8 +204,8 @@ class EmbeddedCustodian final : public Custodian {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // --- what the log seals ---
-  // Keeps the opening for the event, which gets a uid if it has none; in the caller's
-  // transaction if there is one. An opening of an event that was never logged means nothing.
+  // Keeps the opening for the event, which gets a uid if it has none. In the transaction
+  // that owes the event, so that there is no opening that no entry tells of.
   absl::Status SealWhy(const std::string& why, audit::Event& event)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // An act on an entry that was decided and is allowed.
@@ -217,6 +213,7 @@ class EmbeddedCustodian final : public Custodian {
     audit::Entry entry;
     audit::Event event;  // that tells of it, but for the phase
     Id request_id{};
+    bool redacted = false;  // before
   };
   absl::StatusOr<EntryAct> DecideOnEntry(policy::Action action, const EntryRequest& request,
                                          audit::LogReader& log)

@@ -75,7 +75,7 @@ absl::StatusOr<Permit<policy::EXPORT_MODEL>> EmbeddedCustodian::RequestExport(
     ST_RETURN_IF_ERROR(RecordDenied(ruling, grant, request.why));
     return ruling.status;
   }
-  ST_ASSIGN_OR_RETURN(audit::Event intent, DraftEvent(ruling, grant, request.why));
+  audit::Event intent = AccessEvent(ruling.request, ruling.decision, grant);
   if (model.dp.has_value()) {
     audit::Privacy& privacy = *intent.mutable_privacy();
     privacy.set_epsilon(model.epsilon);
@@ -86,7 +86,7 @@ absl::StatusOr<Permit<policy::EXPORT_MODEL>> EmbeddedCustodian::RequestExport(
         ledger_.ComposedEpsilon(model.dataset, model.dp->unit, model.dp->delta, nullptr));
     privacy.set_ledger_epsilon(composed);
   }
-  ST_RETURN_IF_ERROR(Admit(grant, policy::EXPORT_MODEL, {intent}, std::nullopt));
+  ST_RETURN_IF_ERROR(Admit(grant, policy::EXPORT_MODEL, {intent}, std::nullopt, request.why));
   return PermitIssuer::Issue<policy::EXPORT_MODEL>(std::move(grant));
 }
 

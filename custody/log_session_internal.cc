@@ -1,7 +1,9 @@
 #include "sealtrain/custody/log_session_internal.h"
 
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/crypto/random.h"
 #include "sealtrain/custody/audit_events_internal.h"
@@ -13,12 +15,12 @@ absl::Status LogSession::Append(audit::Event event) {
   if (stopped_)
     return absl::FailedPreconditionError("this process writes no more to the audit log");
   if (uid_.empty()) {
+    ST_RETURN_IF_ERROR(StartHeart());
     ST_ASSIGN_OR_RETURN(const Id uid, crypto::RandomId());
     audit::Event started = Word(audit::LOG_STARTED);
     started.set_uid(std::string(AsText(uid)));
     ST_RETURN_IF_ERROR(log_.Append(std::move(started)).status());
     uid_ = std::string(AsText(uid));
-    heart_ = std::thread([this] { Beat(); });
   }
   told_ = true;
   return log_.Append(std::move(event)).status();
@@ -27,11 +29,21 @@ absl::Status LogSession::Append(audit::Event event) {
 void LogSession::Stop() {
   {
     MutexLock lock(&mutex_);
-    if (std::exchange(stopped_, true) || uid_.empty()) return;
+    if (std::exchange(stopped_, true)) return;
     // A log that fails has told why before.
-    log_.Append(Word(audit::LOG_STOPPED)).IgnoreError();
+    if (!uid_.empty()) log_.Append(Word(audit::LOG_STOPPED)).IgnoreError();
   }
-  heart_.join();
+  if (heart_.joinable()) heart_.join();
+}
+
+absl::Status LogSession::StartHeart() {
+  if (heart_.joinable()) return absl::OkStatus();
+  try {
+    heart_ = std::thread([this] { Beat(); });
+  } catch (const std::system_error& error) {
+    return absl::UnavailableError(absl::StrCat("no thread for the audit log: ", error.what()));
+  }
+  return absl::OkStatus();
 }
 
 audit::Event LogSession::Word(audit::EventType type) const {
@@ -47,7 +59,8 @@ void LogSession::Beat() {
   MutexLock lock(&mutex_);
   while (!mutex_.AwaitWithTimeout([this] { return stopped_; }, heartbeat_)) {
     // What fails here fails whoever appends next as well.
-    if (!std::exchange(told_, false)) log_.Append(Word(audit::HEARTBEAT)).IgnoreError();
+    if (!std::exchange(told_, false) && !uid_.empty())
+      log_.Append(Word(audit::HEARTBEAT)).IgnoreError();
   }
 }
 

@@ -26,7 +26,7 @@ class LogSession {
   LogSession(const LogSession&) = delete;
   LogSession& operator=(const LogSession&) = delete;
 
-  // Errors as AuditLog::Append().
+  // Errors as AuditLog::Append(). Unavailable: also if no thread can be started.
   absl::Status Append(audit::Event event);
   // The last word, once, if there was any. Nothing is appended afterwards.
   void Stop();
@@ -34,6 +34,7 @@ class LogSession {
  private:
   // An event of the session itself.
   audit::Event Word(audit::EventType type) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status StartHeart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Beat();
 
   audit::AuditLog& log_;

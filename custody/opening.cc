@@ -80,9 +80,9 @@ absl::StatusOr<Grant> EmbeddedCustodian::AdmitOpening(const OpenRequest& request
     ST_RETURN_IF_ERROR(RecordDenied(ruling, grant, request.why));
     return ruling.status;
   }
-  ST_ASSIGN_OR_RETURN(audit::Event intent, DraftEvent(ruling, grant, request.why));
+  audit::Event intent = AccessEvent(ruling.request, ruling.decision, grant);
   if (charge.has_value()) *intent.mutable_privacy() = charge->event;
-  ST_RETURN_IF_ERROR(Admit(grant, request.action, {intent}, charge));
+  ST_RETURN_IF_ERROR(Admit(grant, request.action, {intent}, charge, request.why));
   jobs_[grant.permit_id] = std::move(job);
   return grant;
 }

@@ -163,9 +163,16 @@ absl::StatusOr<AccessRequest> ParseAccessRequest(absl::string_view text) {
         "an access request for READ_AUDIT or ERASE names one `entry_uid` and no other action; no "
         "other request names any");
   }
-  if (request.why().size() > audit::kMaxSealedTextBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("`why` has at most ", audit::kMaxSealedTextBytes, " bytes"));
+  const std::string& uid = request.entry_uid();
+  if (!uid.empty() && (uid.size() != 2 * sizeof(Id) ||
+                       uid.find_first_not_of("0123456789abcdef") != std::string::npos)) {
+    return absl::InvalidArgumentError("an `entry_uid` has 32 lower-case hex digits");
+  }
+  if (!request.why().empty()) {
+    const absl::Status sealable = audit::CheckSealable(request.why());
+    if (!sealable.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("`why`: ", sealable.message()));
+    }
   }
   if (request.custody().empty() || request.policy_sha256().empty()) {
     return absl::InvalidArgumentError(

@@ -40,13 +40,13 @@ absl::StatusOr<Permit<policy::CHANGE_POLICY>> EmbeddedCustodian::RequestReseal(
     ST_RETURN_IF_ERROR(RecordDenied(ruling, grant, request.why));
     return ruling.status;
   }
-  ST_ASSIGN_OR_RETURN(audit::Event intent, DraftEvent(ruling, grant, request.why));
+  audit::Event intent = AccessEvent(ruling.request, ruling.decision, grant);
   ST_RETURN_IF_ERROR(AddReplaced(dataset.manifest, ruling.decision.policy_sha256, intent));
   if (intent.policy().replaced_sha256().empty()) {
     return absl::AlreadyExistsError(
         absl::StrCat("all of ", request.dataset, " stands under the policy in force"));
   }
-  ST_RETURN_IF_ERROR(Admit(grant, policy::CHANGE_POLICY, {intent}, std::nullopt));
+  ST_RETURN_IF_ERROR(Admit(grant, policy::CHANGE_POLICY, {intent}, std::nullopt, request.why));
   return PermitIssuer::Issue<policy::CHANGE_POLICY>(std::move(grant));
 }
 

@@ -44,18 +44,35 @@ absl::StatusOr<EmbeddedCustodian::EntryAct> EmbeddedCustodian::DecideOnEntry(
       }));
   const audit::Event& about = act.entry.event;
   if (!audit::SealsAnything(about)) return SealsNothing(request.index);
+  // The log is believed, and not the key store, where a row can be put back.
+  ST_RETURN_IF_ERROR(log.ForEach(request.index + 1, log.checkpoint().size,
+                                 [&act, &about](const audit::Entry& later) {
+                                   act.redacted = later.event.type() == audit::ENTRY_REDACTED &&
+                                                  later.event.phase() == audit::SUCCEEDED &&
+                                                  later.event.object().entry_uid() == about.uid();
+                                   return !act.redacted;
+                                 }));
   ST_ASSIGN_OR_RETURN(const DatasetRecord dataset, catalog_.GetDataset(about.object().dataset()));
   ST_ASSIGN_OR_RETURN(policy::Request asked,
                       BuildRequest(request.principal, action, dataset, request.purpose, {},
                                    /*model=*/"", about.uid()));
   ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(std::move(asked)));
-  if (action == policy::ERASE && ruling.status.ok() &&
-      ruling.request.approvals.value_or(0) < audit::kApprovalsToRedact) {
-    Refuse(ruling, "too_few_approvals",
-           absl::PermissionDeniedError(absl::StrCat(
-               "what an entry seals is destroyed with ", audit::kApprovalsToRedact,
-               " approvals of that at least, and there are ", ruling.request.approvals.value_or(0),
-               ": see `sealtrain access request --entry`")));
+  if (action == policy::ERASE && ruling.status.ok()) {
+    const std::uint64_t approvals = ruling.request.approvals.value_or(0);
+    // Who may change alone who approves could approve twice.
+    if (sets_.back().proto().approval().required() < audit::kApprovalsToRedact) {
+      Refuse(ruling, "too_few_approvals",
+             absl::PermissionDeniedError(absl::StrCat(
+                 "nothing that an entry seals is destroyed under a policy set that takes effect "
+                 "with fewer than ",
+                 audit::kApprovalsToRedact, " approvals (`required`)")));
+    } else if (approvals < audit::kApprovalsToRedact) {
+      Refuse(ruling, "too_few_approvals",
+             absl::PermissionDeniedError(
+                 absl::StrCat("what an entry seals is destroyed with ", audit::kApprovalsToRedact,
+                              " approvals of that at least, and there are ", approvals,
+                              ": see `sealtrain access request --entry`")));
+    }
   }
   ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset, absl::InfiniteFuture()));
   // It is about an entry, and not about what the data set holds by now.
@@ -76,7 +93,9 @@ absl::StatusOr<RevealedEntry> EmbeddedCustodian::RevealEntry(const EntryRequest&
   ST_ASSIGN_OR_RETURN(const auto log,
                       audit::LogReader::Open(*options_.env, AuditPath(options_.home)));
   ST_ASSIGN_OR_RETURN(EntryAct act, DecideOnEntry(policy::READ_AUDIT, request, *log));
-  const absl::StatusOr<std::string> opening = keys_.GetOpening(act.entry.event.uid());
+  const absl::StatusOr<std::string> opening =
+      act.redacted ? absl::FailedPreconditionError("what the entry sealed is destroyed")
+                   : keys_.GetOpening(act.entry.event.uid());
   absl::StatusOr<audit::OpenedText> opened =
       opening.ok() ? audit::CheckOpening(*opening, act.entry.event) : opening.status();
   act.event.set_phase(opened.ok() ? audit::SUCCEEDED : audit::FAILED);
@@ -109,8 +128,8 @@ absl::Status EmbeddedCustodian::RedactEntry(const EntryRequest& request) {
         destroyed = keys_.DestroyOpening(about.uid());
         event.set_phase(destroyed.ok() ? audit::SUCCEEDED : audit::FAILED);
         // The text that approvers signed says the same.
-        if (about.type() == audit::ACCESS_APPROVED) {
-          ST_RETURN_IF_ERROR(approved_.Forget(about.approval().sha256()));
+        if (destroyed.ok() && about.type() == audit::ACCESS_APPROVED) {
+          ST_RETURN_IF_ERROR(approved_.Destroy(about.approval().sha256()));
         }
         return absl::OkStatus();
       });

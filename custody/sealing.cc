@@ -59,11 +59,11 @@ absl::StatusOr<IngestPermits> EmbeddedCustodian::RequestIngest(const IngestReque
     return ruling->status;
   }
 
-  ST_ASSIGN_OR_RETURN(const audit::Event ingest_intent,
-                      DraftEvent(ingest, ingest_grant, request.why));
+  const audit::Event ingest_intent = AccessEvent(ingest.request, ingest.decision, ingest_grant);
   audit::Event seal_intent = AccessEvent(seal.request, seal.decision, seal_grant);
   seal_intent.clear_uid();  // the second event of the request gets its own
-  ST_RETURN_IF_ERROR(Admit(seal_grant, policy::SEAL, {ingest_intent, seal_intent}, std::nullopt));
+  ST_RETURN_IF_ERROR(
+      Admit(seal_grant, policy::SEAL, {ingest_intent, seal_intent}, std::nullopt, request.why));
   Job& job = jobs_[seal_grant.permit_id];
   AddDomains(ingest.decision, job.domains);
   AddDomains(seal.decision, job.domains);

@@ -104,17 +104,6 @@ TEST_F(LintTest, FindsPoliciesThatWereNotAppliedBefore) {
   EXPECT_THAT(Lint(), ElementsAre("0 policy-never-applied", "4 policy-never-applied"));
 }
 
-TEST_F(LintTest, FindsProcessesThatEndedWithoutAWord) {
-  for (const EventType type : {LOG_STARTED, LOG_STOPPED, LOG_STARTED, HEARTBEAT, LOG_STARTED}) {
-    Event event = TestEvent(0);
-    event.set_type(type);
-    event.set_phase(SUCCEEDED);
-    Add(event);
-  }
-  // The last one may still be there.
-  EXPECT_THAT(Lint(), ElementsAre("2 writer-not-stopped"));
-}
-
 TEST_F(LintTest, FindsTextsDestroyedWithoutTwoApprovals) {
   Event redacted = TestEvent(0);
   redacted.set_type(ENTRY_REDACTED);

@@ -57,6 +57,16 @@ TEST(Opening, RefusesEveryOtherByte) {
   EXPECT_THAT(CheckOpening(opening, TestEvent(0)), StatusIs(kDataLoss));
 }
 
+TEST(Opening, IsKnownByItsLabelAlone) {
+  Event event = TestEvent(0);
+  ASSERT_OK_AND_ASSIGN(const std::string opening, SealWhy("x", event));
+  const std::string label = opening.substr(0, opening.find('\0') + 1);
+  EXPECT_TRUE(IsOpening(label));
+  EXPECT_THAT(CheckOpening(label, event), StatusIs(kDataLoss));
+  EXPECT_FALSE(IsOpening(label.substr(0, label.size() - 1)));
+  EXPECT_FALSE(IsOpening("what somebody else puts there"));
+}
+
 // Whoever writes the log can commit to anything; that is no text then.
 TEST(Opening, RefusesWhatWasNeverOne) {
   Event event = TestEvent(0);

@@ -262,10 +262,11 @@ TEST_F(Exporting, IsApprovedForOneModel) {
   EXPECT_THAT(submit(absl::StrReplaceAll(text, {{"\"private\"", "\"nobody\""}})),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("nobody")));
   ASSERT_OK(custodian_->CreateDataset("admin", "others", schema_));
-  EXPECT_THAT(submit(absl::StrReplaceAll(text, {{"\"mails\"", "\"others\""}})),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("leave.textproto: model private learned from data set mails, not from "
-                                 "others")));
+  EXPECT_THAT(
+      submit(absl::StrReplaceAll(text, {{"\"mails\"", "\"others\""}})),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr("leave.textproto: model private learned from data set mails, not from "
+                         "others")));
   ASSERT_OK_AND_ASSIGN(auto permit, Request("private"));
   ASSERT_OK(custodian_->FinishExport(std::move(permit), Outcome::kSucceeded, Digest()));
   ExpectDenied(Request("plain").status(), "no rule permits", "no_matching_permit");

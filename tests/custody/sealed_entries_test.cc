@@ -63,6 +63,25 @@ class SealedEntries : public CustodyTest {
   absl::Status Redact(std::uint64_t index) {
     return custodian_->RedactEntry({.principal = "officer", .purpose = "abuse", .index = index});
   }
+  // A request to train that says why, to be signed by ada and handed in.
+  absl::StatusOr<std::string> DraftRun() {
+    custody::AccessRequest request;
+    request.set_principal("trainer");
+    request.add_action(policy::TRAIN);
+    request.set_dataset("mails");
+    request.set_purpose("plain");
+    request.set_why(kWhy);
+    request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(clock_.now + absl::Hours(1)));
+    return custodian_->DraftAccess(request);
+  }
+  absl::Status SubmitRun(const std::string& text) {
+    return custodian_->SubmitAccess("clerk", text, "run.textproto",
+                                    *custody::ApproveAccess(text, "ada", approver_keys_.at("ada")));
+  }
+  std::int64_t Openings() {
+    return *custody::Database::Open(JoinPath(home(), "keystore.db"))
+                ->QueryInt("SELECT count(*) FROM opening");
+  }
   absl::Status ApproveRedaction(const std::string& entry_uid,
                                 const std::vector<std::string>& names) {
     custody::AccessRequest request;
@@ -266,17 +285,8 @@ TEST_F(SealedEntries, ApprovalsToRedactCountForOneEntry) {
 }
 
 TEST_F(SealedEntries, RedactingAnApprovalEndsIt) {
-  custody::AccessRequest request;
-  request.set_principal("trainer");
-  request.add_action(policy::TRAIN);
-  request.set_dataset("mails");
-  request.set_purpose("plain");
-  request.set_why(kWhy);
-  request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(clock_.now + absl::Hours(1)));
-  ASSERT_OK_AND_ASSIGN(const std::string text, custodian_->DraftAccess(request));
-  ASSERT_OK(
-      custodian_->SubmitAccess("clerk", text, "run.textproto",
-                               *custody::ApproveAccess(text, "ada", approver_keys_.at("ada"))));
+  ASSERT_OK_AND_ASSIGN(const std::string text, DraftRun());
+  ASSERT_OK(SubmitRun(text));
   const auto approvals = [&] {
     return *custodian_->RequestFor("trainer", policy::TRAIN, "mails", "plain", {}, "")->approvals;
   };
@@ -287,6 +297,103 @@ TEST_F(SealedEntries, RedactingAnApprovalEndsIt) {
   ASSERT_OK(Redact(index));
   EXPECT_EQ(approvals(), 0u);
   EXPECT_FALSE(HomeHas("4711"));
+  EXPECT_THAT(SubmitRun(text), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_FALSE(HomeHas("4711"));
+}
+
+TEST_F(SealedEntries, ATextHandedInTwiceIsSealedOnce) {
+  ASSERT_OK_AND_ASSIGN(const std::string text, DraftRun());
+  ASSERT_OK(SubmitRun(text));
+  const std::int64_t openings = Openings();
+  ASSERT_OK(SubmitRun(text));
+  EXPECT_EQ(Openings(), openings);
+  EXPECT_THAT(LastEvent().why(), IsEmpty());
+}
+
+TEST_F(SealedEntries, ARedactionThatFailsEndsNoApproval) {
+  ASSERT_OK_AND_ASSIGN(const std::string text, DraftRun());
+  ASSERT_OK(SubmitRun(text));
+  const std::uint64_t index = Last();
+  const std::string uid = LastEvent().uid();
+  ASSERT_OK(ApproveRedaction(uid, {"ada", "bob"}));
+  EXPECT_EQ(LastEvent().object().entry_uid(), uid);  // what the approval is for
+  custodian_.reset();
+  {
+    ASSERT_OK_AND_ASSIGN(custody::Database db,
+                         custody::Database::Open(JoinPath(home(), "keystore.db")));
+    ASSERT_OK(db.Execute("DELETE FROM opening"));
+  }
+  Open();
+  EXPECT_THAT(Redact(index), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(LastEvent().phase(), audit::FAILED);
+  EXPECT_EQ(*custodian_->RequestFor("trainer", policy::TRAIN, "mails", "plain", {}, "")->approvals,
+            1u);
+}
+
+TEST_F(SealedEntries, AreNotRevealedOnceTheLogSaysTheyAreDestroyed) {
+  const std::uint64_t index = LogAReason();
+  const std::string uid = LastEvent().uid();
+  const std::string wrapped = WrappedOpening(uid);
+  ASSERT_OK(ApproveRedaction(uid, {"ada", "bob"}));
+  ASSERT_OK(Redact(index));
+  custodian_.reset();
+  {
+    ASSERT_OK_AND_ASSIGN(custody::Database db,
+                         custody::Database::Open(JoinPath(home(), "keystore.db")));
+    ASSERT_OK_AND_ASSIGN(custody::Statement put_back,
+                         db.Prepare("UPDATE opening SET wrapped = ? WHERE entry_uid = ?"));
+    ASSERT_OK(put_back.Bind(AsBytes(wrapped)).Bind(AsBytes(uid)).Run());
+  }
+  Open();
+  EXPECT_THAT(Reveal(index), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(SealedEntries, AreNotRedactedWhereOneMayChangeWhoApproves) {
+  const std::string first = WithKeys(absl::StrCat(kMailPolicy, kEntryRules));
+  ASSERT_OK(ApplyText(Next(absl::StrReplaceAll(first, {{"required: 2", "required: 1"}}), first)));
+  ASSERT_OK(custodian_->RequestIngest(
+      {.principal = "job", .dataset = "mails", .purpose = "abuse", .why = kWhy}));
+  const std::uint64_t index = Last() - 1;
+  ASSERT_OK(ApproveRedaction(Events()[index].uid(), {"ada", "bob"}));
+  EXPECT_THAT(Redact(index),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("`required`")));
+  EXPECT_OK(Reveal(index));
+}
+
+TEST_F(SealedEntries, LeaveNoOpeningWithoutAnEntry) {
+  const auto entries = [this] {
+    std::int64_t count = 0;
+    for (const audit::Event& event : Events()) count += audit::SealsAnything(event) ? 1 : 0;
+    return count;
+  };
+  // Denied, or nothing to do.
+  EXPECT_THAT(custodian_->RequestReseal(
+                  {.principal = "officer", .dataset = "mails", .purpose = "abuse", .why = kWhy}),
+              Not(IsOk()));
+  EXPECT_EQ(Openings(), entries());
+  // A disk that fails between the key store and the log: it is told when custody is opened.
+  env_.FailOn(FaultEnv::Op::kSync, 0, absl::UnavailableError("disk"));
+  EXPECT_THAT(custodian_->RequestTrain(ExplainedRun("m")), Not(IsOk()));
+  Reopen();
+  EXPECT_EQ(Openings(), entries());
+  EXPECT_GE(entries(), 1);
+}
+
+TEST_F(SealedEntries, AreNamedInOneWayOnly) {
+  custody::AccessRequest request;
+  request.set_principal("officer");
+  request.add_action(policy::ERASE);
+  request.set_dataset("mails");
+  request.set_purpose("abuse");
+  request.mutable_not_after()->set_seconds(absl::ToUnixSeconds(clock_.now + absl::Hours(1)));
+  for (const std::string& uid : {std::string(), std::string("ab"), std::string(32, 'A')}) {
+    request.set_entry_uid(uid);
+    EXPECT_THAT(custodian_->DraftAccess(request), StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  request.set_entry_uid(std::string(32, 'a'));
+  EXPECT_OK(custodian_->DraftAccess(request));
+  request.add_action(policy::TRAIN);
+  EXPECT_THAT(custodian_->DraftAccess(request), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(SealedEntries, OutliveANewRootKey) {

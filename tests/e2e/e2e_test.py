@@ -1329,11 +1329,16 @@ rule { id: "redact" why: "w" permit {}
         self.init()
         self.schema = self.write("note.proto", SCHEMA)
         self.sealtrain("dataset", "create", "notes", "--schema", self.schema, "--message", "Note")
-        key = self.sealtrain("policy", "keygen", "--out", self.dir / "bob.key").strip()
-        policy = POLICY.replace(
-            'approval { required: 1',
-            f'approval {{ required: 1 approver {{ name: "bob" public_key: "{key}" }}')
-        self.apply_policy(policy.replace("test {", self.RULES + "test {", 1))
+        keys = {name: self.sealtrain("policy", "keygen", "--out", self.dir / f"{name}.key").strip()
+                for name in ("ada", "bob")}
+        policy = self.write("policy.textproto", POLICY.replace("@ADA_KEY@", keys["ada"]).replace(
+            "approval { required: 1", 'approval { required: 2 '
+            f'approver {{ name: "bob" public_key: "{keys["bob"]}" }}').replace(
+                "test {", self.RULES + "test {", 1))
+        for name in keys:
+            self.sealtrain("policy", "approve", policy, "--name", name, "--key",
+                           self.dir / f"{name}.key")
+        self.sealtrain("policy", "apply", policy)
         self.ingest(jsonl(notes(300)), "--why", "monthly intake")
         self.train("m", "--why", "complaint of Mrs. Miller\x1b[2J")
         self.entry = self.newest("TRAIN_ACCESS", "INTENT")
@@ -1363,6 +1368,10 @@ rule { id: "redact" why: "w" permit {}
         proof, entry = self.dir / "why.tlog-proof", self.dir / "why.entry"
         self.assertEqual(json.loads(self.reveal())["text"], "complaint of Mrs. Miller\x1b[2J")
         self.reveal("--out", proof, expect=USAGE)
+        self.reveal("--out", proof, "--entry", proof, expect=USAGE)
+        self.reveal("--out", self.passphrase, "--entry", entry, expect=FAILED)
+        self.train("n", "--why", "", expect=USAGE)
+        self.train("n", "--why", "x" * 4097, expect=USAGE)
         self.reveal("--out", proof, "--entry", entry)
         vkey = (self.home / "audit/log.vkey").read_text().strip()
         checked = self.audit("check", proof, "--entry", entry, "--vkey", vkey)
