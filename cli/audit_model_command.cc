@@ -166,7 +166,7 @@ void AddModelCommand(CLI::App& app, AuditContext& context) {
       "fit.\n\n"
       "Examples:\n"
       "  sealtrain-audit verify-model spam.receipt --vkey \"$(cat log.vkey)\"\n"
-      "  sealtrain-audit verify-model spam.receipt --vkey K --artifact spam.model");
+      "  sealtrain-audit verify-model spam.receipt --vkey K --artifact spam.seal");
   const auto flags = std::make_shared<VerifyModelFlags>();
   command.add_option("RECEIPT", flags->receipt, "The receipt's file")->required();
   command.add_option("--artifact", flags->artifact,
