@@ -74,6 +74,16 @@ TEST_F(Receipts, AreOfTheRunThatMadeTheModel) {
   EXPECT_EQ(sealed.object().model(), "m");
 }
 
+TEST_F(Receipts, TellOfTheSnapshotThatWasOpened) {
+  ASSERT_OK_AND_ASSIGN(auto permit, custodian_->RequestTrain(PlainRun("m")));
+  ASSERT_OK_AND_ASSIGN(const auto key, custodian_->ReleaseNewModelKey(permit));
+  ASSERT_OK(IngestOneShard());
+  ASSERT_OK(custodian_->FinishTrain(std::move(permit), Outcome::kSucceeded, 1, key.object_id,
+                                    crypto::Sha256(AsBytes("m"))));
+  ASSERT_OK_AND_ASSIGN(const audit::CheckedReceipt receipt, Receipt("m"));
+  EXPECT_EQ(receipt.statement["predicate"]["dataset"]["generation"], 1u);
+}
+
 TEST_F(Receipts, StayTrueWhateverComesLater) {
   ASSERT_OK(Train(PrivateRun("m")));
   ASSERT_OK_AND_ASSIGN(const audit::CheckedReceipt before, Receipt("m"));
