@@ -16,9 +16,10 @@ Examples:
   sealtrain-audit --home H export --format ocsf --since 1d >events.jsonl
   sealtrain-audit --home H cosign --policy trust.policy
   sealtrain-audit --log COPY verify --policy trust.policy --max-age 2d
+  sealtrain-audit verify-model spam.receipt --vkey "$(cat log.vkey)"
 
 Exit codes: 0 ok, 1 nothing found or findings, 2 usage, 4 the log was changed, truncated, rolled
-back or forked, 75 try again.)help";
+back or forked, or a proof or receipt does not hold, 75 try again.)help";
 
 }  // namespace
 
@@ -34,6 +35,7 @@ void AddAuditCommands(CLI::App& app, AuditContext& context) {
   AddReviewCommands(app, context);
   AddWatchCommand(app, context);
   AddVerifyCommands(app, context);
+  AddModelCommand(app, context);
   AddWitnessCommands(app, context);
 }
 

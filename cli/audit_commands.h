@@ -43,6 +43,10 @@ class AuditContext {
   // Errors as above.
   absl::StatusOr<std::unique_ptr<audit::LogReader>> OpenLog();
 
+  // The keys that a proof may be under: those of --vkey, else of the log that was named.
+  // Errors as above; so is that neither was given.
+  absl::StatusOr<std::vector<std::string>> ProofKeys();
+
   // The filter that `terms` stand for now. InvalidArgument, with kUsage: none.
   absl::StatusOr<audit::EventFilter> ParseFilter(const audit::FilterTerms& terms);
 
@@ -92,6 +96,7 @@ void AddExportCommand(CLI::App& app, AuditContext& context);
 void AddReviewCommands(CLI::App& app, AuditContext& context);  // stats, report, lint
 void AddWatchCommand(CLI::App& app, AuditContext& context);
 void AddVerifyCommands(CLI::App& app, AuditContext& context);   // verify, prove, check
+void AddModelCommand(CLI::App& app, AuditContext& context);     // verify-model
 void AddWitnessCommands(CLI::App& app, AuditContext& context);  // witness, cosign
 
 // All of them, with the options that they share: the whole program.

@@ -54,6 +54,19 @@ absl::StatusOr<std::unique_ptr<audit::LogReader>> AuditContext::OpenLog() {
   return UsageError(log.status().message());  // not "nothing found"
 }
 
+absl::StatusOr<std::vector<std::string>> AuditContext::ProofKeys() {
+  std::vector<std::string> vkeys = vkey_;
+  if (vkeys.empty()) {
+    if (!names_log()) return UsageError("no key: give --vkey, or the log whose key it is");
+    ST_ASSIGN_OR_RETURN(const auto reader, OpenLog());
+    for (const audit::VerifierKey& key : reader->keys()) vkeys.push_back(audit::FormatVkey(key));
+  }
+  if (const auto keys = audit::ParseVkeys(vkeys); !keys.ok()) {
+    return UsageError(keys.status().message());
+  }
+  return vkeys;
+}
+
 absl::StatusOr<audit::EventFilter> AuditContext::ParseFilter(const audit::FilterTerms& terms) {
   auto filter = audit::EventFilter::Parse(terms, absl::Now());
   if (!filter.ok()) return UsageError(filter.status().message());

@@ -262,17 +262,7 @@ struct CheckFlags {
 };
 
 absl::Status RunCheck(AuditContext& context, const CheckFlags& flags) {
-  std::vector<std::string> vkeys = context.vkey();
-  if (vkeys.empty()) {
-    if (!context.names_log()) {
-      return context.UsageError("no key: give --vkey, or the log whose key it is");
-    }
-    ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
-    for (const audit::VerifierKey& key : reader->keys()) vkeys.push_back(audit::FormatVkey(key));
-  }
-  if (const auto keys = audit::ParseVkeys(vkeys); !keys.ok()) {
-    return context.UsageError(keys.status().message());
-  }
+  ST_ASSIGN_OR_RETURN(const std::vector<std::string> vkeys, context.ProofKeys());
   ST_ASSIGN_OR_RETURN(const std::string proof,
                       Env::Posix().ReadFile(flags.proof, audit::kMaxNoteBytes));
   ST_ASSIGN_OR_RETURN(const std::string entry,

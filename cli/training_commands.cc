@@ -15,6 +15,7 @@
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/cli/class_names.h"
 #include "sealtrain/cli/context.h"
+#include "sealtrain/cli/new_file.h"
 #include "sealtrain/cli/policy_files.h"
 #include "sealtrain/cli/progress.h"
 #include "sealtrain/crypto/hash.h"
@@ -263,6 +264,21 @@ absl::Status RunModelExport(Context& context, const ExportArguments& arguments) 
   return absl::OkStatus();
 }
 
+struct ReceiptArguments {
+  std::string model;
+  std::string out;
+};
+
+absl::Status RunModelReceipt(Context& context, const ReceiptArguments& arguments) {
+  ST_ASSIGN_OR_RETURN(const auto custodian, context.OpenCustodian());
+  ST_ASSIGN_OR_RETURN(const std::string receipt, custodian->ModelReceipt(arguments.model));
+  ST_RETURN_IF_ERROR(WriteNewFile(arguments.out, AsBytes(receipt)));
+  context.Print(
+      {{"model", arguments.model}, {"out", arguments.out}},
+      Table({{"model", Printable(arguments.model)}, {"receipt", Printable(arguments.out)}}));
+  return absl::OkStatus();
+}
+
 void AddTrain(CLI::App& app, Context& context) {
   CLI::App* train = app.add_subcommand(
       "train",
@@ -300,6 +316,23 @@ void AddModelExport(CLI::App& model, Context& context) {
   command->add_option("--out", arguments->out, "File to write; it must not be there")->required();
   command->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunModelExport(context, *arguments); };
+  });
+}
+
+void AddModelReceipt(CLI::App& model, Context& context) {
+  CLI::App* command = model.add_subcommand(
+      "receipt",
+      "Write down how a model came to be, for others to check\n\n"
+      "Examples:\n"
+      "  sealtrain model receipt spam --out spam.receipt\n"
+      "  sealtrain-audit verify-model spam.receipt --vkey \"$(cat log.vkey)\"\n\n"
+      "The entries of the audit log that tell of the model, and their proofs. It holds nothing\n"
+      "that the published log does not, and takes no permit: docs/formats/model-receipt.md.");
+  const auto arguments = std::make_shared<ReceiptArguments>();
+  command->add_option("model", arguments->model, "Name of the model")->required();
+  command->add_option("--out", arguments->out, "File to write; it must not be there")->required();
+  command->callback([&context, arguments] {
+    context.run = [&context, arguments] { return RunModelReceipt(context, *arguments); };
   });
 }
 
@@ -343,6 +376,7 @@ void AddModel(CLI::App& app, Context& context) {
     context.run = [&context, arguments] { return RunModelEvaluate(context, *arguments); };
   });
   AddModelExport(*model, context);
+  AddModelReceipt(*model, context);
 }
 
 }  // namespace

@@ -151,6 +151,13 @@ class Custodian : public Custody {
   // counts no more. Errors as RevealEntry().
   virtual absl::Status RedactEntry(const EntryRequest& request) = 0;
 
+  // --- model receipts --------------------------------------------------------
+  // How a registered model came to be, by the entries of the log that tell of it, with
+  // their proofs: docs/formats/model-receipt.md. Signed under manifest_public_key(). Takes
+  // no permit, for it says what the published log says. NotFound: no such model. DataLoss:
+  // the log does not tell of it as it must.
+  virtual absl::StatusOr<std::string> ModelReceipt(const std::string& model) = 0;
+
   // --- keys ----------------------------------------------------------------
   virtual absl::StatusOr<KeyList> ListKeys() = 0;
   // Replaces the root key by one of `passphrase` (which may be the old one: the

@@ -1,7 +1,7 @@
 // The custodian in our own process. Its calls stand in files by what they
 // are about: embedded_custodian.cc (data sets, policy, leases), deciding.cc,
-// sealing.cc, resealing.cc, opening.cc, models.cc, exporting.cc, sealed_entries.cc,
-// rotation.cc.
+// sealing.cc, resealing.cc, opening.cc, models.cc, exporting.cc, receipts.cc,
+// sealed_entries.cc, rotation.cc.
 //
 // Invariants:
 //   1. A permit or key leaves only after the event that tells of it is durable.
@@ -121,6 +121,7 @@ class EmbeddedCustodian final : public Custodian {
                             const std::string& file_name, const std::string& approvals) override;
   absl::StatusOr<RevealedEntry> RevealEntry(const EntryRequest& request) override;
   absl::Status RedactEntry(const EntryRequest& request) override;
+  absl::StatusOr<std::string> ModelReceipt(const std::string& model) override;
   absl::StatusOr<KeyList> ListKeys() override;
   absl::Status RotateRootKey(const std::string& principal,
                              const crypto::SecretBytes& passphrase) override;

@@ -41,11 +41,13 @@ class ManualTest : public ::testing::Test {
 TEST_F(ManualTest, NamesEveryCommandAndOptionInItsSection) {
   const std::string page = ManualPage(app_, "1.2.3");
   EXPECT_THAT(page, ::testing::StartsWith(".TH SEALTRAIN-AUDIT 1 \"\" \"Sealtrain 1.2.3\"\n"));
-  const auto expect_options = [](const CLI::App& app, const std::string& section) {
+  const auto in_roff = [](const std::string& name) {
+    return absl::StrReplaceAll(name, {{"-", "\\-"}});
+  };
+  const auto expect_options = [&](const CLI::App& app, const std::string& section) {
     for (const CLI::Option* option : app.get_options()) {
       for (const std::string& name : option->get_lnames()) {
-        EXPECT_THAT(section, HasSubstr("\\-\\-" + absl::StrReplaceAll(name, {{"-", "\\-"}})))
-            << app.get_name();
+        EXPECT_THAT(section, HasSubstr(in_roff("--" + name))) << app.get_name();
       }
     }
   };
@@ -53,7 +55,7 @@ TEST_F(ManualTest, NamesEveryCommandAndOptionInItsSection) {
   const auto commands = app_.get_subcommands([](const CLI::App*) { return true; });
   EXPECT_GE(commands.size(), 10u);
   for (const CLI::App* command : commands) {
-    const std::size_t begin = page.find("\n.SS " + command->get_name() + "\n");
+    const std::size_t begin = page.find("\n.SS " + in_roff(command->get_name()) + "\n");
     ASSERT_NE(begin, page.npos) << command->get_name();
     expect_options(*command, page.substr(begin, page.find("\n.SS ", begin + 1) - begin));
   }

@@ -1194,6 +1194,68 @@ class Train(World):
         self.assertGreater(result["accuracy"], 0.8)
         self.assertEqual([m["model"] for m in self.json("model", "list")["models"]], ["first"])
 
+    def test_a_stranger_checks_how_a_model_came_to_be(self):
+        self.make(300)
+        self.train("first")
+        shown = self.json("model", "show", "first")
+        receipt = self.dir / "first.receipt"
+        self.sealtrain("model", "receipt", "first", "--out", receipt)
+        self.sealtrain("model", "receipt", "first", "--out", receipt, expect=FAILED)
+        self.sealtrain("model", "receipt", "second", "--out", self.dir / "second", expect=FAILED)
+        self.assertFalse((self.dir / "second").exists())
+
+        # All that a stranger has: the receipt, the log's key, and perhaps the model.
+        empty = self.dir / "elsewhere"
+        empty.mkdir()
+        content = receipt.read_bytes()
+        vkey = (self.home / "audit" / "log.vkey").read_text().strip()
+
+        def verify(content, *args, expect=OK):
+            (empty / "receipt").write_bytes(content)
+            done = subprocess.run([str(PREFIX / "bin" / "sealtrain-audit"), "verify-model", "receipt",
+                                   *map(str, args)], cwd=empty, env={}, capture_output=True)
+            self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+            self.stderr = done.stderr.decode()
+            return done.stdout.decode()
+
+        said = json.loads(verify(content, "--vkey", vkey, "--json"))
+        self.assertEqual(said["subject"], {"name": "first",
+                                           "digest": {"sha256": shown["artifact_sha256"]}})
+        told = said["predicate"]
+        self.assertEqual(told["dataset"]["generation"], shown["generation"])
+        self.assertEqual(told["policy"]["sha256"], shown["policy_sha256"])
+        self.assertEqual(told["policy"]["rules"], ["train"])
+        self.assertEqual(told["purpose"], "study/notes")
+        self.assertEqual(sorted(told["columns"]), ["good", "text"])
+        self.assertEqual(told["trainer"]["trust"], "LOCKED")
+        self.assertEqual(told["privacy"]["epsilon"], shown["privacy"]["epsilon"])
+        self.assertTrue(said["key_trusted"])
+        self.assertFalse(said["signer_trusted"])
+
+        text = verify(content, "--vkey", vkey)
+        for words in ("epsilon at most", "study/notes", "generation 1", "not compared"):
+            self.assertIn(words, text)
+        [artifact] = [path for path in self.store.rglob("*") if path.is_file()
+                      and hashlib.sha256(path.read_bytes()).hexdigest() == shown["artifact_sha256"]]
+        verify(content, "--vkey", vkey, "--artifact", artifact)
+        key = self.json("dataset", "show", "notes")["custody_key"]
+        verify(content, "--vkey", vkey, "--key", key)
+
+        verify(content, "--vkey", vkey, "--artifact", self.schema, expect=INTEGRITY)
+        verify(content, "--vkey", vkey, "--key", "11" * 32, expect=INTEGRITY)
+        verify(content, "--vkey", vkey, "--key", "11", expect=USAGE)
+        verify(content, "--vkey", "none", expect=USAGE)
+        verify(content, expect=USAGE)
+        for place in range(0, len(content), len(content) // 20):
+            changed = bytearray(content)
+            changed[place] ^= 1
+            verify(changed, "--vkey", vkey, expect=INTEGRITY)
+        verify(b" " * (2 << 20), "--vkey", vkey, expect=INTEGRITY)
+        other_key = ("example.org/sealtrain/audit+2a46f655+"
+                     "AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs")
+        verify(content, "--vkey", other_key, expect=INTEGRITY)
+        self.audit("verify-model", receipt)  # by the key of the log that is named
+
     def test_another_purpose_is_denied_and_logged(self):
         self.make(50)
         self.train("ads", purpose="ads", expect=DENIED)
