@@ -121,7 +121,12 @@ absl::StatusOr<WalWriter> StartWal(Env& env, const std::string& directory, TreeW
   // crash, it reaches the state that `last` remembers.
   ST_RETURN_IF_ERROR(
       WriteFileDurably(env, JoinPath(directory, kLastFile), AsBytes(checkpoint_note)));
-  return WalWriter::Create(env, JoinPath(directory, kWalFile), checkpoint_note);
+  ST_ASSIGN_OR_RETURN(WalWriter wal,
+                      WalWriter::Create(env, JoinPath(directory, kWalFile), checkpoint_note));
+  // Not before: the old one started from them, and recovery from it would write over the
+  // full files that take their place.
+  ST_RETURN_IF_ERROR(tree.RemoveStale());
+  return wal;
 }
 
 }  // namespace sealtrain::audit

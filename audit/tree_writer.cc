@@ -111,6 +111,10 @@ absl::Status TreeWriter::Sync() {
   }
   for (const std::string& folder : folders) ST_RETURN_IF_ERROR(env_.SyncDir(folder));
   unsynced_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status TreeWriter::RemoveStale() {
   for (const std::string& path : completed_) ST_RETURN_IF_ERROR(RemoveStalePartials(path));
   completed_.clear();
   return absl::OkStatus();

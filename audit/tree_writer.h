@@ -40,9 +40,11 @@ class TreeWriter {
   // Root(). Visible on return, durable only after Sync().
   absl::Status Publish(absl::string_view checkpoint_note);
 
-  // Makes durable all that was published, and removes partial files whose full
-  // ones are durable now.
+  // Makes durable all that was published.
   absl::Status Sync();
+  // Removes partial files whose full ones were durable at the last Sync(). To be called
+  // once no write-ahead log is there that starts from them.
+  absl::Status RemoveStale();
 
  private:
   TreeWriter(Env& env, std::string log_directory)

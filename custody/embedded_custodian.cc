@@ -45,13 +45,6 @@ EmbeddedCustodian::EmbeddedCustodian(const CustodianOptions& options, Parts part
       outbox_(*db_, *log_),
       sets_(std::move(parts.sets)) {}
 
-EmbeddedCustodian::~EmbeddedCustodian() {
-  session_.Stop();
-  MutexLock lock(&mutex_);
-  // Without it only a log put back meanwhile is not noticed.
-  outbox_.StorePosition().IgnoreError();
-}
-
 absl::Time EmbeddedCustodian::Now() const {
   latest_ = std::max(latest_, options_.clock());
   return latest_;

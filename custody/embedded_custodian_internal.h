@@ -52,7 +52,6 @@ class EmbeddedCustodian final : public Custodian {
     std::vector<policy::LoadedPolicy> sets;  // ever in force, the newest last
   };
   EmbeddedCustodian(const CustodianOptions& options, Parts parts);
-  ~EmbeddedCustodian() override;
 
   absl::Status CreateDataset(const std::string& principal, const std::string& name,
                              std::shared_ptr<const policy::Schema> schema) override;

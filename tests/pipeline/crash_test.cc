@@ -162,6 +162,7 @@ class CrashTest : public IngestionTest {
 };
 
 TEST_F(CrashTest, LeavesTheOldOrTheNewSnapshotAtEveryMomentOfAnIngestion) {
+  world_->Close();
   RecordingEnv env(world());
   std::size_t committed = 0;
   {
@@ -240,6 +241,7 @@ TEST_F(CrashTest, LosesNoFileOfASnapshotAtAnyMomentOfASweep) {
 
 TEST_F(CrashTest, LeavesTheOldOrTheNewRootKeyAtEveryMomentOfARotation) {
   constexpr char kNewPassphrase[] = "close sesame";
+  world_->Close();
   RecordingEnv env(world());
   std::size_t rotated = 0;
   {
