@@ -67,14 +67,14 @@ absl::Status CheckVkey(Env& env, const std::string& directory, const VerifierKey
   return absl::OkStatus();
 }
 
-// Adds the record to the tree and publishes it.
-absl::Status Replay(const WalContents::Record& logged, TreeWriter& tree) {
+// Adds the record to the tree and publishes it. `published`: size of the newest tree that is.
+absl::Status Replay(const WalContents::Record& logged, std::uint64_t published, TreeWriter& tree) {
   for (const std::string& entry : logged.record.entries) tree.Add(entry);
   if (tree.Root() != logged.checkpoint.root) {
     return absl::DataLossError(absl::StrCat(kWalFile, ": record at byte ", logged.offset,
                                             " does not give its signed root"));
   }
-  return tree.Publish(logged.record.checkpoint_note);
+  return tree.Publish(logged.record.checkpoint_note, tree.size() >= published);
 }
 
 }  // namespace
@@ -93,14 +93,17 @@ absl::StatusOr<WriterState> RecoverWriter(Env& env, const std::string& directory
   // Checkpoints are published without a sync: what the rename names may not have
   // reached the disk as a whole, or at all.
   const bool torn_checkpoint = IsTornCheckpoint(published, contents);
+  std::uint64_t published_size = 0;
   if (!torn_checkpoint) {
     ST_RETURN_IF_ERROR(CheckReached(contents, kCheckpointFile, published, key));
+    ST_ASSIGN_OR_RETURN(const Checkpoint newest, VerifyCheckpoint(published, key));
+    published_size = newest.size;
   }
 
   ST_ASSIGN_OR_RETURN(TreeWriter tree, TreeWriter::Load(env, directory, contents.base));
   std::string note = contents.base_note;
   for (const WalContents::Record& logged : contents.records) {
-    ST_RETURN_IF_ERROR(Replay(logged, tree));
+    ST_RETURN_IF_ERROR(Replay(logged, published_size, tree));
     note = logged.record.checkpoint_note;
   }
   if (torn_checkpoint) ST_RETURN_IF_ERROR(tree.Publish(note));

@@ -39,10 +39,10 @@ void TreeWriter::Add(absl::string_view entry) {
                });
 }
 
-absl::Status TreeWriter::Publish(absl::string_view checkpoint_note) {
+absl::Status TreeWriter::Publish(absl::string_view checkpoint_note, bool newest) {
   ST_RETURN_IF_ERROR(WriteFull());
   ST_RETURN_IF_ERROR(WritePartials());
-  ST_RETURN_IF_ERROR(WriteFile(kCheckpointFile, AsBytes(checkpoint_note)));
+  if (newest) ST_RETURN_IF_ERROR(WriteFile(kCheckpointFile, AsBytes(checkpoint_note)));
   // After `checkpoint`: so that a kept one newer than that means a rollback.
   ST_RETURN_IF_ERROR(
       WriteFile(absl::StrCat(kCheckpointsFolder, "/", size()), AsBytes(checkpoint_note)));

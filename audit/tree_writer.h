@@ -37,8 +37,9 @@ class TreeWriter {
   Digest Root() const { return edge_.Root(); }
 
   // Writes what Add() changed, then `checkpoint_note`, which signs size() and
-  // Root(). Visible on return, durable only after Sync().
-  absl::Status Publish(absl::string_view checkpoint_note);
+  // Root(). Visible on return, durable only after Sync(). Not `newest`: a larger tree is
+  // published already, and readers must not see it go back.
+  absl::Status Publish(absl::string_view checkpoint_note, bool newest = true);
 
   // Makes durable all that was published.
   absl::Status Sync();

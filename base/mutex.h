@@ -32,20 +32,12 @@ class ABSL_LOCKABLE Mutex {
   // Lets others have the mutex until `condition`, which only looks at what the
   // mutex guards, is true.
   void Await(absl::FunctionRef<bool()> condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
-    // Whichever thread unlocks the mutex asks the condition.
-    const auto ask = [&] {
-      Acquired();
-      const bool answer = condition();
-      Releasing();
-      return answer;
-    };
-    Releasing();
-    mutex_.Await(absl::Condition(&ask));
-    Acquired();
+    AwaitWithTimeout(condition, absl::InfiniteDuration());
   }
   // The same for `timeout` at most; returns what the condition said last.
   bool AwaitWithTimeout(absl::FunctionRef<bool()> condition, absl::Duration timeout)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    // Whichever thread unlocks the mutex asks the condition.
     const auto ask = [&] {
       Acquired();
       const bool answer = condition();

@@ -1,5 +1,6 @@
 #include "sealtrain/audit/audit_log.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "sealtrain/audit/log_files.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/tests/audit/audit_test_util.h"
+#include "sealtrain/tests/util/forwarding_env.h"
 #include "sealtrain/tests/util/status_matchers.h"
 #include "sealtrain/tests/util/temp_dir.h"
 
@@ -46,6 +48,34 @@ TEST_F(AuditLogTest, IsCreatedOnce) {
   std::filesystem::remove(log_dir_ + "/checkpoint");
   EXPECT_THAT(AuditLog::Create(env, TestOptions(log_dir_), TestKey()),
               StatusIs(absl::StatusCode::kAlreadyExists));
+}
+
+// Notes the size of `checkpoint` whenever that is replaced.
+class CheckpointWatch : public testing::ForwardingEnv {
+ public:
+  std::vector<std::uint64_t> sizes;
+
+  absl::Status Around(testing::DiskChange& change, absl::FunctionRef<absl::Status()> run) override {
+    const absl::Status status = run();
+    if (change.kind == testing::DiskChange::Kind::kRename &&
+        change.new_path.ends_with("/checkpoint")) {
+      sizes.push_back(VerifyCheckpoint(ReadText(change.new_path), TestVerifier())->size);
+    }
+    return status;
+  }
+};
+
+TEST_F(AuditLogTest, DoesNotGoBackBeforeAReaderWhenItIsOpened) {
+  MakeLog(log_dir_, 0);
+  {
+    ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(env, log_dir_));
+    for (int i = 0; i < 300; ++i) ASSERT_OK(log->Append(TestEvent(i)));
+  }
+  CheckpointWatch watch;
+  ASSERT_OK(OpenTestLog(watch, log_dir_));
+  EXPECT_FALSE(watch.sizes.empty());
+  EXPECT_THAT(watch.sizes, ::testing::Each(300u));
+  EXPECT_OK(VerifyLog(log_dir_));
 }
 
 TEST_F(AuditLogTest, IsNotOpenedWhereThereIsNone) {
