@@ -267,7 +267,7 @@ absl::StatusOr<double> EpsilonLowerBound(absl::Span<const PrivacyPhase> phases, 
 
 absl::StatusOr<double> CalibrateNoise(double epsilon, double delta, double sampling_rate,
                                       std::uint64_t steps) {
-  constexpr double kMostNoise = 1e4;
+  constexpr double kMostTried = 1e4;
   constexpr double kRelativePrecision = 1e-4;
   if (!(epsilon > 0 && std::isfinite(epsilon))) {
     return absl::InvalidArgumentError(absl::StrCat("epsilon must be positive, not ", epsilon));
@@ -278,14 +278,14 @@ absl::StatusOr<double> CalibrateNoise(double epsilon, double delta, double sampl
         .sampling_rate = sampling_rate, .noise_multiplier = noise, .steps = steps};
     return RdpEpsilon({phase}, delta);
   };
-  ST_ASSIGN_OR_RETURN(const double least, epsilon_at(kMostNoise));
+  ST_ASSIGN_OR_RETURN(const double least, epsilon_at(kMostTried));
   if (least > epsilon) {
-    return absl::InvalidArgumentError(absl::StrCat("no noise multiplier below ", kMostNoise,
+    return absl::InvalidArgumentError(absl::StrCat("no noise multiplier below ", kMostTried,
                                                    " reaches epsilon ", epsilon, " at delta ",
                                                    delta));
   }
   // `enough` always satisfies the budget and `short_of` never does.
-  double enough = kMostNoise;
+  double enough = kMostTried;
   double short_of = enough;
   while (true) {
     short_of /= 2;
