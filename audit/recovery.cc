@@ -39,16 +39,17 @@ bool IsTornCheckpoint(absl::string_view published, const WalContents& wal) {
 }
 
 // Nothing is signed before it is in the write-ahead log. So a checkpoint that
-// this log does not reach is of another history, or this log was rolled back.
-absl::Status CheckReached(const WalContents& wal, const char* name, const std::string& note,
-                          const VerifierKey& key) {
+// this log does not reach is of another history, or this log was rolled back. Returns
+// what the note says.
+absl::StatusOr<Checkpoint> CheckReached(const WalContents& wal, const char* name,
+                                        const std::string& note, const VerifierKey& key) {
   const absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(note, key);
   if (!checkpoint.ok()) {
     return absl::DataLossError(absl::StrCat(name, ": ", checkpoint.status().message()));
   }
   const auto is_it = [&](const WalContents::Record& r) { return r.checkpoint == *checkpoint; };
   if (wal.base == *checkpoint || std::any_of(wal.records.begin(), wal.records.end(), is_it)) {
-    return absl::OkStatus();
+    return checkpoint;
   }
   const std::uint64_t end =
       wal.records.empty() ? wal.base.size : wal.records.back().checkpoint.size;
@@ -88,15 +89,15 @@ absl::StatusOr<WriterState> RecoverWriter(Env& env, const std::string& directory
   ST_RETURN_IF_ERROR(CheckVkey(env, directory, key));
   ST_ASSIGN_OR_RETURN(const WalContents contents, ReadWal(env, JoinPath(directory, kWalFile), key));
   ST_ASSIGN_OR_RETURN(const std::string last, ReadNoteFile(env, directory, kLastFile));
-  ST_RETURN_IF_ERROR(CheckReached(contents, kLastFile, last, key));
+  ST_RETURN_IF_ERROR(CheckReached(contents, kLastFile, last, key).status());
   ST_ASSIGN_OR_RETURN(const std::string published, ReadNoteFile(env, directory, kCheckpointFile));
   // Checkpoints are published without a sync: what the rename names may not have
   // reached the disk as a whole, or at all.
   const bool torn_checkpoint = IsTornCheckpoint(published, contents);
   std::uint64_t published_size = 0;
   if (!torn_checkpoint) {
-    ST_RETURN_IF_ERROR(CheckReached(contents, kCheckpointFile, published, key));
-    ST_ASSIGN_OR_RETURN(const Checkpoint newest, VerifyCheckpoint(published, key));
+    ST_ASSIGN_OR_RETURN(const Checkpoint newest,
+                        CheckReached(contents, kCheckpointFile, published, key));
     published_size = newest.size;
   }
 

@@ -12,8 +12,9 @@ namespace sealtrain::custody {
 
 absl::Status LogSession::Append(audit::Event event) {
   MutexLock lock(&mutex_);
-  if (stopped_)
+  if (stopped_) {
     return absl::FailedPreconditionError("this process writes no more to the audit log");
+  }
   if (uid_.empty()) {
     ST_RETURN_IF_ERROR(StartHeart());
     ST_ASSIGN_OR_RETURN(const Id uid, crypto::RandomId());

@@ -12,14 +12,6 @@
 #include "sealtrain/custody/home_config_internal.h"
 
 namespace sealtrain::custody {
-namespace {
-
-absl::Status SealsNothing(std::uint64_t index) {
-  return absl::NotFoundError(absl::StrCat("entry ", index, " seals nothing"));
-}
-
-}  // namespace
-
 absl::Status EmbeddedCustodian::SealWhy(const std::string& why, audit::Event& event) {
   if (why.empty()) return absl::OkStatus();
   if (event.uid().empty()) {
@@ -43,7 +35,9 @@ absl::StatusOr<EmbeddedCustodian::EntryAct> EmbeddedCustodian::DecideOnEntry(
         return true;
       }));
   const audit::Event& about = act.entry.event;
-  if (!audit::SealsAnything(about)) return SealsNothing(request.index);
+  if (!audit::SealsAnything(about)) {
+    return absl::NotFoundError(absl::StrCat("entry ", request.index, " seals nothing"));
+  }
   // The log is believed, and not the key store, where a row can be put back.
   ST_RETURN_IF_ERROR(log.ForEach(request.index + 1, log.checkpoint().size,
                                  [&act, &about](const audit::Entry& later) {
