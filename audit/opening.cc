@@ -19,13 +19,6 @@ constexpr std::size_t kFieldBytes = 4;
 constexpr std::size_t kSaltBytes = 32;
 constexpr std::size_t kHeadBytes = kLabel.size() + kFieldBytes + kSaltBytes;
 
-bool IsUtf8(absl::string_view text) {
-  while (!text.empty()) {
-    if (!TakeCodePoint(text)) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 absl::Status CheckSealable(absl::string_view text) {

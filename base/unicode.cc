@@ -65,6 +65,12 @@ std::optional<char32_t> TakeCodePoint(absl::string_view& text) {
   return code_point;
 }
 
+bool IsUtf8(absl::string_view text) {
+  while (TakeCodePoint(text)) {
+  }
+  return text.empty();
+}
+
 std::string Printable(absl::string_view text) { return Escaped(text, "\\\\"); }
 
 std::string PrintableMessage(absl::string_view text) { return Escaped(text, "\\"); }

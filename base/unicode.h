@@ -13,6 +13,8 @@ namespace sealtrain {
 // is empty or does not start with well-formed UTF-8 (no overlong forms, no
 // surrogates, at most U+10FFFF).
 std::optional<char32_t> TakeCodePoint(absl::string_view& text);
+// Whether all of it is well-formed.
+bool IsUtf8(absl::string_view text);
 
 // `text` with every character escaped that could move the cursor, change the
 // reading direction, hide, or break the line; a backslash is doubled.

@@ -31,12 +31,6 @@ class SyntaxErrors final : public pb::io::ErrorCollector {
   std::vector<Finding>& findings_;
 };
 
-bool IsUtf8(absl::string_view text) {
-  while (TakeCodePoint(text)) {
-  }
-  return text.empty();
-}
-
 // The line and column, from 0, of the first byte that is not UTF-8.
 std::optional<std::pair<int, int>> NotUtf8(absl::string_view text) {
   int line = 0;
