@@ -541,6 +541,20 @@ void BM_ScrubMail(benchmark::State& state) {
 }
 BENCHMARK(BM_ScrubMail)->Arg(0)->Arg(1);
 
+// The slowest that is known of the texts that are made to be slow.
+void BM_ScanHostileText(benchmark::State& state) {
+  std::string text;
+  while (text.size() < 512 * 1024) text += "DE89 DE89 DE89 ";
+  const auto scanner = ScannerOfAllKinds();
+  std::vector<TextFinding> findings;
+  for (auto _ : state) {
+    scanner->Find(text, findings);
+    benchmark::DoNotOptimize(findings.data());
+  }
+  Count(state, text.size(), 1);
+}
+BENCHMARK(BM_ScanHostileText)->Unit(benchmark::kMillisecond);
+
 // What a review does at least.
 void BM_CopyMail(benchmark::State& state) {
   const std::string mail = Mail(true);

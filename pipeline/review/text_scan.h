@@ -48,7 +48,7 @@ class TextScanner {
   void Find(absl::string_view text, std::vector<TextFinding>& findings) const;
 
  private:
-  class Search;
+  friend class TextSearch;
 
   TextScanner();
 
