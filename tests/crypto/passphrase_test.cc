@@ -1,7 +1,5 @@
 #include <limits>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "sealtrain/crypto/key_derivation.h"
 #include "sealtrain/tests/crypto/crypto_test_util.h"
 #include "sealtrain/tests/util/status_matchers.h"
@@ -64,12 +62,11 @@ TEST(KekFromPassphrase, RefusesAbsurdParametersBeforeRunning) {
       {.memory_bytes = 1 << 20, .passes = 11},
       {.memory_bytes = 8 << 10, .passes = std::numeric_limits<std::uint32_t>::max()},
   };
-  const absl::Time start = absl::Now();
+  // Were they run, some would not end.
   for (const Argon2idParams& params : absurd) {
     EXPECT_THAT(KekFromPassphrase(passphrase, params),
                 StatusIs(absl::StatusCode::kInvalidArgument));
   }
-  EXPECT_LT(absl::Now() - start, absl::Milliseconds(50));
 }
 
 TEST(KekFromPassphrase, TakesTheSmallestParameters) {
