@@ -137,6 +137,18 @@ inline std::string ReadText(const std::filesystem::path& path) {
   EXPECT_TRUE(in) << path;
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
+
+// The code block that follows the line "<!-- example: NAME -->" in docs/formats/PAGE.
+inline std::string DocumentExample(const std::string& page, const std::string& name) {
+  const std::string document =
+      ReadText(std::filesystem::path(SEALTRAIN_SOURCE_DIR) / "docs/formats" / page);
+  const std::string marker = absl::StrCat("<!-- example: ", name, " -->\n```\n");
+  const std::size_t start = document.find(marker);
+  EXPECT_NE(start, std::string::npos) << name;
+  if (start == std::string::npos) return "";
+  const std::size_t begin = start + marker.size();
+  return document.substr(begin, document.find("```", begin) - begin);
+}
 inline void WriteText(const std::filesystem::path& path, absl::string_view text) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out.write(text.data(), static_cast<std::streamsize>(text.size()));

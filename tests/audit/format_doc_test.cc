@@ -17,16 +17,7 @@
 namespace sealtrain::audit {
 namespace {
 
-// The code block that follows the line "<!-- example: NAME -->".
-std::string Example(const std::string& name) {
-  static const std::string document = ReadText(SEALTRAIN_SOURCE_DIR "/docs/formats/audit-log.md");
-  const std::string marker = absl::StrCat("<!-- example: ", name, " -->\n```\n");
-  const std::size_t start = document.find(marker);
-  EXPECT_NE(start, std::string::npos) << name;
-  if (start == std::string::npos) return "";
-  const std::size_t begin = start + marker.size();
-  return document.substr(begin, document.find("```", begin) - begin);
-}
+std::string Example(const std::string& name) { return DocumentExample("audit-log.md", name); }
 
 // The bytes of a block of hex digits; from '#' on a line is a remark.
 std::string ExampleBytes(const std::string& name) {

@@ -540,28 +540,18 @@ TEST(ModelReceipt, TakesVerifierKeysOnly) {
   EXPECT_THAT(CheckModelReceipt(receipt, {}), StatusIs(kDataLoss));
 }
 
-// The code block that follows the line "<!-- example: NAME -->".
-std::string ReceiptExample(const std::string& name) {
-  const std::string document = ReadText(SEALTRAIN_SOURCE_DIR "/docs/formats/model-receipt.md");
-  const std::string marker = absl::StrCat("<!-- example: ", name, " -->\n```\n");
-  const std::size_t start = document.find(marker);
-  EXPECT_NE(start, std::string::npos) << name;
-  if (start == std::string::npos) return "";
-  const std::size_t begin = start + marker.size();
-  return document.substr(begin, document.find("```", begin) - begin);
-}
-
 TEST(ModelReceipt, IsTheOneOfTheDocument) {
   ASSERT_OK_AND_ASSIGN(const std::string receipt, ReceiptOf(TestRun()));
   EXPECT_EQ(receipt,
             ReadText(SEALTRAIN_SOURCE_DIR "/tests/fuzz/corpus/model_receipt_fuzzer/receipt"));
-  EXPECT_EQ(absl::StrCat(FormatVkey(TestVerifier()), "\n"), ReceiptExample("vkey"));
+  EXPECT_EQ(absl::StrCat(FormatVkey(TestVerifier()), "\n"),
+            DocumentExample("model-receipt.md", "vkey"));
   ReceiptJson statement = ReceiptJson::parse(PayloadOf(receipt));
   for (ReceiptJson& entry : statement["predicate"]["log"]["entries"]) {
     entry["entry"] = "...";
     entry["proof"] = "...";
   }
-  EXPECT_EQ(statement.dump(2) + "\n", ReceiptExample("statement"));
+  EXPECT_EQ(statement.dump(2) + "\n", DocumentExample("model-receipt.md", "statement"));
 }
 
 }  // namespace
