@@ -283,6 +283,27 @@ TEST_F(SealedEntries, AreNamedInOneWayOnly) {
   EXPECT_THAT(custodian_->DraftAccess(request), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST_F(SealedEntries, GoIntoAHomeThatWasMadeBeforeThereWereAny) {
+  custodian_.reset();
+  const std::string path = JoinPath(home(), "keystore.db");
+  {
+    ASSERT_OK_AND_ASSIGN(custody::Database db, custody::Database::Open(path));
+    ASSERT_OK(db.Execute("DROP TABLE opening; PRAGMA user_version=1"));
+  }
+  Open();
+  const std::uint64_t index = LogAReason();
+  EXPECT_EQ(Check(*Reveal(index))->text, kWhy);
+  custodian_.reset();
+  {
+    ASSERT_OK_AND_ASSIGN(custody::Database db, custody::Database::Open(path));
+    EXPECT_EQ(*db.QueryInt("PRAGMA user_version"), 2);
+    // There were such as well, and nothing of theirs is lost.
+    ASSERT_OK(db.Execute("PRAGMA user_version=1"));
+  }
+  Open();
+  EXPECT_EQ(Check(*Reveal(index))->text, kWhy);
+}
+
 TEST_F(SealedEntries, OutliveANewRootKey) {
   const std::uint64_t index = LogAReason();
   const std::string wrapped = WrappedOpening(LastEvent().uid());
