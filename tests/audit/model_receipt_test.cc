@@ -534,6 +534,63 @@ TEST(ModelReceipt, RefusesWhatIsNoReceipt) {
   EXPECT_THAT(Check(Envelope(deep)), StatusIs(kDataLoss));
 }
 
+TEST(ModelReceipt, LeadsToTheFileThatLeft) {
+  const RunEvents run = TestRun();
+  Event exported = TestEvent(9);
+  exported.set_type(MODEL_EXPORTED);
+  exported.set_phase(SUCCEEDED);
+  exported.mutable_object()->set_dataset("mails/train");
+  exported.mutable_object()->set_generation(3);
+  exported.mutable_object()->set_model("spam");
+  exported.mutable_object()->set_artifact_sha256(std::string(32, 'X'));
+  const std::vector<std::string> vkeys = {FormatVkey(TestVerifier())};
+  // What CheckExport() says of that event, which stands behind the run or before it.
+  const auto check = [&](const Event& event, bool before = false) -> absl::StatusOr<Digest> {
+    std::vector<Event> events = InTime(run);
+    events.insert(before ? events.begin() : events.end(), event);
+    std::vector<ReceiptEntry> log = LogOf(events);
+    const std::size_t at = before ? 0 : 4;
+    const ReceiptEntry left = log[at];
+    log.erase(log.begin() + static_cast<std::ptrdiff_t>(at));
+    const auto receipt =
+        SignModelReceipt({.policy = log[0], .snapshot = log[1], .access = log[2], .model = log[3]},
+                         TestKey(kCustody));
+    EXPECT_OK(receipt.status());
+    const auto checked = CheckModelReceipt(*receipt, vkeys);
+    EXPECT_OK(checked.status());
+    return CheckExport(*checked, left, vkeys);
+  };
+  ASSERT_OK_AND_ASSIGN(const Digest digest, check(exported));
+  EXPECT_EQ(AsText(digest), std::string(32, 'X'));
+
+  const auto another = StatusIs(kDataLoss, HasSubstr("another model"));
+  EXPECT_THAT(check(exported, /*before=*/true), another);
+  Event changed = exported;
+  changed.mutable_object()->set_model("ham");
+  EXPECT_THAT(check(changed), another);
+  changed = exported;
+  changed.mutable_object()->set_dataset("mails");
+  EXPECT_THAT(check(changed), another);
+  changed = exported;
+  changed.mutable_object()->set_generation(4);
+  EXPECT_THAT(check(changed), another);
+  const auto none = StatusIs(kDataLoss, HasSubstr("no model that was exported"));
+  changed = exported;
+  changed.set_phase(FAILED);
+  EXPECT_THAT(check(changed), none);
+  changed = exported;
+  changed.set_type(MODEL_SEALED);
+  EXPECT_THAT(check(changed), none);
+  changed = exported;
+  changed.mutable_object()->clear_artifact_sha256();
+  EXPECT_THAT(check(changed), none);
+
+  // The entry of another log, however alike.
+  ASSERT_OK_AND_ASSIGN(const std::string receipt, ReceiptOf(run));
+  ASSERT_OK_AND_ASSIGN(const CheckedReceipt checked, CheckModelReceipt(receipt, vkeys));
+  EXPECT_THAT(CheckExport(checked, LogOf({exported}, /*seed=*/8)[0], vkeys), StatusIs(kDataLoss));
+}
+
 TEST(ModelReceipt, TakesVerifierKeysOnly) {
   ASSERT_OK_AND_ASSIGN(const std::string receipt, ReceiptOf(TestRun()));
   EXPECT_THAT(CheckModelReceipt(receipt, {"x"}), StatusIs(kInvalid));
