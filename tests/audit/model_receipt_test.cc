@@ -512,26 +512,46 @@ TEST(ModelReceipt, RefusesOtherEnvelopes) {
 TEST(ModelReceipt, RefusesWhatIsNoReceipt) {
   for (const std::string& text :
        {std::string(), std::string("x"), std::string("null"), std::string("[]"), std::string("{}"),
-        std::string(R"({"payloadType":1})"), std::string(100'000, '[')}) {
+        std::string(R"({"payloadType":1})")}) {
     EXPECT_THAT(Check(text), StatusIs(kDataLoss)) << text.substr(0, 20);
   }
   for (const std::string& payload :
        {std::string(), std::string("x"), std::string("{}"), std::string("\xFF"),
         std::string(R"({"predicateType":"urn:sealtrain:model-receipt:2"})"),
-        std::string(R"({"predicateType":"urn:sealtrain:model-receipt:1"})"),
-        std::string(100'000, '[')}) {
+        std::string(R"({"predicateType":"urn:sealtrain:model-receipt:1"})")}) {
     EXPECT_THAT(Check(Envelope(payload)), StatusIs(kDataLoss)) << payload.substr(0, 20);
   }
   EXPECT_THAT(Check(std::string(kMaxReceiptBytes + 1, ' ')),
               StatusIs(kDataLoss, HasSubstr("longer")));
   EXPECT_THAT(Check(Envelope(R"({"predicateType":"urn:sealtrain:model-receipt:2"})")),
               StatusIs(kDataLoss, HasSubstr("predicate type urn:sealtrain:model-receipt:1")));
-  // Nested where a claim belongs, deeper than a stack would bear.
+}
+
+// As deep as a receipt's size allows, which no stack would bear.
+TEST(ModelReceipt, RefusesDeepNestingWithoutHarm) {
+  const auto nested = [](const std::string& open, const std::string& close, std::size_t bytes) {
+    std::string text;
+    const std::size_t depth = bytes / (open.size() + close.size());
+    for (std::size_t i = 0; i < depth; ++i) text += open;
+    if (!close.empty()) text += "0";
+    for (std::size_t i = 0; i < depth; ++i) text += close;
+    return text;
+  };
   ASSERT_OK_AND_ASSIGN(const std::string receipt, ReceiptOf(TestRun()));
-  const std::string deep = absl::StrReplaceAll(
-      PayloadOf(receipt),
-      {{R"("safety/abuse-detection")", std::string(300'000, '[') + std::string(300'000, ']')}});
-  EXPECT_THAT(Check(Envelope(deep)), StatusIs(kDataLoss));
+  const std::string payload = PayloadOf(receipt);
+  for (const auto& [open, close] : {std::pair("[", ""), std::pair("[", "]"),
+                                    std::pair(R"({"":)", ""), std::pair(R"({"":)", "}")}) {
+    const std::string envelope = nested(open, close, 1'000'000);
+    ASSERT_LE(envelope.size(), kMaxReceiptBytes);
+    EXPECT_THAT(Check(envelope), StatusIs(kDataLoss)) << open << close;
+    // In the payload, and of that where a claim belongs.
+    const std::string deep = nested(open, close, 750'000);
+    const std::string claim = absl::StrReplaceAll(payload, {{R"("safety/abuse-detection")", deep}});
+    for (const std::string& text : {deep, claim}) {
+      ASSERT_LE(Envelope(text).size(), kMaxReceiptBytes);
+      EXPECT_THAT(Check(Envelope(text)), StatusIs(kDataLoss)) << open << close;
+    }
+  }
 }
 
 TEST(ModelReceipt, LeadsToTheFileThatLeft) {
