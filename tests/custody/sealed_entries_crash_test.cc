@@ -41,6 +41,11 @@ class SealedEntriesCrash : public SealedEntriesTest {
       custodian_.reset();
       std::filesystem::remove_all(home());
       state.WriteTo(home());
+      // What nobody did to it is not said to be done: it says when it may look so.
+      if (const absl::Status looked = Custodian::CheckHome(options()); !looked.ok()) {
+        ASSERT_THAT(looked, StatusIs(absl::StatusCode::kDataLoss,
+                                     ::testing::HasSubstr("until the home is opened next")));
+      }
       ASSERT_NO_FATAL_FAILURE(Open());
       check(moment >= done);
     };
