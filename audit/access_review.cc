@@ -40,19 +40,31 @@ class Reviewer {
     review_.until = until;
   }
 
-  void Add(const Entry& entry) {
+  absl::Status Add(const Entry& entry) {
     const absl::Time time = TimeOf(entry.event.wall_time_ns());
     // Open intents are those at the log's end, whenever their outcome came.
-    intents_.Add(entry);
-    if (time >= review_.until) return;
+    ST_RETURN_IF_ERROR(intents_.Add(entry.index, entry.event).status());
+    if (time >= review_.until) return absl::OkStatus();
     if (time < review_.since) {
       AddBefore(entry, time);
     } else {
       AddWithin(entry, time);
     }
+    for (const auto& [what, count] :
+         {std::pair("principals", principals_.size()),
+          std::pair("kinds of access", accesses_.size()), std::pair("reasons", denials_.size()),
+          std::pair("budgets", budgets_.size())}) {
+      if (count > AccessReview::kMaxGroups) {
+        return absl::OutOfRangeError(absl::StrCat("entry ", entry.index, ": more than ",
+                                                  AccessReview::kMaxGroups, " ", what,
+                                                  ", too many for a review"));
+      }
+    }
+    return absl::OkStatus();
   }
 
-  AccessReview Finish() {
+  // `log`: all of whose entries were added.
+  absl::StatusOr<AccessReview> Finish(LogReader& log) {
     for (auto& [key, access] : accesses_) review_.accesses.push_back(std::move(access));
     std::stable_sort(review_.accesses.begin(), review_.accesses.end(),
                      [](const auto& a, const auto& b) {
@@ -64,10 +76,16 @@ class Reviewer {
     for (auto& [key, budget] : budgets_) {
       if (!budget.points.empty()) review_.budgets.push_back(std::move(budget));
     }
-    for (Entry& entry : intents_.Left()) {
-      if (TimeOf(entry.event.wall_time_ns()) < review_.until) {
-        review_.dangling.push_back(std::move(entry));
+    for (const OpenIntents::Open& open : intents_.Left()) {
+      if (TimeOf(open.wall_time_ns) >= review_.until) continue;
+      if (review_.dangling.size() == AccessReview::kMaxListed) {
+        ++review_.left_out["dangling"];
+        continue;
       }
+      ST_RETURN_IF_ERROR(log.ForEach(open.index, open.index + 1, [this](const Entry& entry) {
+        review_.dangling.push_back(entry);
+        return true;
+      }));
     }
     for (const auto& [principal, history] : principals_) FindUnusual(principal, history);
     return std::move(review_);
@@ -82,10 +100,21 @@ class Reviewer {
   struct History {
     std::uint64_t requests_before = 0;
     std::array<std::uint64_t, 24> hours_before{};
-    std::set<std::int64_t> days_before;
+    std::uint64_t days_before = 0;  // on which it made any
+    std::int64_t last_day_before = -1;
     std::array<HourInPeriod, 24> hours{};
     std::map<std::int64_t, std::uint64_t> days;
   };
+
+  template <typename Item>
+  void List(const char* name, std::vector<Item>& list,
+            const typename std::vector<Item>::value_type& item) {
+    if (list.size() < AccessReview::kMaxListed) {
+      list.push_back(item);
+    } else {
+      ++review_.left_out[name];
+    }
+  }
 
   void AddBefore(const Entry& entry, absl::Time time) {
     const Event& event = entry.event;
@@ -94,7 +123,8 @@ class Reviewer {
     if (!IsRequest(event)) return;
     ++history.requests_before;
     ++history.hours_before[static_cast<std::size_t>(HourOf(time))];
-    history.days_before.insert(DayOf(time));
+    // The log is in the order of time, but for clocks that were set back.
+    if (std::exchange(history.last_day_before, DayOf(time)) != DayOf(time)) ++history.days_before;
   }
 
   void AddWithin(const Entry& entry, absl::Time time) {
@@ -102,24 +132,38 @@ class Reviewer {
     ++review_.entries;
     const auto [known, is_new] = principals_.try_emplace(event.actor().principal());
     if (is_new && !event.actor().principal().empty()) {
-      review_.first_seen.push_back({event.actor().principal(), entry.index, time});
+      List("first_seen", review_.first_seen, {event.actor().principal(), entry.index, time});
     }
-    if (event.type() == KEY_ROTATED || event.type() == KEY_DESTROYED) review_.keys.push_back(entry);
-    if (IsOfReason(event.type())) return review_.reasons.push_back(entry);
+    if (event.type() == KEY_ROTATED || event.type() == KEY_DESTROYED) {
+      List("keys", review_.keys, entry);
+    }
+    if (IsOfReason(event.type())) return List("reasons", review_.reasons, entry);
     if (event.type() == POLICY_APPLIED || event.type() == POLICY_SIGNED ||
         event.type() == DATASET_RESEALED || event.type() == ACCESS_APPROVED) {
-      review_.policies.push_back(entry);
+      List("policies", review_.policies, entry);
     }
     if (SpendsBudget(event)) {
-      BudgetOf(event).points.push_back({.time = time,
-                                        .index = entry.index,
-                                        .epsilon = event.privacy().epsilon(),
-                                        .ledger_epsilon = event.privacy().ledger_epsilon()});
+      AddPoint({.time = time,
+                .index = entry.index,
+                .epsilon = event.privacy().epsilon(),
+                .ledger_epsilon = event.privacy().ledger_epsilon()},
+               BudgetOf(event).points);
     }
     if (IsRequest(event)) {
       AddRequest(entry, time, known->second);
     } else if (event.phase() != INTENT && !event.action().empty() && !event.purpose().empty()) {
       AddOutcome(event, time);
+    }
+  }
+
+  void AddPoint(const AccessReview::BudgetPoint& point,
+                std::vector<AccessReview::BudgetPoint>& points) {
+    if (points.empty() || points_ < AccessReview::kMaxBudgetPoints) {
+      points.push_back(point);
+      ++points_;
+    } else {
+      points.back() = point;  // what is spent in the end is told
+      ++review_.left_out["budgets"];
     }
   }
 
@@ -172,22 +216,23 @@ class Reviewer {
           return history.hours_before[static_cast<std::size_t>((h + 24) % 24)];
         };
         if (within.requests > 0 && before(hour - 1) + before(hour) + before(hour + 1) == 0) {
-          review_.unusual_hours.push_back({.principal = principal,
-                                           .hour = hour,
-                                           .requests = within.requests,
-                                           .before = history.requests_before,
-                                           .first_index = within.first_index});
+          List("unusual_hours", review_.unusual_hours,
+               {.principal = principal,
+                .hour = hour,
+                .requests = within.requests,
+                .before = history.requests_before,
+                .first_index = within.first_index});
         }
       }
     }
-    if (history.days_before.size() < kMinActiveDaysBefore) return;
-    const double usual = static_cast<double>(history.requests_before) /
-                         static_cast<double>(history.days_before.size());
+    if (history.days_before < kMinActiveDaysBefore) return;
+    const double usual =
+        static_cast<double>(history.requests_before) / static_cast<double>(history.days_before);
     for (const auto& [day, requests] : history.days) {
       if (requests >= kMinRequestsOfADay &&
           static_cast<double>(requests) > kUnusualTimesMean * usual) {
-        review_.unusual_volumes.push_back(
-            {.principal = principal, .day = day, .requests = requests, .usual = usual});
+        List("unusual_volumes", review_.unusual_volumes,
+             {.principal = principal, .day = day, .requests = requests, .usual = usual});
       }
     }
   }
@@ -216,6 +261,7 @@ class Reviewer {
       accesses_;
   std::map<std::string, AccessReview::Denials> denials_;
   std::map<std::pair<std::string, std::string>, AccessReview::Budget> budgets_;
+  std::size_t points_ = 0;  // of all budgets
 };
 
 }  // namespace
@@ -241,11 +287,13 @@ absl::StatusOr<AccessReview> ReviewAccess(LogReader& log, absl::Time since, absl
                                           const std::vector<KeptCheckpoint>& old) {
   for (const KeptCheckpoint& kept : old) ST_RETURN_IF_ERROR(log.CheckExtends(kept));
   Reviewer reviewer(since, until);
+  absl::Status added;
   ST_RETURN_IF_ERROR(log.ForEach(0, log.checkpoint().size, [&](const Entry& entry) {
-    reviewer.Add(entry);
-    return true;
+    added = reviewer.Add(entry);
+    return added.ok();
   }));
-  AccessReview review = reviewer.Finish();
+  ST_RETURN_IF_ERROR(added);
+  ST_ASSIGN_OR_RETURN(AccessReview review, reviewer.Finish(log));
   review.proof = {.checkpoint = log.checkpoint(),
                   .vkey = log.vkey(),
                   .key_trusted = key_trusted,

@@ -18,8 +18,16 @@ namespace sealtrain::audit {
 
 // A *request* is an intent or a denial to seal, train on, evaluate on or reseal a data
 // set: somebody asked for keys, or to open more. Days and hours are in UTC. All vectors are in the
-// order of the log unless something else is said.
+// order of the log unless something else is said, and of limited length: `left_out`
+// counts what they do not have.
 struct AccessReview {
+  // Of each list, the first so many. Of all budget points, so many and the last of each
+  // budget. More would be no review, and could be made to take all memory.
+  static constexpr std::size_t kMaxListed = 1'000;
+  static constexpr std::size_t kMaxBudgetPoints = 10'000;
+  // Principals; accesses; budgets.
+  static constexpr std::size_t kMaxGroups = 20'000;
+
   // Against what the log was proven.
   struct Proof {
     Checkpoint checkpoint;
@@ -104,6 +112,13 @@ struct AccessReview {
   std::vector<Entry> policies;  // signed, applied, put over data by a reseal; requests approved
   std::vector<Entry> dangling;  // begun before the end of the period, open at the log's end
 
+  // By the list's name, "dangling"; "budgets" are points.
+  std::map<std::string, std::uint64_t> left_out;
+  std::uint64_t LeftOut(const std::string& list) const {
+    const auto found = left_out.find(list);
+    return found == left_out.end() ? 0 : found->second;
+  }
+
   // Requests of the period of which custody could not say more.
   std::uint64_t without_executable = 0;
   std::map<std::string, std::uint64_t> by_trust;
@@ -120,7 +135,7 @@ std::string UnusualVolumeRule();
 // Reads the whole log, as what is new or unusual shows only beside what came
 // before, and checks that it goes on from each of `old`. `until` > `since`.
 // DataLoss: an entry cannot be proven or is no known event, or errors of
-// LogReader::CheckExtends().
+// LogReader::CheckExtends(). OutOfRange: more groups than there may be, or open intents.
 absl::StatusOr<AccessReview> ReviewAccess(LogReader& log, absl::Time since, absl::Time until,
                                           bool key_trusted, const std::vector<KeptCheckpoint>& old);
 

@@ -88,14 +88,16 @@ std::string Tile(std::uint64_t count, absl::string_view what, bool bad_if_any) {
 }
 
 std::string Tiles(const AccessReview& review) {
-  return absl::StrCat("<div class=\"tiles\">\n", Tile(review.granted, "requests granted", false),
-                      Tile(review.denied, "requests denied", true),
-                      Tile(review.failed, "failed or abandoned", true),
-                      Tile(review.dangling.size(), "without an outcome", true),
-                      Tile(review.first_seen.size(), "new principals", false),
-                      Tile(review.unusual_hours.size() + review.unusual_volumes.size(),
-                           "unusual hours and volumes", true),
-                      "</div>\n");
+  return absl::StrCat(
+      "<div class=\"tiles\">\n", Tile(review.granted, "requests granted", false),
+      Tile(review.denied, "requests denied", true),
+      Tile(review.failed, "failed or abandoned", true),
+      Tile(review.dangling.size() + review.LeftOut("dangling"), "without an outcome", true),
+      Tile(review.first_seen.size() + review.LeftOut("first_seen"), "new principals", false),
+      Tile(review.unusual_hours.size() + review.unusual_volumes.size() +
+               review.LeftOut("unusual_hours") + review.LeftOut("unusual_volumes"),
+           "unusual hours and volumes", true),
+      "</div>\n");
 }
 
 std::string DaysChart(const AccessReview& review) {

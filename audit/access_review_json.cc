@@ -92,6 +92,7 @@ nlohmann::ordered_json ReviewToJson(const AccessReview& review) {
           {"reasons", ArrayOf(review.reasons, EntryToJson)},
           {"policies", ArrayOf(review.policies, EntryToJson)},
           {"dangling", ArrayOf(review.dangling, EntryToJson)},
+          {"left_out", review.left_out},
           {"definitions",
            {{"unusual_hour", UnusualHourRule()}, {"unusual_volume", UnusualVolumeRule()}}},
           {"proof",

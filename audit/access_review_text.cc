@@ -46,7 +46,7 @@ std::string ReviewToText(const AccessReview& review) {
   std::string text = absl::StrCat(
       "Access review, ", ReviewPeriod(review), "\n  ", review.entries, " entries: ", review.granted,
       " requests granted, ", review.denied, " denied; ", review.failed, " failed or abandoned; ",
-      review.dangling.size(), " without an outcome\n");
+      review.dangling.size() + review.LeftOut("dangling"), " without an outcome\n");
   for (const ReviewTable& table : ReviewTables(review)) absl::StrAppend(&text, TextOf(table));
   return absl::StrCat(text, TextOf("Verified", ProvenAgainst(review)),
                       TextOf("Never verified", NeverVerified(review)));

@@ -222,17 +222,31 @@ std::vector<std::string> NeverVerified(const AccessReview& review) {
                                      trust.empty() ? "not at all" : trust, "."));
   }
   if (!review.dangling.empty()) {
-    sentences.push_back(
-        absl::StrCat("How it ended, in ", review.dangling.size(), " intents without an outcome."));
+    sentences.push_back(absl::StrCat("How it ended, in ",
+                                     review.dangling.size() + review.LeftOut("dangling"),
+                                     " intents without an outcome."));
   }
   return sentences;
 }
 
 std::vector<ReviewTable> ReviewTables(const AccessReview& review) {
-  return {AccessTable(review),      DenialTable(review),        FirstSeenTable(review),
-          UnusualHourTable(review), UnusualVolumeTable(review), BudgetTable(review),
-          PolicyTable(review),      KeyTable(review),           ReasonTable(review),
-          DanglingTable(review)};
+  const auto listed = [&review](ReviewTable table, const char* list) {
+    if (const std::uint64_t left_out = review.LeftOut(list); left_out > 0) {
+      table.note = absl::StrCat(left_out, " more are left out: choose a shorter period.",
+                                table.note.empty() ? "" : " ", table.note);
+    }
+    return table;
+  };
+  return {AccessTable(review),
+          DenialTable(review),
+          listed(FirstSeenTable(review), "first_seen"),
+          listed(UnusualHourTable(review), "unusual_hours"),
+          listed(UnusualVolumeTable(review), "unusual_volumes"),
+          listed(BudgetTable(review), "budgets"),
+          listed(PolicyTable(review), "policies"),
+          listed(KeyTable(review), "keys"),
+          listed(ReasonTable(review), "reasons"),
+          listed(DanglingTable(review), "dangling")};
 }
 
 }  // namespace sealtrain::audit

@@ -1,7 +1,7 @@
 #include "sealtrain/audit/lint.h"
 
-#include <algorithm>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -32,71 +32,78 @@ bool EndsRequest(EventType type) {
 
 class Linter {
  public:
-  void Add(std::uint64_t index, absl::string_view bytes) {
-    if (!entry_.event.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-      return Find(index, "not-an-event", "its bytes are no event");
+  explicit Linter(absl::FunctionRef<void(const LintFinding&)> show) : show_(show) {}
+
+  absl::Status Add(std::uint64_t index, absl::string_view bytes) {
+    if (!event_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      Find(index, "not-an-event", "its bytes are no event");
+      return absl::OkStatus();
     }
-    entry_.index = index;
-    const Event& event = entry_.event;
     // Newer writers may use values that we do not know; what is known is still looked at.
-    if (const absl::Status known = CheckEvent(event); !known.ok()) {
+    if (const absl::Status known = CheckEvent(event_); !known.ok()) {
       Find(index, "unknown-value", std::string(known.message()));
     }
-    const bool ended = intents_.Add(entry_);
-    if (!ended && (event.phase() == SUCCEEDED || event.phase() == FAILED) &&
-        EndsRequest(event.type())) {
+    ST_ASSIGN_OR_RETURN(const bool ended, intents_.Add(index, event_));
+    if (!ended && (event_.phase() == SUCCEEDED || event_.phase() == FAILED) &&
+        EndsRequest(event_.type())) {
       Find(index, "outcome-without-intent",
-           absl::StrCat(TypeName(event.type()), " ", VerdictName(event.phase()),
+           absl::StrCat(TypeName(event_.type()), " ", VerdictName(event_.phase()),
                         " of a request without an open intent"));
     }
-    const std::string& policy = event.policy().sha256();
-    if (event.type() == POLICY_APPLIED && event.phase() == SUCCEEDED) applied_.insert(policy);
-    if (event.type() == ENTRY_REDACTED && event.phase() == SUCCEEDED &&
-        event.approvals() < kApprovalsToRedact) {
+    const std::string& policy = event_.policy().sha256();
+    if (event_.type() == POLICY_APPLIED && event_.phase() == SUCCEEDED) applied_.insert(policy);
+    if (event_.type() == ENTRY_REDACTED && event_.phase() == SUCCEEDED &&
+        event_.approvals() < kApprovalsToRedact) {
       Find(index, "redacted-unapproved",
-           absl::StrCat("what an entry sealed was destroyed with ", event.approvals(),
+           absl::StrCat("what an entry sealed was destroyed with ", event_.approvals(),
                         " approvals, fewer than ", kApprovalsToRedact));
     }
     // A policy is signed before it is applied.
-    if (!policy.empty() && event.type() != POLICY_SIGNED && applied_.count(policy) == 0) {
+    if (!policy.empty() && event_.type() != POLICY_SIGNED && applied_.count(policy) == 0) {
       Find(index, "policy-never-applied",
            absl::StrCat("names policy ", HexEncode(AsBytes(policy)),
                         ", which no entry before it applied"));
     }
+    return absl::OkStatus();
   }
 
-  std::vector<LintFinding> Finish() {
-    for (const Entry& entry : intents_.Left()) {
-      Find(entry.index, "missing-outcome",
-           absl::StrCat(TypeName(entry.event.type()), " of ", entry.event.actor().principal(),
-                        ": nothing says how it ended"));
+  absl::Status Finish(LogReader& log) {
+    for (const OpenIntents::Open& open : intents_.Left()) {
+      ST_RETURN_IF_ERROR(log.ForEachBytes(
+          open.index, open.index + 1, [this](std::uint64_t index, absl::string_view bytes) {
+            event_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+            Find(index, "missing-outcome",
+                 absl::StrCat(TypeName(event_.type()), " of ", event_.actor().principal(),
+                              ": nothing says how it ended"));
+            return true;
+          }));
     }
-    std::stable_sort(findings_.begin(), findings_.end(),
-                     [](const auto& a, const auto& b) { return a.index < b.index; });
-    return std::move(findings_);
+    return absl::OkStatus();
   }
 
  private:
   void Find(std::uint64_t index, const char* code, std::string message) {
-    findings_.push_back({.index = index, .code = code, .message = std::move(message)});
+    show_({.index = index, .code = code, .message = std::move(message)});
   }
 
-  Entry entry_;
+  absl::FunctionRef<void(const LintFinding&)> show_;
+  Event event_;
   OpenIntents intents_;
   std::set<std::string> applied_;
-  std::vector<LintFinding> findings_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::vector<LintFinding>> LintLog(LogReader& log) {
-  Linter linter;
+absl::Status LintLog(LogReader& log, absl::FunctionRef<void(const LintFinding&)> show) {
+  Linter linter(show);
+  absl::Status added;
   ST_RETURN_IF_ERROR(
       log.ForEachBytes(0, log.checkpoint().size, [&](std::uint64_t index, absl::string_view bytes) {
-        linter.Add(index, bytes);
-        return true;
+        added = linter.Add(index, bytes);
+        return added.ok();
       }));
-  return linter.Finish();
+  ST_RETURN_IF_ERROR(added);
+  return linter.Finish(log);
 }
 
 }  // namespace sealtrain::audit

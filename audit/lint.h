@@ -5,9 +5,9 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "sealtrain/audit/log_reader.h"
 
 namespace sealtrain::audit {
@@ -18,17 +18,18 @@ struct LintFinding {
   std::string message;  // holds names as they are: escape them
 };
 
-// Findings in the order of the log:
+// Shows each finding as it is found, in the order of the log:
 //   not-an-event             bytes that no reader takes
 //   unknown-value            a type, phase or format that this version does not know
 //   outcome-without-intent   a request to seal, train, evaluate or reseal ended (otherwise than
 //                            abandoned) that had no open intent
-//   missing-outcome          an intent that is still open at the log's end
 //   policy-never-applied     an event names a policy that no entry before it applied
 //   redacted-unapproved      what an entry sealed was destroyed with too few approvals
+// and when all of it was read, in that order too:
+//   missing-outcome          an intent that is still open at the log's end
 // An abandoned outcome needs no intent: custody owes it before it logs one.
-// DataLoss: an entry cannot be proven.
-absl::StatusOr<std::vector<LintFinding>> LintLog(LogReader& log);
+// DataLoss: an entry cannot be proven. OutOfRange: too many intents are open.
+absl::Status LintLog(LogReader& log, absl::FunctionRef<void(const LintFinding&)> show);
 
 }  // namespace sealtrain::audit
 

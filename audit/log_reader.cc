@@ -73,9 +73,12 @@ class PublishedLog final : public LogReader {
 
   // DataLoss: not signed by the log's key, or of more entries than the log has.
   absl::StatusOr<OldCheckpoint> ParseOld(const KeptCheckpoint& given) const;
-  // Given ones and those in checkpoints/, by size.
-  absl::StatusOr<std::vector<OldCheckpoint>> CollectOld(const std::vector<KeptCheckpoint>& given);
-  absl::Status CollectKept(std::vector<OldCheckpoint>& old);
+  // By size.
+  absl::StatusOr<std::vector<OldCheckpoint>> ParseGiven(
+      const std::vector<KeptCheckpoint>& given) const;
+  // Sizes of the checkpoints in checkpoints/, ascending. There may be as many as entries.
+  absl::StatusOr<std::vector<std::uint64_t>> KeptSizes();
+  absl::StatusOr<OldCheckpoint> ReadKept(std::uint64_t size);
   // `root`: over the first entries, as many as the checkpoint has.
   static absl::Status CheckOld(const OldCheckpoint& old, const Digest& root);
 
@@ -104,13 +107,30 @@ std::uint64_t TilesAtLevel(std::uint64_t size, int level) {
 
 absl::StatusOr<VerifyReport> PublishedLog::Verify(
     const std::vector<KeptCheckpoint>& old_checkpoints) {
-  ST_ASSIGN_OR_RETURN(const std::vector<OldCheckpoint> old, CollectOld(old_checkpoints));
+  ST_ASSIGN_OR_RETURN(const std::vector<OldCheckpoint> given, ParseGiven(old_checkpoints));
+  ST_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> kept, KeptSizes());
   ST_ASSIGN_OR_RETURN(TileTree tree, TileTree::Open(env_, directory_, checkpoint_));
 
-  auto next_old = old.begin();
-  for (; next_old != old.end() && next_old->checkpoint.size == 0; ++next_old) {
-    ST_RETURN_IF_ERROR(CheckOld(*next_old, crypto::Sha256({})));
-  }
+  auto next_given = given.begin();
+  auto next_kept = kept.begin();
+  // Checks those of up to `end` entries. `root_of` is asked for ascending sizes.
+  const auto check_old =
+      [&](std::uint64_t end,
+          absl::FunctionRef<Digest(crypto::MerkleAccumulator&, std::uint64_t)> root_of) {
+        crypto::MerkleAccumulator for_given;
+        for (; next_given != given.end() && next_given->checkpoint.size <= end; ++next_given) {
+          ST_RETURN_IF_ERROR(
+              CheckOld(*next_given, root_of(for_given, next_given->checkpoint.size)));
+        }
+        crypto::MerkleAccumulator for_kept;
+        for (; next_kept != kept.end() && *next_kept <= end; ++next_kept) {
+          ST_ASSIGN_OR_RETURN(const OldCheckpoint old, ReadKept(*next_kept));
+          ST_RETURN_IF_ERROR(CheckOld(old, root_of(for_kept, *next_kept)));
+        }
+        return absl::OkStatus();
+      };
+  ST_RETURN_IF_ERROR(
+      check_old(0, [](crypto::MerkleAccumulator&, std::uint64_t) { return crypto::Sha256({}); }));
   // Tiles lead to the signed root and entries to their tiles, so that nothing else is
   // left to show of the newest size.
   crypto::MerkleAccumulator full_tiles;
@@ -121,14 +141,13 @@ absl::StatusOr<VerifyReport> PublishedLog::Verify(
                                      [&](std::size_t n) { return AsBytes(bundle.prefix(n)); }));
     // What an old checkpoint must have signed: the full tiles before, by their roots,
     // and those leaves of this one that there were.
-    crypto::MerkleAccumulator leaves;
-    const std::uint64_t end = block * kTileWidth + leaf_hashes.size();
-    while (next_old != old.end() && next_old->checkpoint.size <= end) {
-      const std::uint64_t wanted = next_old->checkpoint.size - block * kTileWidth;
-      while (leaves.size() < wanted) leaves.Append(leaf_hashes[leaves.size()]);
-      ST_RETURN_IF_ERROR(CheckOld(*next_old, full_tiles.RootWith(leaves.Root())));
-      ++next_old;
-    }
+    ST_RETURN_IF_ERROR(check_old(block * kTileWidth + leaf_hashes.size(),
+                                 [&](crypto::MerkleAccumulator& leaves, std::uint64_t size) {
+                                   const std::uint64_t wanted = size - block * kTileWidth;
+                                   while (leaves.size() < wanted)
+                                     leaves.Append(leaf_hashes[leaves.size()]);
+                                   return full_tiles.RootWith(leaves.Root());
+                                 }));
     if (leaf_hashes.size() < kTileWidth) break;
     ST_ASSIGN_OR_RETURN(const auto parents, tree.Tile(1, block / kTileWidth));
     full_tiles.Append(parents[block % kTileWidth]);
@@ -141,7 +160,7 @@ absl::StatusOr<VerifyReport> PublishedLog::Verify(
   return VerifyReport{.checkpoint = checkpoint_,
                       .entries = checkpoint_.size,
                       .tiles = tree.tiles_read(),
-                      .older_checkpoints = old.size()};
+                      .older_checkpoints = given.size() + kept.size()};
 }
 
 absl::Status PublishedLog::CheckOld(const OldCheckpoint& old, const Digest& root) {
@@ -164,21 +183,20 @@ absl::StatusOr<PublishedLog::OldCheckpoint> PublishedLog::ParseOld(
   return OldCheckpoint{std::move(*checkpoint), given.name};
 }
 
-absl::StatusOr<std::vector<PublishedLog::OldCheckpoint>> PublishedLog::CollectOld(
-    const std::vector<KeptCheckpoint>& given) {
+absl::StatusOr<std::vector<PublishedLog::OldCheckpoint>> PublishedLog::ParseGiven(
+    const std::vector<KeptCheckpoint>& given) const {
   std::vector<OldCheckpoint> old;
   for (const KeptCheckpoint& kept : given) {
     ST_ASSIGN_OR_RETURN(OldCheckpoint parsed, ParseOld(kept));
     old.push_back(std::move(parsed));
   }
-  ST_RETURN_IF_ERROR(CollectKept(old));
   std::stable_sort(old.begin(), old.end(), [](const OldCheckpoint& a, const OldCheckpoint& b) {
     return a.checkpoint.size < b.checkpoint.size;
   });
   return old;
 }
 
-absl::Status PublishedLog::CollectKept(std::vector<OldCheckpoint>& old) {
+absl::StatusOr<std::vector<std::uint64_t>> PublishedLog::KeptSizes() {
   const auto names = env_.List(JoinPath(directory_, kCheckpointsFolder));
   if (absl::IsNotFound(names.status())) {
     return absl::DataLossError(absl::StrCat(kCheckpointsFolder, ": missing"));
@@ -191,24 +209,28 @@ absl::Status PublishedLog::CollectKept(std::vector<OldCheckpoint>& old) {
   if (!now.ok()) return Annotate(kCheckpointFile, now.status());
   const std::uint64_t now_size = now->checkpoint.size;
 
+  std::vector<std::uint64_t> sizes;
   for (const std::string& file : *names) {
     const std::optional<std::uint64_t> size = DecodeDecimal(file);
     if (!size) continue;
-    const std::string name = absl::StrCat(kCheckpointsFolder, "/", file);
     if (*size > now_size) {
       return absl::DataLossError(absl::StrCat(kCheckpointFile, ": signs size ", now_size,
-                                              ", but there is ", name,
+                                              ", but there is ", kCheckpointsFolder, "/", file,
                                               ": rolled back or truncated"));
     }
-    if (*size > checkpoint_.size) continue;
-    ST_ASSIGN_OR_RETURN(const std::string note, ReadRequired(env_, directory_, name));
-    absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(note, keys_);
-    if (!verified.ok()) return Annotate(name, verified.status());
-    Checkpoint* const checkpoint = &verified->checkpoint;
-    if (checkpoint->size != *size) return SizeMismatch(name, *checkpoint);
-    old.push_back({std::move(*checkpoint), name});
+    if (*size <= checkpoint_.size) sizes.push_back(*size);
   }
-  return absl::OkStatus();
+  std::sort(sizes.begin(), sizes.end());
+  return sizes;
+}
+
+absl::StatusOr<PublishedLog::OldCheckpoint> PublishedLog::ReadKept(std::uint64_t size) {
+  std::string name = absl::StrCat(kCheckpointsFolder, "/", size);
+  ST_ASSIGN_OR_RETURN(const std::string note, ReadRequired(env_, directory_, name));
+  absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(note, keys_);
+  if (!verified.ok()) return Annotate(name, verified.status());
+  if (verified->checkpoint.size != size) return SizeMismatch(name, verified->checkpoint);
+  return OldCheckpoint{std::move(verified->checkpoint), std::move(name)};
 }
 
 absl::Status PublishedLog::CheckPartials(const std::string& full_path, std::size_t width,

@@ -311,4 +311,27 @@ absl::StatusOr<CheckedReceipt> CheckModelReceipt(absl::string_view receipt,
   return checked;
 }
 
+absl::StatusOr<Digest> CheckExport(const CheckedReceipt& receipt, const ReceiptEntry& exported,
+                                   const std::vector<std::string>& vkeys) {
+  ST_ASSIGN_OR_RETURN(const ProvenEntry proven,
+                      CheckProof(exported.proof, AsBytes(exported.bytes), vkeys));
+  ST_ASSIGN_OR_RETURN(const Event event, DecodeEvent(exported.bytes));
+  const Object& object = event.object();
+  if (event.type() != MODEL_EXPORTED || event.phase() != SUCCEEDED ||
+      !IsSha256(object.artifact_sha256())) {
+    return absl::DataLossError("the entry tells of no model that was exported");
+  }
+  // Custody gives a name to one model only.
+  const Json& dataset = receipt.statement["predicate"]["dataset"];
+  const ProvenEntry& sealed = receipt.entries.back();
+  if (object.model() != receipt.statement["subject"][0]["name"] ||
+      object.dataset() != dataset["name"] || object.generation() != dataset["generation"] ||
+      proven.checkpoint.origin != sealed.checkpoint.origin || proven.index <= sealed.index) {
+    return absl::DataLossError("the entry tells of another model than the receipt");
+  }
+  Digest digest;
+  std::copy_n(AsBytes(object.artifact_sha256()).begin(), digest.size(), digest.begin());
+  return digest;
+}
+
 }  // namespace sealtrain::audit

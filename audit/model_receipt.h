@@ -51,6 +51,12 @@ struct CheckedReceipt {
 absl::StatusOr<CheckedReceipt> CheckModelReceipt(absl::string_view receipt,
                                                  const std::vector<std::string>& vkeys);
 
+// The SHA-256 of the file as which the model of `receipt` left, by `exported`: the entry
+// MODEL_EXPORTED of that, which must be in a log that has one of the keys `vkeys`.
+// InvalidArgument: malformed vkey. DataLoss: it is not, or tells of anything else.
+absl::StatusOr<Digest> CheckExport(const CheckedReceipt& receipt, const ReceiptEntry& exported,
+                                   const std::vector<std::string>& vkeys);
+
 }  // namespace sealtrain::audit
 
 #endif  // SEALTRAIN_AUDIT_MODEL_RECEIPT_H_

@@ -1,8 +1,12 @@
 // The audit log: durable appends against the bare fdatasync of as many bytes,
 // verification and searches.
 #include <benchmark/benchmark.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -20,6 +24,8 @@
 #include "sealtrain/bench/memory_growth.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/crypto/signing.h"
+
+extern char** environ;
 
 namespace sealtrain::audit {
 namespace {
@@ -194,22 +200,40 @@ Event CustodyEvent() {
   return event;
 }
 
-// A log of so many entries of different principals, signed once: no other kept
-// checkpoint, no write-ahead log.
+Event IntentOfMany(std::uint64_t n) {
+  Event event = CustodyEvent();
+  event.mutable_actor()->set_principal(absl::StrCat("workload:train-", n % 1000));
+  return event;
+}
+
+// Intent and outcome of one run after the other, a second apart.
+Event RunOfMany(std::uint64_t n) {
+  Event event = IntentOfMany(n / 2);
+  event.set_request_uid(absl::StrCat(absl::Dec(n / 2, absl::kZeroPad16)));
+  event.set_uid(event.request_uid());
+  event.set_wall_time_ns(1'600'000'000'000'000'000 + n * 1'000'000'000);
+  if (n % 2 == 1) {
+    event.set_uid(absl::StrCat("o", absl::Dec(n, absl::kZeroPad15)));
+    event.set_type(MODEL_SEALED);
+    event.set_phase(SUCCEEDED);
+  }
+  return event;
+}
+
+// A log of so many entries, signed once for each 10,000: no other kept checkpoint, no
+// write-ahead log.
 class PublishedLog {
  public:
-  explicit PublishedLog(std::uint64_t size) {
+  explicit PublishedLog(std::uint64_t size, Event (*make)(std::uint64_t) = &IntentOfMany) {
     Env& env = Env::Posix();
     const auto seed = crypto::SecretBytes::CopyFrom(Bytes(32, 7));
     const auto key = crypto::SigningKey::FromSeed(*seed);
     Checkpoint checkpoint{.origin = "example.org/bench", .size = 0, .root = crypto::Sha256({})};
     while (checkpoint.size < size) {
       auto tree = TreeWriter::Load(env, path(), checkpoint);
-      const std::uint64_t end = std::min<std::uint64_t>(size, checkpoint.size + 100'000);
+      const std::uint64_t end = std::min<std::uint64_t>(size, checkpoint.size + 10'000);
       for (std::uint64_t n = checkpoint.size; n < end; ++n) {
-        Event event = CustodyEvent();
-        event.mutable_actor()->set_principal(absl::StrCat("workload:train-", n % 1000));
-        const auto bytes = EncodeEvent(event);
+        const auto bytes = EncodeEvent(make(n));
         bytes_ += bytes->size();
         tree->Add(*bytes);
       }
@@ -270,6 +294,52 @@ BENCHMARK(BM_Search)
     ->ArgsProduct({{100'000, 1'000'000}, {0, 1, 2}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
+
+// A command of sealtrain-audit, and the most memory that it takes: counted from what this
+// process has when it starts it. Argument: entries.
+void BM_Command(benchmark::State& state, const char* command) {
+  static std::map<std::int64_t, std::unique_ptr<PublishedLog>> logs;
+  std::unique_ptr<PublishedLog>& log = logs[state.range(0)];
+  if (log == nullptr) log = std::make_unique<PublishedLog>(state.range(0), &RunOfMany);
+  const auto program =
+      std::filesystem::read_symlink("/proc/self/exe").replace_filename("sealtrain-audit");
+  std::string shell = "/bin/sh";
+  std::string option = "-c";
+  std::string line = absl::StrCat("exec '", program.string(), "' --log '", log->path(), "' ",
+                                  command, " >/dev/null 2>&1");
+  const std::array<char*, 4> argv = {shell.data(), option.data(), line.data(), nullptr};
+  rusage usage{};
+  for (auto _ : state) {
+    const MemoryGrowth forgets_the_most_so_far;
+    pid_t child = -1;
+    int status = -1;
+    if (::posix_spawn(&child, argv[0], nullptr, nullptr, argv.data(), environ) != 0 ||
+        ::wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) ||
+        WEXITSTATUS(status) > 1) {
+      state.SkipWithError("does not run");
+      break;
+    }
+  }
+  state.counters["MiB"] = static_cast<double>(usage.ru_maxrss) / 1024;
+}
+#define SEALTRAIN_BENCH_COMMAND(name, command) \
+  BENCHMARK_CAPTURE(BM_Command, name, command) \
+      ->ArgsProduct({{100'000, 1'000'000}})    \
+      ->UseRealTime()                          \
+      ->Iterations(1)                          \
+      ->Unit(benchmark::kMillisecond)
+SEALTRAIN_BENCH_COMMAND(log, "log");
+SEALTRAIN_BENCH_COMMAND(search, "search --principal nobody");
+SEALTRAIN_BENCH_COMMAND(show, "show 77777");
+SEALTRAIN_BENCH_COMMAND(show_json, "show 77777 --json");
+SEALTRAIN_BENCH_COMMAND(verify, "verify");
+SEALTRAIN_BENCH_COMMAND(report, "report --since 2020-01-01T00:00:00Z");
+SEALTRAIN_BENCH_COMMAND(report_json, "report --since 2020-01-01T00:00:00Z --json");
+SEALTRAIN_BENCH_COMMAND(stats, "stats --by principal,day");
+SEALTRAIN_BENCH_COMMAND(export_ocsf, "export --format ocsf");
+SEALTRAIN_BENCH_COMMAND(lint, "lint");
+SEALTRAIN_BENCH_COMMAND(dangling, "dangling");
+SEALTRAIN_BENCH_COMMAND(prove, "prove 77777");
 
 }  // namespace
 }  // namespace sealtrain::audit

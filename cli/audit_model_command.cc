@@ -31,6 +31,9 @@ using Json = nlohmann::ordered_json;
 struct VerifyModelFlags {
   std::string receipt;
   std::string artifact;
+  std::string exported;
+  std::string export_entry;
+  std::string export_proof;
   std::string key;
 };
 
@@ -46,6 +49,25 @@ absl::StatusOr<Digest> Sha256OfFile(const std::string& path) {
     offset += length;
   }
   return digest.Finish();
+}
+
+// That the file is what the model left as, by the log's entry of that.
+absl::Status CheckExported(const audit::CheckedReceipt& checked, const VerifyModelFlags& flags,
+                           const std::vector<std::string>& vkeys) {
+  audit::ReceiptEntry entry;
+  ST_ASSIGN_OR_RETURN(entry.bytes,
+                      Env::Posix().ReadFile(flags.export_entry, audit::kMaxReceiptBytes));
+  ST_ASSIGN_OR_RETURN(entry.proof,
+                      Env::Posix().ReadFile(flags.export_proof, audit::kMaxReceiptBytes));
+  const absl::StatusOr<Digest> left = audit::CheckExport(checked, entry, vkeys);
+  if (!left.ok()) {
+    return absl::Status(left.status().code(),
+                        absl::StrCat(Printable(flags.export_entry), ": ", left.status().message()));
+  }
+  ST_ASSIGN_OR_RETURN(const Digest digest, Sha256OfFile(flags.exported));
+  if (digest == *left) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      Printable(flags.exported), " is not the file that the model of the receipt left as"));
 }
 
 std::string Text(const Json& value) {
@@ -99,6 +121,10 @@ absl::Status RunVerifyModel(AuditContext& context, const VerifyModelFlags& flags
   if (!flags.key.empty() && !ReadHex(flags.key, absl::MakeSpan(signer.emplace()))) {
     return context.UsageError("--key: not 64 lower-case hexadecimal digits");
   }
+  const bool exported = !flags.exported.empty();
+  if (exported != !flags.export_entry.empty() || exported != !flags.export_proof.empty()) {
+    return context.UsageError("--exported, --export-entry and --export-proof go together");
+  }
   ST_ASSIGN_OR_RETURN(const std::vector<std::string> vkeys, context.ProofKeys());
   const absl::StatusOr<std::string> receipt =
       Env::Posix().ReadFile(flags.receipt, audit::kMaxReceiptBytes);
@@ -117,6 +143,7 @@ absl::Status RunVerifyModel(AuditContext& context, const VerifyModelFlags& flags
           absl::StrCat(Printable(flags.artifact), " is not the model of the receipt"));
     }
   }
+  if (exported) ST_RETURN_IF_ERROR(CheckExported(checked, flags, vkeys));
 
   const audit::Checkpoint& checkpoint = checked.entries[0].checkpoint;
   const std::string root = audit::EncodeBase64(checkpoint.root);
@@ -134,7 +161,8 @@ absl::Status RunVerifyModel(AuditContext& context, const VerifyModelFlags& flags
                  {"key", audit::FormatVkey(checked.entries[0].key)},
                  {"key_trusted", context.key_trusted()},
                  {"signer_trusted", signer.has_value()},
-                 {"artifact_checked", !flags.artifact.empty()}});
+                 {"artifact_checked", !flags.artifact.empty()},
+                 {"exported_checked", exported}});
     return absl::OkStatus();
   }
   Rows rows = Claims(statement);
@@ -151,7 +179,9 @@ absl::Status RunVerifyModel(AuditContext& context, const VerifyModelFlags& flags
        {"signed by",
         absl::StrCat(HexEncode(checked.signer), signer ? ", as given" : ", by its own word")},
        {"artifact", flags.artifact.empty() ? "not compared; give --artifact"
-                                           : absl::StrCat(Printable(flags.artifact), " is it")}});
+                                           : absl::StrCat(Printable(flags.artifact), " is it")},
+       {"exported file", exported ? absl::StrCat(Printable(flags.exported), " is it")
+                                  : "not compared; give --exported"}});
   std::cout << "OK\n" << Table(rows);
   return absl::OkStatus();
 }
@@ -166,11 +196,18 @@ void AddModelCommand(CLI::App& app, AuditContext& context) {
       "fit.\n\n"
       "Examples:\n"
       "  sealtrain-audit verify-model spam.receipt --vkey \"$(cat log.vkey)\"\n"
-      "  sealtrain-audit verify-model spam.receipt --vkey K --artifact spam.seal");
+      "  sealtrain-audit verify-model spam.receipt --vkey K --artifact spam.seal\n"
+      "  sealtrain-audit verify-model spam.receipt --vkey K --exported spam.safetensors \\\n"
+      "      --export-entry 17.entry --export-proof 17.tlog-proof");
   const auto flags = std::make_shared<VerifyModelFlags>();
   command.add_option("RECEIPT", flags->receipt, "The receipt's file")->required();
   command.add_option("--artifact", flags->artifact,
                      "The sealed model's file, which must be the one that the receipt is of");
+  command.add_option("--exported", flags->exported,
+                     "The file of `sealtrain model export`, which must be what that model left as");
+  command.add_option("--export-entry", flags->export_entry,
+                     "The log's entry model-exported of that, and");
+  command.add_option("--export-proof", flags->export_proof, "its proof, both made by `prove`");
   command.add_option("--key", flags->key,
                      "The custody's public key, which must have signed the receipt (hex)");
   command.callback([&context, flags] {

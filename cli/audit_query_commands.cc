@@ -74,6 +74,9 @@ void AddQuery(CLI::App& app, AuditContext& context, const char* name, const char
   });
 }
 
+// Of the same request, in one line of JSON.
+constexpr std::uint64_t kMaxOthers = 1'000;
+
 absl::Status RunShow(AuditContext& context, std::uint64_t index) {
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   const std::uint64_t size = reader->checkpoint().size;
@@ -86,30 +89,35 @@ absl::Status RunShow(AuditContext& context, std::uint64_t index) {
     return true;
   }));
   const std::string request = RequestOf(shown.event);
-  nlohmann::ordered_json others = nlohmann::ordered_json::array();
-  std::string lines;
+  nlohmann::ordered_json first_others = nlohmann::ordered_json::array();
+  std::uint64_t others = 0;
   const Pager pager(context.pages());
   const LineStyle style = StyleFor(*reader);
+  if (!context.json()) std::cout << audit::FormatFields(shown) << "\n";
   ST_RETURN_IF_ERROR(reader->ForEach(0, size, [&](const Entry& entry) {
     const audit::Event& event = entry.event;
     if (entry.index == index || (event.uid() != request && event.request_uid() != request)) {
       return true;
     }
-    others.push_back(entry.index);
-    absl::StrAppend(&lines, FormatLine(entry, style), "\n");
+    if (context.json()) {
+      if (others < kMaxOthers) first_others.push_back(entry.index);
+    } else {
+      std::cout << (others == 0 ? "Other entries of this request:\n" : "")
+                << FormatLine(entry, style) << "\n";
+    }
+    ++others;
     return true;
   }));
-  const Scan scan = {.begin = 0, .end = size, .shown = 1 + others.size()};
+  const Scan scan = {.begin = 0, .end = size, .shown = 1 + others};
   if (context.json()) {
     nlohmann::ordered_json json = ToJson(shown);
-    json["same_request"] = others;
+    json["same_request"] = first_others;
+    json["same_request_left_out"] = others - first_others.size();
     json["scan"] = audit::ScanToJson(scan, {}, *reader, context.key_trusted());
     std::cout << OneLine(json) << "\n";
     return absl::OkStatus();
   }
-  std::cout << audit::FormatFields(shown) << "\n"
-            << (lines.empty() ? "No other entry of this request.\n"
-                              : absl::StrCat("Other entries of this request:\n", lines));
+  if (others == 0) std::cout << "No other entry of this request.\n";
   PrintScan(context, *reader, scan);
   return absl::OkStatus();
 }
@@ -118,14 +126,21 @@ absl::Status RunDangling(AuditContext& context) {
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   audit::OpenIntents intents;
   const std::uint64_t size = reader->checkpoint().size;
+  absl::Status added;
   ST_RETURN_IF_ERROR(reader->ForEach(0, size, [&](const Entry& entry) {
-    intents.Add(entry);
-    return true;
+    added = intents.Add(entry.index, entry.event).status();
+    return added.ok();
   }));
-  const std::vector<Entry> dangling = intents.Left();
+  ST_RETURN_IF_ERROR(added);
+  const std::vector<audit::OpenIntents::Open> dangling = intents.Left();
   const Pager pager(context.pages());
   const LineStyle style = StyleFor(*reader);
-  for (const Entry& entry : dangling) PrintEntry(context, entry, style);
+  for (const audit::OpenIntents::Open& open : dangling) {
+    ST_RETURN_IF_ERROR(reader->ForEach(open.index, open.index + 1, [&](const Entry& entry) {
+      PrintEntry(context, entry, style);
+      return true;
+    }));
+  }
   PrintScan(context, *reader, {.begin = 0, .end = size, .shown = dangling.size()});
   if (!dangling.empty()) context.exit_code = kCheckFailed;
   return absl::OkStatus();

@@ -126,9 +126,10 @@ absl::Status RunReport(AuditContext& context, const ReportFlags& flags) {
 
 absl::Status RunLint(AuditContext& context) {
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
-  ST_ASSIGN_OR_RETURN(const std::vector<audit::LintFinding> findings, audit::LintLog(*reader));
   const Pager pager(context.pages());
-  for (const audit::LintFinding& finding : findings) {
+  std::uint64_t findings = 0;
+  const auto show = [&](const audit::LintFinding& finding) {
+    ++findings;
     if (context.json()) {
       std::cout << audit::OneLine({{"finding",
                                     {{"index", finding.index},
@@ -139,10 +140,11 @@ absl::Status RunLint(AuditContext& context) {
       std::cout << "entry " << finding.index << ": " << finding.code << ": "
                 << Printable(finding.message) << "\n";
     }
-  }
+  };
+  ST_RETURN_IF_ERROR(audit::LintLog(*reader, show));
   const std::uint64_t size = reader->checkpoint().size;
-  PrintScan(context, *reader, {.begin = 0, .end = size, .shown = findings.size()});
-  if (!findings.empty()) context.exit_code = kCheckFailed;
+  PrintScan(context, *reader, {.begin = 0, .end = size, .shown = findings});
+  if (findings > 0) context.exit_code = kCheckFailed;
   return absl::OkStatus();
 }
 

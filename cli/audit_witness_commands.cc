@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "sealtrain/audit/cosignature.h"
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/audit/witness.h"
@@ -30,6 +31,9 @@ namespace sealtrain::cli {
 namespace {
 
 constexpr std::size_t kMaxKeyFileBytes = 1024;
+// Reading and writing a file takes no longer, whoever else does it.
+constexpr absl::Duration kCosignedFilePatience = absl::Seconds(10);
+constexpr char kCosignLockFile[] = "cosign.lock";
 
 // --- witness -----------------------------------------------------------------
 
@@ -178,52 +182,70 @@ struct CosignFlags {
   std::string out;
 };
 
-// The checkpoint that is to get cosignatures, and what it has of them.
+// The checkpoint that is to get cosignatures, and what it has of them. Others may add to
+// the file at the same time.
 class CosignedFile {
  public:
   // `note` is of the log with those keys; `path` may have an older state of it.
   // InvalidArgument: it has something else. DataLoss: another root of this size.
-  static absl::StatusOr<CosignedFile> Open(std::string path, std::string note,
-                                           absl::Span<const audit::VerifierKey> keys) {
-    ST_ASSIGN_OR_RETURN(const audit::SignedCheckpoint verified,
-                        audit::VerifyCheckpoint(note, keys));
-    const audit::Checkpoint& checkpoint = verified.checkpoint;
-    auto there = Env::Posix().ReadFile(path, audit::kMaxNoteBytes);
-    if (!absl::IsNotFound(there.status())) {
-      const auto before = there.ok() ? audit::VerifyCheckpoint(*there, keys)
-                                     : absl::StatusOr<audit::SignedCheckpoint>(there.status());
-      if (!before.ok()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(Printable(path),
-                         ": is there, and no checkpoint of this log: ", before.status().message()));
-      }
-      if (before->checkpoint.size > checkpoint.size) {
-        return absl::FailedPreconditionError(absl::StrCat(
-            Printable(path), ": has a later checkpoint, of size ", before->checkpoint.size));
-      }
-      if (before->checkpoint.size == checkpoint.size &&
-          before->checkpoint.root != checkpoint.root) {
-        return absl::DataLossError(
-            absl::StrCat(Printable(path), ": signs another history of this log"));
-      }
-      if (before->checkpoint == checkpoint) note = *std::move(there);
-    }
-    return CosignedFile(std::move(path), std::move(note));
+  static absl::StatusOr<CosignedFile> Open(std::string path, absl::string_view note,
+                                           std::vector<audit::VerifierKey> keys) {
+    ST_ASSIGN_OR_RETURN(std::string newest, ReadNewest(path, note, keys));
+    return CosignedFile(std::move(path), std::move(newest), std::move(keys));
   }
 
   const std::string& path() const { return path_; }
   const std::string& note() const { return note_; }
-  absl::Status Replace(AuditContext& context, std::string note) {
-    note_ = std::move(note);
+
+  // Adds the cosignature that `witness` has under `cosigned`, the same checkpoint, to what
+  // the file has by now. Errors of Open(). Unavailable: somebody else keeps it locked.
+  absl::Status Add(AuditContext& context, absl::string_view cosigned,
+                   const audit::WitnessKey& witness) {
+    const auto on_wait = [this] {
+      std::cerr << "waiting for another program that writes " << Printable(path_) << "\n";
+    };
+    ST_ASSIGN_OR_RETURN(const auto lock,
+                        LockPatiently(Env::Posix(), JoinPath(DirName(path_), kCosignLockFile),
+                                      kCosignedFilePatience, on_wait));
+    ST_ASSIGN_OR_RETURN(note_, ReadNewest(path_, note_, keys_));
+    const absl::string_view signatures = cosigned.substr(cosigned.rfind("\n\n") + 2);
+    ST_ASSIGN_OR_RETURN(note_, audit::AddCosignature(note_, signatures, witness));
     return context.WriteOutput(path_, AsBytes(note_));
   }
 
  private:
-  CosignedFile(std::string path, std::string note)
-      : path_(std::move(path)), note_(std::move(note)) {}
+  CosignedFile(std::string path, std::string note, std::vector<audit::VerifierKey> keys)
+      : path_(std::move(path)), note_(std::move(note)), keys_(std::move(keys)) {}
+
+  // `note`, with the cosignatures of the file if that is of the same checkpoint.
+  static absl::StatusOr<std::string> ReadNewest(const std::string& path, absl::string_view note,
+                                                absl::Span<const audit::VerifierKey> keys) {
+    ST_ASSIGN_OR_RETURN(const audit::SignedCheckpoint verified,
+                        audit::VerifyCheckpoint(note, keys));
+    const audit::Checkpoint& checkpoint = verified.checkpoint;
+    auto there = Env::Posix().ReadFile(path, audit::kMaxNoteBytes);
+    if (absl::IsNotFound(there.status())) return std::string(note);
+    const auto before = there.ok() ? audit::VerifyCheckpoint(*there, keys)
+                                   : absl::StatusOr<audit::SignedCheckpoint>(there.status());
+    if (!before.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Printable(path),
+                       ": is there, and no checkpoint of this log: ", before.status().message()));
+    }
+    if (before->checkpoint.size > checkpoint.size) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          Printable(path), ": has a later checkpoint, of size ", before->checkpoint.size));
+    }
+    if (before->checkpoint.size == checkpoint.size && before->checkpoint.root != checkpoint.root) {
+      return absl::DataLossError(
+          absl::StrCat(Printable(path), ": signs another history of this log"));
+    }
+    return before->checkpoint == checkpoint ? *std::move(there) : std::string(note);
+  }
 
   std::string path_;
   std::string note_;
+  std::vector<audit::VerifierKey> keys_;
 };
 
 absl::StatusOr<std::string> CosignOut(AuditContext& context, const CosignFlags& flags,
@@ -290,11 +312,11 @@ absl::StatusOr<Round> AskAll(AuditContext& context, const CosignFlags& flags,
                       CosignedFile::Open(std::move(out), log->checkpoint_note(), log->keys()));
   Round round{.file = std::move(file), .log_keys = log->keys(), .statuses = {}};
   for (const Asked& witness : asked) {
-    absl::StatusOr<std::string> note = audit::AskForCosignature(
+    const absl::StatusOr<std::string> note = audit::AskForCosignature(
         *log, round.file.note(), witness.key,
         [&](const std::string& request) { return PostToWitness(witness.url, request); });
     // Kept at once: the next one may take its time.
-    if (note.ok()) ST_RETURN_IF_ERROR(round.file.Replace(context, *std::move(note)));
+    if (note.ok()) ST_RETURN_IF_ERROR(round.file.Add(context, *note, witness.key));
     round.statuses.push_back(note.status());
   }
   return round;
@@ -375,8 +397,8 @@ absl::Status TakeAnswerFile(AuditContext& context, const CosignFlags& flags) {
   ST_ASSIGN_OR_RETURN(std::string out, CosignOut(context, flags, verified.checkpoint.size));
   ST_ASSIGN_OR_RETURN(CosignedFile file,
                       CosignedFile::Open(std::move(out), request.checkpoint_note, log->keys()));
-  ST_ASSIGN_OR_RETURN(std::string note, audit::TakeAnswer(file.note(), answer, witness));
-  return file.Replace(context, std::move(note));
+  ST_ASSIGN_OR_RETURN(const std::string note, audit::TakeAnswer(file.note(), answer, witness));
+  return file.Add(context, note, witness);
 }
 
 absl::Status RunCosign(AuditContext& context, const CosignFlags& flags) {

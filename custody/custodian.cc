@@ -49,6 +49,15 @@ absl::Status NotMissing(const absl::Status& status) {
   return absl::IsNotFound(status) ? absl::DataLossError("the audit log is missing") : status;
 }
 
+// What is published of the log is not synced, and is made anew from the write-ahead log
+// by whoever opens the home: until then it may look as if it had been changed.
+absl::Status MayBeOfACrash(const absl::Status& status) {
+  if (!absl::IsDataLoss(status)) return status;
+  return absl::DataLossError(absl::StrCat(
+      status.message(),
+      "; after a power cut that may be so until the home is opened next, which tells"));
+}
+
 // Sees that key store and log belong together, tells the log what a crash kept from
 // it, and ends the leases of processes that are gone: whoever held them held our lock.
 absl::Status SettleDebts(Env& env, const std::string& home, Database& db, audit::AuditLog& log) {
@@ -124,9 +133,9 @@ absl::Status Custodian::CheckHome(const CustodianOptions& options) {
   ST_ASSIGN_OR_RETURN(const Database db, OpenHomeDatabase(env, KeyStorePath(home)));
   ST_RETURN_IF_ERROR(GetRootKeyRecord(db).status());
   const auto log = audit::LogReader::Open(env, AuditPath(home));
-  ST_RETURN_IF_ERROR(NotMissing(log.status()));
-  ST_RETURN_IF_ERROR((*log)->Verify({}).status());
-  return CheckKeyStoreKnows(db, **log);
+  ST_RETURN_IF_ERROR(MayBeOfACrash(NotMissing(log.status())));
+  ST_RETURN_IF_ERROR(MayBeOfACrash((*log)->Verify({}).status()));
+  return MayBeOfACrash(CheckKeyStoreKnows(db, **log));
 }
 
 absl::StatusOr<std::unique_ptr<Custodian>> Custodian::Open(const CustodianOptions& given,

@@ -92,7 +92,8 @@ class Custodian : public Custody {
   // What can be checked of a home without the passphrase: its configuration, the
   // key store as a database, and the whole audit log under its own key, and
   // that neither of the two was put back. OK says nothing of keys. Errors as Open's; takes the
-  // home's lock meanwhile.
+  // home's lock meanwhile. DataLoss of the log may also be what a power cut left, which
+  // Open() mends: the message says so.
   static absl::Status CheckHome(const CustodianOptions& options);
 
   // --- policy --------------------------------------------------------------

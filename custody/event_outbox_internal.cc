@@ -65,10 +65,10 @@ absl::StatusOr<std::set<std::string>> KnownBehind(std::uint64_t position, const 
       ST_ASSIGN_OR_RETURN(const bool known, lease.Bind(AsBytes(event.request_uid())).Step());
       if (known) return absl::OkStatus();
     }
-    return absl::DataLossError(
-        absl::StrCat("the key store is older than the audit log: it does not know of entry ",
-                     entry.index, ", ", audit::EventType_Name(event.type()), " ",
-                     audit::Phase_Name(event.phase()), ". Was keystore.db put back?"));
+    return absl::DataLossError(absl::StrCat(
+        "the key store is older than the audit log: it does not know of entry ", entry.index, ", ",
+        audit::EventType_Name(event.type()), " ", audit::Phase_Name(event.phase()),
+        ". Either keystore.db was put back, or the home was copied in use"));
   };
   absl::Status status;
   ST_RETURN_IF_ERROR(log.ForEach(position, log.checkpoint().size, [&](const audit::Entry& entry) {
@@ -86,9 +86,9 @@ absl::Status CheckKeyStoreKnows(const Database& db, audit::LogReader& log) {
   ST_ASSIGN_OR_RETURN(const std::uint64_t position, Position(db));
   const std::uint64_t size = log.checkpoint().size;
   if (size < position) {
-    return absl::DataLossError(absl::StrCat(
-        size, " entries of the audit log are published and the key store knows of ", position,
-        ": open the home to see whether its write-ahead log has the others"));
+    return absl::DataLossError(
+        absl::StrCat(size, " entries of the audit log are published and the key store knows of ",
+                     position, ": the log was put back or cut off, or the home was copied in use"));
   }
   return KnownBehind(position, db, all, log).status();
 }
@@ -127,7 +127,8 @@ absl::Status EventOutbox::Settle(audit::LogReader& reader) {
   if (size < position) {
     return absl::DataLossError(absl::StrCat("the audit log has ", size,
                                             " entries and the key store knows of ", position,
-                                            ": the log was put back or cut off"));
+                                            ": the log was put back or cut off, or the home was "
+                                            "copied in use"));
   }
   ST_ASSIGN_OR_RETURN(const std::set<std::string> told, KnownBehind(position, *db_, all, reader));
   for (const Owed& o : all) {

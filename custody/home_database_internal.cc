@@ -7,7 +7,7 @@ namespace sealtrain::custody {
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53544b53;  // "STKS"
-constexpr std::int64_t kUserVersion = 1;
+constexpr std::int64_t kUserVersion = 2;
 
 // Times are Unix time in nanoseconds; digests and ids are blobs of fixed size.
 constexpr char kSchema[] = R"sql(
@@ -110,11 +110,6 @@ CREATE TABLE approved_access (
   approvals    BLOB NOT NULL
 ) STRICT;
 
-CREATE TABLE opening (
-  entry_uid BLOB PRIMARY KEY,
-  wrapped   BLOB NOT NULL
-) STRICT;
-
 CREATE TABLE owed_event (
   number      INTEGER PRIMARY KEY AUTOINCREMENT,
   request_uid BLOB NOT NULL UNIQUE,
@@ -127,6 +122,25 @@ CREATE TABLE log_position (
 -- The log begins with CUSTODY_CREATED.
 INSERT INTO log_position VALUES (1);
 )sql";
+
+// What version 2 added. Some stores of version 1 have it already.
+constexpr char kSchemaSince2[] = R"sql(
+CREATE TABLE IF NOT EXISTS opening (
+  entry_uid BLOB PRIMARY KEY,
+  wrapped   BLOB NOT NULL
+) STRICT;
+)sql";
+
+absl::Status SetUserVersion(Database& db) {
+  return db.Execute(absl::StrCat("PRAGMA user_version=", kUserVersion).c_str());
+}
+
+absl::Status UpgradeFrom1(Database& db) {
+  ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
+  ST_RETURN_IF_ERROR(db.Execute(kSchemaSince2));
+  ST_RETURN_IF_ERROR(SetUserVersion(db));
+  return transaction.Commit();
+}
 
 }  // namespace
 
@@ -141,8 +155,9 @@ absl::StatusOr<Database> CreateHomeDatabase(Env& env, const std::string& path) {
   ST_ASSIGN_OR_RETURN(Database db, Database::Open(path));
   ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
   ST_RETURN_IF_ERROR(db.Execute(kSchema));
+  ST_RETURN_IF_ERROR(db.Execute(kSchemaSince2));
   ST_RETURN_IF_ERROR(db.Execute(absl::StrCat("PRAGMA application_id=", kApplicationId).c_str()));
-  ST_RETURN_IF_ERROR(db.Execute(absl::StrCat("PRAGMA user_version=", kUserVersion).c_str()));
+  ST_RETURN_IF_ERROR(SetUserVersion(db));
   ST_RETURN_IF_ERROR(transaction.Commit());
   ST_RETURN_IF_ERROR(env.SyncDir(DirName(path)));
   return db;
@@ -156,9 +171,9 @@ absl::StatusOr<Database> OpenHomeDatabase(Env& env, const std::string& path) {
     return absl::DataLossError(absl::StrCat("not a key store: ", path));
   }
   ST_ASSIGN_OR_RETURN(const std::int64_t version, db.QueryInt("PRAGMA user_version"));
-  if (version != kUserVersion) {
+  if (version != kUserVersion && version != 1) {
     return absl::DataLossError(
-        absl::StrCat(path, " has version ", version, ", this program reads ", kUserVersion));
+        absl::StrCat(path, " has version ", version, ", this program reads 1 to ", kUserVersion));
   }
   ST_ASSIGN_OR_RETURN(Statement integrity, db.Prepare("PRAGMA integrity_check(1)"));
   ST_ASSIGN_OR_RETURN(const bool answered, integrity.Step());
@@ -168,6 +183,7 @@ absl::StatusOr<Database> OpenHomeDatabase(Env& env, const std::string& path) {
   ST_ASSIGN_OR_RETURN(Statement foreign_keys, db.Prepare("PRAGMA foreign_key_check"));
   ST_ASSIGN_OR_RETURN(const bool orphan, foreign_keys.Step());
   if (orphan) return absl::DataLossError(absl::StrCat("key store has orphaned rows: ", path));
+  if (version == 1) ST_RETURN_IF_ERROR(UpgradeFrom1(db));
   return db;
 }
 

@@ -13,7 +13,8 @@ namespace sealtrain::custody {
 // Makes the file (mode 0600) with empty tables. AlreadyExists.
 absl::StatusOr<Database> CreateHomeDatabase(Env& env, const std::string& path);
 
-// DataLoss: missing, not a key store, another version, or it fails SQLite's
+// Makes a store of an older version one of this version. The home is locked.
+// DataLoss: missing, not a key store, of a version that is not known, or it fails SQLite's
 // integrity and foreign key checks.
 absl::StatusOr<Database> OpenHomeDatabase(Env& env, const std::string& path);
 

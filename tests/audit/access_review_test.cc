@@ -11,6 +11,7 @@
 #include "sealtrain/audit/access_review_view.h"
 #include "sealtrain/audit/html.h"
 #include "sealtrain/audit/text_encoding.h"
+#include "sealtrain/audit/tree_writer.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/tests/audit/audit_test_util.h"
 #include "sealtrain/tests/util/status_matchers.h"
@@ -62,11 +63,13 @@ class AccessReviewTest : public ::testing::Test {
 
   AccessReview Review(absl::Time since = kSince, absl::Time until = kUntil) {
     std::filesystem::remove_all(log_dir_);
-    EXPECT_OK(AuditLog::Create(env, TestOptions(log_dir_), TestKey()));
-    {
-      auto log = OpenTestLog(env, log_dir_);
-      for (const Event& event : entries_) EXPECT_OK((*log)->Append(event).status());
-    }
+    auto tree = TreeWriter::Load(env, log_dir_,
+                                 {.origin = kTestOrigin, .size = 0, .root = crypto::Sha256({})});
+    for (const Event& event : entries_) tree->Add(event.SerializeAsString());
+    const auto note = SignCheckpoint(
+        {.origin = kTestOrigin, .size = tree->size(), .root = tree->Root()}, TestKey());
+    EXPECT_OK(tree->Publish(*note));
+    WriteText(log_dir_ + "/log.vkey", FormatVkey(TestVerifier()) + "\n");
     log_ = *LogReader::Open(env, log_dir_);
     auto review = ReviewAccess(*log_, since, until, /*key_trusted=*/false, {});
     EXPECT_OK(review.status());
@@ -123,6 +126,47 @@ TEST_F(AccessReviewTest, TellsWhoOpenedWhatAndHowItEnded) {
 TEST_F(AccessReviewTest, ClosesIntentsByOutcomesAfterThePeriod) {
   Add(Outcome(At(25, 0), Add(Request(At(19, 23), "job:a")), SUCCEEDED));
   EXPECT_THAT(Review().dangling, IsEmpty());
+}
+
+TEST_F(AccessReviewTest, ListsSoManyAndCountsTheRest) {
+  const std::size_t many = AccessReview::kMaxListed + 3;
+  for (std::size_t n = 0; n < many; ++n) {
+    Event intent = Request(At(12, 0), absl::StrCat("job:", n));
+    intent.set_request_uid(intent.uid());
+    Add(intent);
+  }
+  Event rotated = Request(At(12, 0), "admin", SUCCEEDED);
+  rotated.set_type(KEY_ROTATED);
+  for (std::size_t n = 0; n < many + 1; ++n) Add(rotated);
+  const AccessReview review = Review();
+  EXPECT_EQ(review.granted, many);
+  ASSERT_THAT(review.dangling, SizeIs(AccessReview::kMaxListed));
+  EXPECT_EQ(review.dangling.back().index, AccessReview::kMaxListed - 1);
+  EXPECT_EQ(review.LeftOut("dangling"), 3u);
+  EXPECT_THAT(review.first_seen, SizeIs(AccessReview::kMaxListed));
+  EXPECT_EQ(review.LeftOut("first_seen"), 4u);
+  EXPECT_THAT(review.keys, SizeIs(AccessReview::kMaxListed));
+  EXPECT_EQ(review.LeftOut("keys"), 4u);
+  EXPECT_EQ(review.LeftOut("policies"), 0u);
+  const std::string text = ReviewToText(review);
+  EXPECT_THAT(text, HasSubstr("1003 without an outcome"));
+  EXPECT_THAT(text, HasSubstr("3 more are left out: choose a shorter period. Begun before"));
+  EXPECT_THAT(text, HasSubstr("How it ended, in 1003 intents"));
+  EXPECT_EQ(ReviewToJson(review)["left_out"]["keys"], 4);
+}
+
+TEST_F(AccessReviewTest, TellsTheLastOfMoreBudgetPointsThanItLists) {
+  const std::size_t many = AccessReview::kMaxBudgetPoints + 5;
+  Event run = Request(At(12, 0), "job:a", SUCCEEDED);
+  for (std::size_t n = 0; n < many; ++n) {
+    run.mutable_privacy()->set_ledger_epsilon(static_cast<double>(n));
+    Add(run);
+  }
+  const AccessReview review = Review();
+  ASSERT_THAT(review.budgets, SizeIs(1));
+  EXPECT_THAT(review.budgets[0].points, SizeIs(AccessReview::kMaxBudgetPoints));
+  EXPECT_EQ(review.budgets[0].points.back().ledger_epsilon, static_cast<double>(many - 1));
+  EXPECT_EQ(review.LeftOut("budgets"), 5u);
 }
 
 TEST_F(AccessReviewTest, FindsUnusualHours) {

@@ -512,26 +512,103 @@ TEST(ModelReceipt, RefusesOtherEnvelopes) {
 TEST(ModelReceipt, RefusesWhatIsNoReceipt) {
   for (const std::string& text :
        {std::string(), std::string("x"), std::string("null"), std::string("[]"), std::string("{}"),
-        std::string(R"({"payloadType":1})"), std::string(100'000, '[')}) {
+        std::string(R"({"payloadType":1})")}) {
     EXPECT_THAT(Check(text), StatusIs(kDataLoss)) << text.substr(0, 20);
   }
   for (const std::string& payload :
        {std::string(), std::string("x"), std::string("{}"), std::string("\xFF"),
         std::string(R"({"predicateType":"urn:sealtrain:model-receipt:2"})"),
-        std::string(R"({"predicateType":"urn:sealtrain:model-receipt:1"})"),
-        std::string(100'000, '[')}) {
+        std::string(R"({"predicateType":"urn:sealtrain:model-receipt:1"})")}) {
     EXPECT_THAT(Check(Envelope(payload)), StatusIs(kDataLoss)) << payload.substr(0, 20);
   }
   EXPECT_THAT(Check(std::string(kMaxReceiptBytes + 1, ' ')),
               StatusIs(kDataLoss, HasSubstr("longer")));
   EXPECT_THAT(Check(Envelope(R"({"predicateType":"urn:sealtrain:model-receipt:2"})")),
               StatusIs(kDataLoss, HasSubstr("predicate type urn:sealtrain:model-receipt:1")));
-  // Nested where a claim belongs, deeper than a stack would bear.
+}
+
+// As deep as a receipt's size allows, which no stack would bear.
+TEST(ModelReceipt, RefusesDeepNestingWithoutHarm) {
+  const auto nested = [](const std::string& open, const std::string& close, std::size_t bytes) {
+    std::string text;
+    const std::size_t depth = bytes / (open.size() + close.size());
+    for (std::size_t i = 0; i < depth; ++i) text += open;
+    if (!close.empty()) text += "0";
+    for (std::size_t i = 0; i < depth; ++i) text += close;
+    return text;
+  };
   ASSERT_OK_AND_ASSIGN(const std::string receipt, ReceiptOf(TestRun()));
-  const std::string deep = absl::StrReplaceAll(
-      PayloadOf(receipt),
-      {{R"("safety/abuse-detection")", std::string(300'000, '[') + std::string(300'000, ']')}});
-  EXPECT_THAT(Check(Envelope(deep)), StatusIs(kDataLoss));
+  const std::string payload = PayloadOf(receipt);
+  for (const auto& [open, close] : {std::pair("[", ""), std::pair("[", "]"),
+                                    std::pair(R"({"":)", ""), std::pair(R"({"":)", "}")}) {
+    const std::string envelope = nested(open, close, 1'000'000);
+    ASSERT_LE(envelope.size(), kMaxReceiptBytes);
+    EXPECT_THAT(Check(envelope), StatusIs(kDataLoss)) << open << close;
+    // In the payload, and of that where a claim belongs.
+    const std::string deep = nested(open, close, 750'000);
+    const std::string claim = absl::StrReplaceAll(payload, {{R"("safety/abuse-detection")", deep}});
+    for (const std::string& text : {deep, claim}) {
+      ASSERT_LE(Envelope(text).size(), kMaxReceiptBytes);
+      EXPECT_THAT(Check(Envelope(text)), StatusIs(kDataLoss)) << open << close;
+    }
+  }
+}
+
+TEST(ModelReceipt, LeadsToTheFileThatLeft) {
+  const RunEvents run = TestRun();
+  Event exported = TestEvent(9);
+  exported.set_type(MODEL_EXPORTED);
+  exported.set_phase(SUCCEEDED);
+  exported.mutable_object()->set_dataset("mails/train");
+  exported.mutable_object()->set_generation(3);
+  exported.mutable_object()->set_model("spam");
+  exported.mutable_object()->set_artifact_sha256(std::string(32, 'X'));
+  const std::vector<std::string> vkeys = {FormatVkey(TestVerifier())};
+  // What CheckExport() says of that event, which stands behind the run or before it.
+  const auto check = [&](const Event& event, bool before = false) -> absl::StatusOr<Digest> {
+    std::vector<Event> events = InTime(run);
+    events.insert(before ? events.begin() : events.end(), event);
+    std::vector<ReceiptEntry> log = LogOf(events);
+    const std::size_t at = before ? 0 : 4;
+    const ReceiptEntry left = log[at];
+    log.erase(log.begin() + static_cast<std::ptrdiff_t>(at));
+    const auto receipt =
+        SignModelReceipt({.policy = log[0], .snapshot = log[1], .access = log[2], .model = log[3]},
+                         TestKey(kCustody));
+    EXPECT_OK(receipt.status());
+    const auto checked = CheckModelReceipt(*receipt, vkeys);
+    EXPECT_OK(checked.status());
+    return CheckExport(*checked, left, vkeys);
+  };
+  ASSERT_OK_AND_ASSIGN(const Digest digest, check(exported));
+  EXPECT_EQ(AsText(digest), std::string(32, 'X'));
+
+  const auto another = StatusIs(kDataLoss, HasSubstr("another model"));
+  EXPECT_THAT(check(exported, /*before=*/true), another);
+  Event changed = exported;
+  changed.mutable_object()->set_model("ham");
+  EXPECT_THAT(check(changed), another);
+  changed = exported;
+  changed.mutable_object()->set_dataset("mails");
+  EXPECT_THAT(check(changed), another);
+  changed = exported;
+  changed.mutable_object()->set_generation(4);
+  EXPECT_THAT(check(changed), another);
+  const auto none = StatusIs(kDataLoss, HasSubstr("no model that was exported"));
+  changed = exported;
+  changed.set_phase(FAILED);
+  EXPECT_THAT(check(changed), none);
+  changed = exported;
+  changed.set_type(MODEL_SEALED);
+  EXPECT_THAT(check(changed), none);
+  changed = exported;
+  changed.mutable_object()->clear_artifact_sha256();
+  EXPECT_THAT(check(changed), none);
+
+  // The entry of another log, however alike.
+  ASSERT_OK_AND_ASSIGN(const std::string receipt, ReceiptOf(run));
+  ASSERT_OK_AND_ASSIGN(const CheckedReceipt checked, CheckModelReceipt(receipt, vkeys));
+  EXPECT_THAT(CheckExport(checked, LogOf({exported}, /*seed=*/8)[0], vkeys), StatusIs(kDataLoss));
 }
 
 TEST(ModelReceipt, TakesVerifierKeysOnly) {

@@ -162,10 +162,10 @@ TEST_F(ScanTest, KnowsWhetherALogGoesOnFromACheckpoint) {
 TEST(OpenIntents, KeepsThoseWithoutAnOutcome) {
   OpenIntents intents;
   const auto add = [&](std::uint64_t index, Phase phase, const std::string& request) {
-    Entry entry{.index = index, .bytes = "", .event = TestEvent(index)};
-    entry.event.set_phase(phase);
-    entry.event.set_request_uid(request);
-    return intents.Add(entry);
+    Event event = TestEvent(index);
+    event.set_phase(phase);
+    event.set_request_uid(request);
+    return *intents.Add(index, event);
   };
   const std::string a(16, 'A');
   const std::string b(16, 'B');
@@ -175,10 +175,36 @@ TEST(OpenIntents, KeepsThoseWithoutAnOutcome) {
   EXPECT_FALSE(add(3, SUCCEEDED, ""));
   EXPECT_TRUE(add(4, FAILED, a));
   EXPECT_FALSE(add(5, FAILED, a));
-  const std::vector<Entry> left = intents.Left();
+  const std::vector<OpenIntents::Open> left = intents.Left();
   ASSERT_EQ(left.size(), 2u);
   EXPECT_EQ(left[0].index, 0u);
   EXPECT_EQ(left[1].index, 2u);
+  EXPECT_EQ(left[1].wall_time_ns, TestEvent(2).wall_time_ns());
+}
+
+TEST(OpenIntents, TakesNoMoreThanMemoryBears) {
+  OpenIntents intents;
+  Event intent = TestEvent(0);
+  intent.set_phase(INTENT);
+  Event outcome = intent;
+  outcome.set_phase(SUCCEEDED);
+  // Those that have ended take nothing.
+  for (std::uint64_t n = 0; n < 2 * OpenIntents::kMaxOpen; n += 2) {
+    ASSERT_OK(intents.Add(n, intent));
+    ASSERT_OK(intents.Add(n + 1, outcome));
+  }
+  for (std::uint64_t n = 0; n < OpenIntents::kMaxOpen; ++n) {
+    intent.set_request_uid(absl::StrCat(absl::Dec(n / 2, absl::kZeroPad16)));
+    ASSERT_OK(intents.Add(n, intent));
+  }
+  EXPECT_THAT(intents.Add(7, intent),
+              StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("entry 7: more than 100000")));
+  outcome.set_request_uid(intent.request_uid());
+  EXPECT_TRUE(*intents.Add(8, outcome));  // ends two
+  EXPECT_OK(intents.Add(9, intent));
+  EXPECT_OK(intents.Add(10, intent));
+  EXPECT_THAT(intents.Add(11, intent), StatusIs(absl::StatusCode::kOutOfRange));
+  EXPECT_EQ(intents.Left().size(), OpenIntents::kMaxOpen);
 }
 
 }  // namespace

@@ -373,6 +373,34 @@ TEST_F(WitnessCliTest, CollectsAQuorumAndVerifiesAgainstIt) {
               HasSubstr("no quorum has seen entries 7 to 7"));
 }
 
+// Another program adds a cosignature between our look at the file and what we write.
+TEST_F(WitnessCliTest, LosesNoCosignatureThatAnotherAdds) {
+  Serve("one");
+  Serve("two");
+  const auto cosign = [&](const std::string& name, const std::string& out) {
+    return absl::StrCat("exec " SEALTRAIN_BIN_DIR "/sealtrain-audit --log ", log_dir_,
+                        " cosign --url ", urls_[name], " --witness ", vkeys_[name], " --out ", out,
+                        " 2>&1");
+  };
+  fs::create_directory(dir_.Join("elsewhere"));
+  const std::string theirs = dir_.Join("elsewhere/cosigned");
+  ASSERT_EQ(RunShell(cosign("two", theirs)).code, 0);
+
+  fs::create_directory(dir_.Join("here"));
+  const std::string out = dir_.Join("here/cosigned");
+  ASSERT_OK_AND_ASSIGN(auto lock, Env::Posix().Lock(dir_.Join("here/cosign.lock")));
+  Background ours({"/bin/sh", "-c", cosign("one", out)});
+  ASSERT_EQ(ours.ReadLine(), "waiting for another program that writes " + out);
+  fs::copy_file(theirs, out);
+  lock.reset();
+  EXPECT_EQ(ours.ReadLine(), "w.example/one  cosigned");
+  ASSERT_OK_AND_ASSIGN(const audit::Note note, audit::ParseNote(audit::ReadText(out)));
+  for (const char* name : {"one", "two"}) {
+    EXPECT_TRUE(audit::CosignedAt(note, *audit::ParseWitnessVkey(vkeys_[name]))->has_value())
+        << name;
+  }
+}
+
 TEST_F(WitnessCliTest, LeavesLaterCosignaturesOutOfTheLogAsItWas) {
   Serve("one");
   Serve("two");

@@ -1340,6 +1340,7 @@ class Export(World):
         header = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])
         self.assertEqual(header["weight"]["shape"], [64])
         self.assertEqual(self.out.stat().st_mode & 0o777, 0o600)
+        self.check_what_left()
         self.export(expect=FAILED)
         self.assertIn("exists", self.stderr)
         self.assertEqual(self.out.read_bytes(), content)
@@ -1360,6 +1361,23 @@ class Export(World):
         without = self.write("without.textproto", POLICY.replace("@ADA_KEY@", "11" * 32))
         self.assertIn("EXPORT_MODEL", self.sealtrain("policy", "replay", "--file", without,
                                                      expect=FAILED))
+
+    def check_what_left(self):
+        """With a receipt and one entry more anybody knows the file again."""
+        receipt, entry, proof = (self.dir / name for name in ("m.receipt", "m.entry", "m.proof"))
+        self.sealtrain("model", "receipt", "m", "--out", receipt)
+        found = self.audit("search", "--type", "model-exported", "--verdict", "succeeded",
+                           "--model", "m", "--json")
+        index = json.loads(found.splitlines()[0])["entry"]["index"]
+        self.audit("prove", index, "--out", proof, "--entry", entry)
+        check = ("verify-model", receipt, "--export-entry", entry, "--export-proof", proof)
+        said = json.loads(self.audit(*check, "--exported", self.out, "--json"))
+        self.assertTrue(said["exported_checked"])
+        self.assertFalse(said["artifact_checked"])
+        changed = self.write("changed", self.out.read_bytes()[:-1])
+        self.audit(*check, "--exported", changed, expect=INTEGRITY)
+        self.assertIn("is not the file that the model", self.stderr)
+        self.audit(*check, expect=USAGE)
 
     def test_what_training_asked_for_goes_with_the_model(self):
         strict = self.RULE.replace("max_bytes: 4096", "max_bytes: 100")

@@ -175,7 +175,10 @@ TEST_F(JsonlTest, LeavesNothingOfTheRecordBefore) {
 }
 
 TEST_F(JsonlTest, RefusesDeepNestingWithoutHarm) {
-  EXPECT_THAT(Read(std::string(100'000, '['))[0], StartsWith("! in:1: not valid JSON: "));
+  const std::string deep(1'000'000, '[');
+  EXPECT_THAT(Read(deep)[0], StartsWith("! in:1: not valid JSON: "));
+  EXPECT_THAT(Read(absl::StrCat(R"({"user":)", deep, std::string(deep.size(), ']'), "}"))[0],
+              StartsWith("! in:1: not valid JSON: "));
 }
 
 // --- CSV -----------------------------------------------------------------------
