@@ -387,9 +387,35 @@ TEST(Expect, IsMetByWhatIsAtLeastAsStrict) {
         passes(ExpectingText(c.action, c.met == bucket ? Treated("KEEP") : bucket, c.met));
     EXPECT_FALSE(without) << c.met;
   }
-  // What is opened is under what it was sealed under, whatever had to be.
-  EXPECT_TRUE(passes(ExpectingText("TRAIN", bucket, bucket)));
-  EXPECT_FALSE(passes(ExpectingText("TRAIN", bucket, Treated("REDACT"))));
+  // Of what opens, it is not the test's own `applied` (BUCKET 10) that must be so, but what
+  // the rule asks for.
+  for (const char* action : {"TRAIN", "INSPECT", "EVALUATE"}) {
+    EXPECT_TRUE(passes(ExpectingText(action, bucket, bucket))) << action;
+    EXPECT_TRUE(passes(ExpectingText(action, bucket, Treated("BUCKET step: 9")))) << action;
+    EXPECT_FALSE(passes(ExpectingText(action, bucket, Treated("REDACT")))) << action;
+    EXPECT_FALSE(passes(ExpectingText(action, Treated("BUCKET step: 9"), bucket))) << action;
+    EXPECT_FALSE(passes(ExpectingText(action, Treated("KEEP"), bucket))) << action;
+    EXPECT_TRUE(passes(ExpectingText(action, Treated("DROP"), Treated("DROP")))) << action;
+  }
+}
+
+TEST(Expect, SaysWhatIsAskedForInstead) {
+  ASSERT_OK_AND_ASSIGN(
+      const LoadedPolicy policy,
+      LoadedPolicy::Load(
+          ExpectingText("TRAIN", Treated("BUCKET step: 9"), Treated("BUCKET step: 10")), "p"));
+  EXPECT_THAT(policy.RunTests()[0].message,
+              HasSubstr("but column \"a\" need only be under BUCKET, step 9"));
+}
+
+// Dropped when it was sealed, which no rule asks for.
+TEST(Expect, DoesNotTakeWhatTheReviewDroppedForARule) {
+  const std::string text = absl::StrReplaceAll(
+      Edited("applied { kind: KEEP }", "applied { kind: DROP }"),
+      {{"column_opened: \"body\"",
+        "column_dropped: \"body\" obligation { transform { on_class: FREE_TEXT kind: DROP } }"}});
+  ASSERT_OK_AND_ASSIGN(const LoadedPolicy policy, LoadedPolicy::Load(text, "p"));
+  EXPECT_THAT(policy.RunTests()[0].message, HasSubstr("need only be under KEEP"));
 }
 
 TEST(Expect, RefusesWhatCouldNeverFail) {
