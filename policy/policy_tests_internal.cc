@@ -260,10 +260,10 @@ std::vector<ConditionCoverage> CoverConditions(const Rule& rule, const RuleRef& 
 }
 
 // Some test fails with `mutant` in the place of the rule.
-bool IsNoticed(const Surroundings& around, const Rule& mutant) {
+bool IsNoticed(const Surroundings& around, const Mutant& mutant) {
   if (around.requests.empty()) return false;
   PolicySet set = around.set;
-  *set.mutable_rule(around.rule) = mutant;
+  mutant.apply(*set.mutable_rule(around.rule));
   const PolicyDocument document(std::move(set));
   return !AllPass(RunTests(document, DecisionEngine(document, Digest{})));
 }
@@ -295,7 +295,8 @@ std::set<std::string> DecidingRules(const PolicyDocument& document, const Decisi
 }
 
 TestReport ReportTests(const PolicyDocument& document, const DecisionEngine& engine) {
-  // A step is one rule that one test has to do with; this many take seconds.
+  // A step is one rule that one test has to do with, or four bytes of what these say;
+  // this many take seconds.
   constexpr std::uint64_t kMaxSteps = 10'000'000;
 
   const PolicySet& set = document.set();
@@ -316,8 +317,11 @@ TestReport ReportTests(const PolicyDocument& document, const DecisionEngine& eng
       report.conditions.push_back(std::move(covered));
     }
     const std::uint64_t rules = static_cast<std::uint64_t>(around.set.rule_size());
+    const std::uint64_t steps_of_each =
+        rules * (around.requests.size() + 4) +  // to make an engine is like a few tests
+        around.set.ByteSizeLong() / 4;
     for (const Mutant& mutant : MutantsOf(rule)) {
-      steps += rules * (around.requests.size() + 4);  // to make an engine is like a few tests
+      steps += steps_of_each;
       if (steps > kMaxSteps) {
         ++report.untried_mutants;
         continue;
@@ -325,7 +329,7 @@ TestReport ReportTests(const PolicyDocument& document, const DecisionEngine& eng
       report.mutants.push_back({.rule = ref,
                                 .part = mutant.part,
                                 .change = mutant.change,
-                                .noticed = IsNoticed(around, mutant.rule)});
+                                .noticed = IsNoticed(around, mutant)});
     }
   }
   return report;
