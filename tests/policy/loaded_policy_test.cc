@@ -510,13 +510,13 @@ class CheckWithSchema : public ::testing::Test {
   }
 };
 
-// SEAL of all columns of M but "ip", its texts under `transform`.
+// All columns of M but "ip" are sealed, its texts under `transform`.
 std::string SealRule(const std::string& transform) {
   return absl::StrCat(R"(rule { id: "s" permit {
       obligation { transform { on_class: SUBJECT_KEY kind: PSEUDONYMIZE domain: "d" } })",
                       transform.empty() ? "" : "obligation { transform { on_class: FREE_TEXT ",
                       transform, transform.empty() ? "" : " } }", R"( }
-    scope { principal: "ann" action: SEAL dataset: "*" purpose: "ads"
+    scope { principal: "ann" action: INGEST action: SEAL dataset: "*" purpose: "ads"
       data_class: SUBJECT_KEY data_class: FREE_TEXT } }
   )");
 }
@@ -544,6 +544,48 @@ TEST_F(CheckWithSchema, WarnsOfColumnsThatNobodySealsOrOpens) {
   EXPECT_THAT(Warnings(PolicyText(withheld + SealRule("kind: KEEP")), Load().get()),
               ::testing::Contains("no TRAIN permit could ever open column \"body\" of M: it is "
                                   "withheld"));
+}
+
+TEST_F(CheckWithSchema, WantsRowsToBeTakenInAsWellAsSealed) {
+  const std::string both = SealRule("kind: REDACT");
+  const auto findings = [this](const std::string& rules) {
+    return Warnings(PolicyText(kRule + rules), Load().get());
+  };
+  const auto edited = [](const std::string& rule, const std::string& from, const std::string& to) {
+    EXPECT_THAT(rule, HasSubstr(from));
+    return absl::StrReplaceAll(rule, {{from, to}});
+  };
+  const std::string seal = edited(both, "action: INGEST ", "");
+  const std::string ingest = edited(edited(both, "action: SEAL ", ""), "id: \"s\"", "id: \"i\"");
+  const auto says_nothing =
+      ::testing::Not(::testing::Contains(HasSubstr("take in column \"body\"")));
+  const auto is_no_job = ::testing::Contains(HasSubstr(
+      "no job could ever take in and seal column \"body\" of M: nobody may INGEST and SEAL it"));
+  EXPECT_THAT(findings(both), says_nothing);
+  EXPECT_THAT(findings(both), ::testing::Not(is_no_job));
+  EXPECT_THAT(findings(seal),
+              ::testing::Contains("no INGEST permit could ever take in column \"body\" of M: no "
+                                  "permit covers all of its classes"));
+  EXPECT_THAT(
+      findings(ingest),
+      ::testing::Contains(HasSubstr("no SEAL permit could ever seal column \"body\" of M")));
+  EXPECT_THAT(findings(seal + ingest), says_nothing);
+  EXPECT_THAT(findings(seal + ingest), ::testing::Not(is_no_job));
+  EXPECT_THAT(findings(seal + edited(ingest, "\"ann\"", "\"bob\"")), is_no_job);
+  EXPECT_THAT(findings(seal + edited(ingest, "purpose: \"ads\"", "purpose: \"safety\"")),
+              is_no_job);
+  // A job treats a column once: INGEST may leave that to SEAL, or ask for the same.
+  EXPECT_THAT(findings(seal + edited(ingest, "REDACT", "KEEP")), ::testing::Not(is_no_job));
+  EXPECT_THAT(findings(seal + edited(ingest, "REDACT", "DROP")), is_no_job);
+}
+
+TEST_F(CheckWithSchema, AsksWhatTrainsOnlyWhereSomethingMay) {
+  const auto trains = ::testing::Contains(HasSubstr("no TRAIN permit could ever open"));
+  EXPECT_THAT(Warnings(PolicyText(kRule + SealRule("kind: DROP")), Load().get()), trains);
+  EXPECT_THAT(Warnings(PolicyText(SealRule("kind: DROP")), Load().get()), ::testing::Not(trains));
+  const std::string inspect = absl::StrReplaceAll(kRule, {{"TRAIN", "INSPECT"}});
+  EXPECT_THAT(Warnings(PolicyText(inspect + SealRule("kind: DROP")), Load().get()),
+              ::testing::Not(trains));
 }
 
 TEST_F(CheckWithSchema, WarnsOfTransformsThatNoColumnOfThatTypeCanTake) {
