@@ -45,12 +45,23 @@ json ChangeJson(const policy::PolicyChange& change) {
                  {"what", change.what},
                  {"situation", change.situation},
                  {"changed_situations", change.changed_situations},
-                 {"situations", change.situations}};
+                 {"situations", change.situations},
+                 {"unlisted_situations", change.unlisted_situations}};
   if (!change.column.empty()) {
     object["column"] = change.column;
     object["classes"] = ClassNames(change.classes);
   }
   return object;
+}
+
+// "always", or the facts of one situation.
+std::string WhenItChanges(const policy::PolicyChange& change) {
+  if (change.changed_situations == change.situations) return "always";
+  std::string when = absl::StrCat("e.g. ", change.situation);
+  if (change.unlisted_situations > 0) {
+    absl::StrAppend(&when, "; otherwise in ", change.unlisted_situations, " more situations");
+  }
+  return when;
 }
 
 absl::Status RunDiff(Context& context, const DiffArgs& args) {
@@ -67,20 +78,23 @@ absl::Status RunDiff(Context& context, const DiffArgs& args) {
     rows.push_back(
         {policy::PolicyChangeName(change.kind), Printable(absl::StrJoin(change.principals, ", ")),
          policy::Action_Name(change.action), Printable(change.dataset), Printable(change.purpose),
-         Printable(change.column), Printable(change.what),
-         change.changed_situations == change.situations ? "always"
-                                                        : absl::StrCat("e.g. ", change.situation)});
+         Printable(change.column), Printable(change.what), WhenItChanges(change)});
   }
+  const std::vector<std::string> head = policy::DiffHead(before.proto(), after.proto());
   const std::vector<std::string> approval =
       policy::DiffApproval(before.proto().approval(), after.proto().approval());
   std::string page = changes.empty() ? "Nothing changes for anybody.\n" : Table(rows);
+  for (const std::string& change : head) absl::StrAppend(&page, Printable(change), "\n");
   for (const std::string& change : approval) {
     absl::StrAppend(&page, "approval: ", Printable(change), "\n");
   }
-  context.Print(
-      {{"before", args.before}, {"after", args.after}, {"changes", list}, {"approval", approval}},
-      page);
-  if (!changes.empty() || !approval.empty()) context.exit_code = kCheckFailed;
+  context.Print({{"before", args.before},
+                 {"after", args.after},
+                 {"changes", list},
+                 {"head", head},
+                 {"approval", approval}},
+                page);
+  if (!changes.empty() || !head.empty() || !approval.empty()) context.exit_code = kCheckFailed;
   return absl::OkStatus();
 }
 

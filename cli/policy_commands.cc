@@ -340,12 +340,15 @@ void AddPolicyCommands(CLI::App& app, Context& context) {
   auto test = std::make_shared<TestArgs>();
   command = policy->add_subcommand(
       "test",
-      "Run the tests that stand in a file, and say which rules and conditions they hold\n\n"
+      "Run the tests that stand in a file, and say which rules, conditions and small changes "
+      "of a rule they notice\n\n"
       "Example:\n"
       "  sealtrain policy test --strict mail.textproto");
   command->add_option("FILE", test->file, "Policy set in text format")->required();
   command->add_flag("--strict", test->strict,
-                    "Exit code 1 also if a rule or condition is not held by any test");
+                    "Exit code 1 also if no test is decided by some rule; if some condition is not "
+                    "true in one test and untrue in another; or if some small change of a rule "
+                    "lets every test pass or was not tried");
   command->callback(
       [&context, test] { context.run = [&context, test] { return RunTests(context, *test); }; });
 

@@ -14,15 +14,10 @@
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/duties.h"
 #include "sealtrain/policy/explain.h"
+#include "sealtrain/policy/lease.h"
 #include "sealtrain/policy/sealed_decision.h"
 
 namespace sealtrain::custody {
-namespace {
-
-constexpr absl::Duration kDefaultLease = absl::Minutes(10);
-constexpr absl::Duration kMaxLease = absl::Hours(24);
-
-}  // namespace
 
 absl::StatusOr<policy::Request> EmbeddedCustodian::BuildRequest(
     const std::string& principal, policy::Action action, const DatasetRecord& dataset,
@@ -199,9 +194,8 @@ absl::StatusOr<Grant> EmbeddedCustodian::DraftGrant(const Ruling& ruling,
   grant.key_epoch = dataset.key_epoch;
   grant.decision = ruling.decision;
   grant.schema = dataset.info.schema;
-  grant.expires_at = std::min(
-      ruling.request.now + std::min(ruling.decision.lease.value_or(kDefaultLease), kMaxLease),
-      deadline);
+  grant.expires_at =
+      std::min(ruling.request.now + policy::LeaseOf(ruling.decision.lease), deadline);
   grant.deadline = deadline;
   return grant;
 }

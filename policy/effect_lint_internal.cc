@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -138,7 +139,9 @@ class PermitEffects {
   // What becomes of a column when it is sealed, or must have become of it to be opened.
   struct ColumnEffect {
     std::map<std::string, Transform> transforms;  // by their bytes
-    std::string reason;                           // of the most demanding denial
+    // Sealing: for whom, into which data set and for which purpose, and the bytes of how.
+    std::set<std::array<std::string, 4>> ways;
+    std::string reason;  // of the most demanding denial
   };
 
   void WarnOfRule(int rule, const std::string& message, std::vector<Finding>& findings) const {
@@ -184,6 +187,10 @@ class PermitEffects {
       return;
     }
     effect.transforms.emplace(TextOf(*outcome.transform), *outcome.transform);
+    if (ActionSeals(cell.action)) {
+      effect.ways.insert(
+          {cell.principal->name, cell.dataset->name, cell.purpose, TextOf(*outcome.transform)});
+    }
     const std::string obstacle =
         TransformObstacle(*outcome.transform, *schema_->FindColumn(cell.column->name));
     if (obstacle.empty()) return;
@@ -215,9 +222,10 @@ class PermitEffects {
   void ReportColumn(const Column& column, std::vector<Finding>& findings) const {
     const auto effect_on = [&](Action action) {
       const auto found = columns_.find({action, column.name});
-      return found == columns_.end()
-                 ? ColumnEffect{.transforms = {}, .reason = "no permit covers all of its classes"}
-                 : found->second;
+      return found == columns_.end() ? ColumnEffect{.transforms = {},
+                                                    .ways = {},
+                                                    .reason = "no permit covers all of its classes"}
+                                     : found->second;
     };
     const auto warn = [&](absl::string_view what, absl::string_view why) {
       findings.push_back({.severity = Finding::Severity::kWarning,
@@ -231,7 +239,18 @@ class PermitEffects {
     const auto all_drop = [&drops](const ColumnEffect& effect) {
       return std::all_of(effect.transforms.begin(), effect.transforms.end(), drops);
     };
+    const ColumnEffect ingested = effect_on(INGEST);
     const ColumnEffect sealed = effect_on(SEAL);
+    if (sealed.transforms.empty()) return warn("no SEAL permit could ever seal", sealed.reason);
+    if (ingested.transforms.empty()) {
+      return warn("no INGEST permit could ever take in", ingested.reason);
+    }
+    if (!CanBeOneJob(ingested, sealed)) {
+      return warn("no job could ever take in and seal",
+                  "nobody may INGEST and SEAL it into one data set, for one purpose and under one "
+                  "transform");
+    }
+    if (!PermitsTraining()) return;  // it is not meant to
     const ColumnEffect opened = effect_on(TRAIN);
     const auto opens = [&](const auto& applied) {
       return !drops(applied) &&
@@ -240,13 +259,30 @@ class PermitEffects {
                            return !drops(asked) && IsAtLeastAsStrict(applied.second, asked.second);
                          });
     };
-    if (sealed.transforms.empty()) return warn("no SEAL permit could ever seal", sealed.reason);
     if (std::any_of(sealed.transforms.begin(), sealed.transforms.end(), opens)) return;
     warn("no TRAIN permit could ever open", all_drop(sealed) ? "it is dropped when it is sealed"
                                             : opened.transforms.empty() ? opened.reason
                                             : all_drop(opened)
                                                 ? "it is withheld"
                                                 : "it is never sealed as strictly as TRAIN asks");
+  }
+
+  // A job needs both permits; what INGEST does not keep, SEAL must treat alike.
+  static bool CanBeOneJob(const ColumnEffect& ingested, const ColumnEffect& sealed) {
+    Transform keep;
+    keep.set_kind(KEEP);
+    return std::any_of(sealed.ways.begin(), sealed.ways.end(), [&](std::array<std::string, 4> way) {
+      if (ingested.ways.count(way) > 0) return true;
+      way.back() = TextOf(keep);
+      return ingested.ways.count(way) > 0;
+    });
+  }
+
+  bool PermitsTraining() const {
+    return std::any_of(set_.rule().begin(), set_.rule().end(), [](const Rule& rule) {
+      const auto& actions = rule.scope().action();
+      return rule.has_permit() && std::count(actions.begin(), actions.end(), TRAIN) > 0;
+    });
   }
 
   bool IsAmong(std::size_t rule, const Decision& decision) const {

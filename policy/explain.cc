@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "sealtrain/base/number_text.h"
 #include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/policy/names_internal.h"
@@ -55,13 +56,19 @@ void AppendColumns(std::string& page, const std::vector<ColumnPlan>& columns) {
   }
 }
 
+// Of `dp` or `release`.
+template <class WithPrivacy>
+std::string DescribePrivacy(const WithPrivacy& duty) {
+  return absl::StrCat("epsilon at most ", NumberText(duty.epsilon_max()), " at delta ",
+                      NumberText(duty.delta_max()), " for one ",
+                      duty.unit() == SUBJECT ? "subject" : "record");
+}
+
 void AppendObligations(std::string& page, const Request& request, const Decision& decision) {
   if (decision.dp) {
     AppendLine(page, "privacy",
-               absl::StrFormat("epsilon at most %g at delta %g for one %s; ledger %g",
-                               decision.dp->epsilon_max(), decision.dp->delta_max(),
-                               decision.dp->unit() == SUBJECT ? "subject" : "record",
-                               decision.dp->ledger_epsilon()));
+               absl::StrCat(DescribePrivacy(*decision.dp), "; ledger ",
+                            NumberText(decision.dp->ledger_epsilon())));
   }
   if (decision.lease) {
     AppendLine(page, "lease", absl::StrCat("keys for ", DescribeDuration(*decision.lease)));
@@ -77,9 +84,9 @@ void AppendObligations(std::string& page, const Request& request, const Decision
   if (decision.k_anonymity) {
     AppendLine(
         page, "k-anonymity",
-        absl::StrFormat("%d subjects share all quasi-identifiers; at most %g %% of the "
-                        "records may be left out for it",
-                        decision.k_anonymity->k(), 100 * decision.k_anonymity->max_suppressed()));
+        absl::StrCat(decision.k_anonymity->k(), " subjects share all quasi-identifiers; at most ",
+                     NumberText(decision.k_anonymity->max_suppressed()),
+                     " of the records may be left out for it"));
   }
   if (decision.release) {
     AppendLine(page, "release",
@@ -113,7 +120,7 @@ std::string DescribeTransform(const Transform& transform) {
     return absl::StrCat("TRANSFORM_", static_cast<int>(transform.kind()));
   }
   std::string text = TransformKind_Name(transform.kind());
-  if (transform.has_step()) absl::StrAppend(&text, ", step ", transform.step());
+  if (transform.has_step()) absl::StrAppend(&text, ", step ", NumberText(transform.step()));
   if (transform.has_prefix_v4()) absl::StrAppend(&text, ", IPv4 /", transform.prefix_v4());
   if (transform.has_prefix_v6()) absl::StrAppend(&text, ", IPv6 /", transform.prefix_v6());
   if (transform.has_domain()) absl::StrAppend(&text, ", domain ", Quoted(transform.domain()));
@@ -121,9 +128,7 @@ std::string DescribeTransform(const Transform& transform) {
 }
 
 std::string DescribeRelease(const Release& release) {
-  return absl::StrFormat("epsilon at most %g at delta %g for one %s, in at most %d bytes",
-                         release.epsilon_max(), release.delta_max(),
-                         release.unit() == SUBJECT ? "subject" : "record", release.max_bytes());
+  return absl::StrCat(DescribePrivacy(release), ", in at most ", release.max_bytes(), " bytes");
 }
 
 std::string DescribeTreatment(const ColumnPlan& column) {
@@ -139,12 +144,13 @@ std::string DescribeTreatment(const ColumnPlan& column) {
 std::string DescribeObligations(const Decision& decision) {
   std::vector<std::string> parts;
   const auto privacy = [](const auto& dp) {
-    return absl::StrCat("epsilon ", dp.epsilon_max(), ", delta ", dp.delta_max(), " of a ",
+    return absl::StrCat("epsilon ", NumberText(dp.epsilon_max()), ", delta ",
+                        NumberText(dp.delta_max()), " of a ",
                         dp.unit() == SUBJECT ? "subject" : "record");
   };
   if (decision.dp) {
-    parts.push_back(
-        absl::StrCat(privacy(*decision.dp), ", ledger ", decision.dp->ledger_epsilon()));
+    parts.push_back(absl::StrCat(privacy(*decision.dp), ", ledger ",
+                                 NumberText(decision.dp->ledger_epsilon())));
   }
   if (decision.lease) parts.push_back(absl::StrCat("lease ", DescribeDuration(*decision.lease)));
   if (decision.retention) {
@@ -152,8 +158,9 @@ std::string DescribeObligations(const Decision& decision) {
   }
   if (decision.max_opens) parts.push_back(absl::StrCat("at most ", *decision.max_opens, " opens"));
   if (decision.k_anonymity) {
-    parts.push_back(absl::StrFormat("k %d with %g %% left out", decision.k_anonymity->k(),
-                                    100 * decision.k_anonymity->max_suppressed()));
+    parts.push_back(absl::StrCat("k ", decision.k_anonymity->k(), " with at most ",
+                                 NumberText(decision.k_anonymity->max_suppressed()),
+                                 " of the records left out"));
   }
   if (decision.release) {
     parts.push_back(absl::StrCat("release at ", privacy(*decision.release), ", ",

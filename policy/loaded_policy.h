@@ -75,7 +75,7 @@ struct ConditionCoverage {
 struct MutantResult {
   RuleRef rule;
   std::string part;      // "when rows_at_least 1000", "dp.epsilon_max 3"
-  std::string change;    // "taken out", "6"
+  std::string change;    // "taken out", "3.3"
   bool noticed = false;  // some test fails with it
 };
 struct TestReport {

@@ -1,15 +1,20 @@
 #include "sealtrain/policy/policy_diff.h"
 
 #include <array>
+#include <iterator>
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "sealtrain/base/number_text.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/duties.h"
 #include "sealtrain/policy/explain.h"
+#include "sealtrain/policy/lease.h"
 #include "sealtrain/policy/obligations_internal.h"
 #include "sealtrain/policy/request_space_internal.h"
 
@@ -32,8 +37,8 @@ class DutyComparison {
   DutyComparison(const Outcome& before, const Outcome& after) {
     CompareTransforms(*before.transform, *after.transform);
     ComparePrivacy(before.decision.dp, after.decision.dp);
-    CompareDurations("lease", before.decision.lease, after.decision.lease);
-    CompareDurations("retention", before.decision.retention, after.decision.retention);
+    CompareLeases(before.decision.lease, after.decision.lease);
+    CompareRetentions(before.decision.retention, after.decision.retention);
     CompareOpens(before.decision.max_opens, after.decision.max_opens);
     CompareKAnonymity(before.decision.k_anonymity, after.decision.k_anonymity);
     CompareScans(ScanOf(before), ScanOf(after));
@@ -129,18 +134,28 @@ class DutyComparison {
 
   void CompareNumbers(absl::string_view duty, double before, double after) {
     if (before == after) return;
-    Note(duty, absl::StrCat(before), absl::StrCat(after), after > before, after < before);
+    Note(duty, NumberText(before), NumberText(after), after > before, after < before);
   }
 
-  void CompareDurations(absl::string_view duty, const std::optional<absl::Duration>& before,
-                        const std::optional<absl::Duration>& after) {
+  void CompareLeases(const std::optional<absl::Duration>& before,
+                     const std::optional<absl::Duration>& after) {
+    if (LeaseOf(before) == LeaseOf(after)) return;
+    const auto text = [](const std::optional<absl::Duration>& lease) {
+      return absl::StrCat(DescribeDuration(LeaseOf(lease)), lease ? "" : " (default)");
+    };
+    const bool longer = LeaseOf(after) > LeaseOf(before);
+    Note("lease", text(before), text(after), longer, !longer);
+  }
+
+  void CompareRetentions(const std::optional<absl::Duration>& before,
+                         const std::optional<absl::Duration>& after) {
     if (before == after) return;
-    const auto text = [](const std::optional<absl::Duration>& duration) {
-      return duration ? absl::FormatDuration(*duration) : "none";
+    const auto text = [](const std::optional<absl::Duration>& retention) {
+      return retention ? DescribeDuration(*retention) : "none";
     };
     const absl::Duration no_limit = absl::InfiniteDuration();
     const bool longer = after.value_or(no_limit) > before.value_or(no_limit);
-    Note(duty, text(before), text(after), longer, !longer);
+    Note("retention", text(before), text(after), longer, !longer);
   }
 
   void CompareOpens(const std::optional<std::uint64_t>& before,
@@ -159,37 +174,53 @@ class DutyComparison {
   std::vector<std::string> texts_;
 };
 
-std::string Duties(const Cell& cell, const Outcome& outcome) {
+// All that the policy demands for what it allows.
+std::string Duties(const LoadedPolicy& policy, const Request& situation, const Outcome& outcome) {
   std::vector<std::string> duties;
-  if (cell.column != nullptr) duties.push_back(DescribeTransform(*outcome.transform));
-  if (outcome.decision.dp) {
-    duties.push_back(absl::StrCat("epsilon_max ", outcome.decision.dp->epsilon_max()));
+  if (!outcome.decision.columns.empty()) {
+    duties.push_back(DescribeTreatment({.name = "",
+                                        .classes = {},
+                                        .transform = *outcome.transform,
+                                        .from_rules = {},
+                                        .scan = ScanOf(outcome)}));
   }
-  return absl::StrJoin(duties, "; ");
+  std::string others;
+  if (situation.approvals.value_or(0) == 0) {
+    others = DescribeObligations(outcome.decision);
+  } else {
+    // How many of the approvals it takes, tracing the duties tells.
+    Decision traced = outcome.decision;
+    TraceDuties(absl::MakeConstSpan(&policy, 1), situation, traced);
+    others = DescribeObligations(traced);
+  }
+  if (!others.empty()) duties.push_back(std::move(others));
+  return duties.empty() ? "no duties" : absl::StrJoin(duties, "; ");
 }
 
-// The changes of one cell, one of each kind at most.
+// The changes of one cell, each kind and text once.
 class CellDiff {
  public:
-  explicit CellDiff(const Cell& cell) : cell_(cell) {}
+  CellDiff(const Cell& cell, const LoadedPolicy& after) : cell_(cell), after_(after) {}
 
   void Compare(const Request& situation, const Outcome& before, const Outcome& after) {
     if (!before.transform && !after.transform) return;
     if (!before.transform) {
-      return Note(PolicyChange::Kind::kOpens, Duties(cell_, after), situation, *after.transform);
+      const Request example = Example(situation, *after.transform);
+      return Note(PolicyChange::Kind::kOpens, Duties(after_, example, after), example);
     }
     if (!after.transform) {
-      return Note(PolicyChange::Kind::kCloses, after.decision.reason, situation, *before.transform);
+      return Note(PolicyChange::Kind::kCloses, after.decision.reason,
+                  Example(situation, *before.transform));
     }
     const DutyComparison duties(before, after);
     if (!duties.differs()) return;
-    Note(duties.kind(), duties.text(), situation,
-         TreatmentForBoth(*before.transform, *after.transform));
+    Note(duties.kind(), duties.text(),
+         Example(situation, TreatmentForBoth(*before.transform, *after.transform)));
   }
 
   void MoveInto(std::vector<PolicyChange>& list) {
-    for (PolicyChange& change : changes_) {
-      if (change.changed_situations > 0) list.push_back(std::move(change));
+    for (std::vector<PolicyChange>& changes : changes_) {
+      std::move(changes.begin(), changes.end(), std::back_inserter(list));
     }
   }
 
@@ -203,29 +234,42 @@ class CellDiff {
     return redact;
   }
 
-  void Note(PolicyChange::Kind kind, const std::string& what, const Request& situation,
-            const Transform& applied) {
-    PolicyChange& change = changes_[static_cast<std::size_t>(kind)];
-    if (change.changed_situations++ > 0) return;
+  Request Example(const Request& situation, const Transform& applied) const {
+    Request example = situation;
+    if (ActionOpens(cell_.action)) example.columns.front().applied = applied;
+    return example;
+  }
+
+  void Note(PolicyChange::Kind kind, const std::string& what, const Request& example) {
+    std::vector<PolicyChange>& changes = changes_[static_cast<std::size_t>(kind)];
+    for (PolicyChange& change : changes) {
+      if (change.what != what) continue;
+      ++change.changed_situations;
+      return;
+    }
+    if (changes.size() == kMaxChangesOfAKind) {
+      ++changes.back().unlisted_situations;
+      return;
+    }
+    PolicyChange& change = changes.emplace_back();
     change.kind = kind;
     change.principals = cell_.principal->shown;
     change.action = cell_.action;
     change.dataset = cell_.dataset->shown.front();
     change.purpose = cell_.purpose;
     change.what = what;
+    change.changed_situations = 1;
     change.situations = cell_.situations.size();
-    change.situation = internal::DescribeSituation(situation);
-    change.example = situation;
+    change.situation = internal::DescribeSituation(example);
+    change.example = example;
     if (cell_.column == nullptr) return;
     change.column = cell_.column->name;
     change.classes = cell_.column->classes;
-    if (ActionOpens(cell_.action)) {
-      change.example.columns.front().applied = applied;
-    }
   }
 
   const Cell& cell_;
-  std::array<PolicyChange, 5> changes_;  // by kind
+  const LoadedPolicy& after_;
+  std::array<std::vector<PolicyChange>, 5> changes_;  // by kind
 };
 
 }  // namespace
@@ -254,13 +298,23 @@ absl::StatusOr<std::vector<PolicyChange>> DiffPolicies(const LoadedPolicy& befor
   const auto decide_after = [&after](const Request& request) { return after.Decide(request); };
   std::vector<PolicyChange> changes;
   ST_RETURN_IF_ERROR(space.ForEachCell([&](const Cell& cell) {
-    CellDiff diff(cell);
+    CellDiff diff(cell, after);
     for (const Request& situation : cell.situations) {
       diff.Compare(situation, internal::OutcomeOf(decide_before, cell, situation),
                    internal::OutcomeOf(decide_after, cell, situation));
     }
     diff.MoveInto(changes);
   }));
+  return changes;
+}
+
+std::vector<std::string> DiffHead(const PolicySet& before, const PolicySet& after) {
+  std::vector<std::string> changes;
+  const auto compare = [&changes](const char* what, const std::string& was, const std::string& is) {
+    if (was != is) changes.push_back(absl::StrCat(what, ": \"", was, "\" -> \"", is, "\""));
+  };
+  compare("id", before.id(), after.id());
+  compare("author", before.author(), after.author());
   return changes;
 }
 

@@ -14,6 +14,9 @@
 
 namespace sealtrain::policy {
 
+// Of one kind, for the same principals, action, data set, purpose and column.
+inline constexpr std::size_t kMaxChangesOfAKind = 20;
+
 struct PolicyChange {
   enum class Kind {
     kOpens,     // was denied, is allowed
@@ -30,14 +33,17 @@ struct PolicyChange {
   std::string purpose;
   std::string column;
   std::vector<DataClass> classes;
-  // The duties that differ in the first situation: "epsilon_max 3 -> 5".
-  // Opens: those that the new policy demands. Closes: its reason.
+  // The duties that differ: "epsilon_max 3 -> 5". Opens: those that the new policy
+  // demands. Closes: its reason.
   std::string what;
-  // In how many of the situations that differ it changes so, and the facts of
+  // In how many of the situations that can differ exactly that is so, and the facts of
   // the first of them.
   std::size_t changed_situations = 0;
   std::size_t situations = 0;
   std::string situation;
+  // In how many more it is of this kind in other words than all that are listed. Only the
+  // last of a kind, of kMaxChangesOfAKind for one principal, column and so on, has any.
+  std::size_t unlisted_situations = 0;
   // The request to ask either policy about; an opening one names the weakest
   // treatment at sealing that the allowing policy takes.
   Request example;
@@ -53,6 +59,10 @@ std::string PolicyChangeName(PolicyChange::Kind kind);
 absl::StatusOr<std::vector<PolicyChange>> DiffPolicies(const LoadedPolicy& before,
                                                        const LoadedPolicy& after,
                                                        const Schema* schema);
+
+// What `after` changes of its own name and of its author, who may not approve it, a
+// sentence each; empty: nothing.
+std::vector<std::string> DiffHead(const PolicySet& before, const PolicySet& after);
 
 }  // namespace sealtrain::policy
 

@@ -561,7 +561,7 @@ TEST(Decide, MeetsWhatTheReviewIsObligedTo) {
   EXPECT_TRUE(decision.columns[1].scan.empty());
   EXPECT_THAT(ExplainDecision(request, decision),
               AllOf(HasSubstr("KEEP; EMAIL_ADDRESS SCRUB, IBAN SUPPRESS"),
-                    HasSubstr("5 subjects share all quasi-identifiers; at most 12.5 %")));
+                    HasSubstr("5 subjects share all quasi-identifiers; at most 0.125 of")));
 
   // Only what seals can do it.
   for (const Action action : {TRAIN, EVALUATE, INSPECT}) {

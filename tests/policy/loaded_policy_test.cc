@@ -387,9 +387,35 @@ TEST(Expect, IsMetByWhatIsAtLeastAsStrict) {
         passes(ExpectingText(c.action, c.met == bucket ? Treated("KEEP") : bucket, c.met));
     EXPECT_FALSE(without) << c.met;
   }
-  // What is opened is under what it was sealed under, whatever had to be.
-  EXPECT_TRUE(passes(ExpectingText("TRAIN", bucket, bucket)));
-  EXPECT_FALSE(passes(ExpectingText("TRAIN", bucket, Treated("REDACT"))));
+  // Of what opens, it is not the test's own `applied` (BUCKET 10) that must be so, but what
+  // the rule asks for.
+  for (const char* action : {"TRAIN", "INSPECT", "EVALUATE"}) {
+    EXPECT_TRUE(passes(ExpectingText(action, bucket, bucket))) << action;
+    EXPECT_TRUE(passes(ExpectingText(action, bucket, Treated("BUCKET step: 9")))) << action;
+    EXPECT_FALSE(passes(ExpectingText(action, bucket, Treated("REDACT")))) << action;
+    EXPECT_FALSE(passes(ExpectingText(action, Treated("BUCKET step: 9"), bucket))) << action;
+    EXPECT_FALSE(passes(ExpectingText(action, Treated("KEEP"), bucket))) << action;
+    EXPECT_TRUE(passes(ExpectingText(action, Treated("DROP"), Treated("DROP")))) << action;
+  }
+}
+
+TEST(Expect, SaysWhatIsAskedForInstead) {
+  ASSERT_OK_AND_ASSIGN(
+      const LoadedPolicy policy,
+      LoadedPolicy::Load(
+          ExpectingText("TRAIN", Treated("BUCKET step: 9"), Treated("BUCKET step: 10")), "p"));
+  EXPECT_THAT(policy.RunTests()[0].message,
+              HasSubstr("but column \"a\" need only be under BUCKET, step 9"));
+}
+
+// Dropped when it was sealed, which no rule asks for.
+TEST(Expect, DoesNotTakeWhatTheReviewDroppedForARule) {
+  const std::string text = absl::StrReplaceAll(
+      Edited("applied { kind: KEEP }", "applied { kind: DROP }"),
+      {{"column_opened: \"body\"",
+        "column_dropped: \"body\" obligation { transform { on_class: FREE_TEXT kind: DROP } }"}});
+  ASSERT_OK_AND_ASSIGN(const LoadedPolicy policy, LoadedPolicy::Load(text, "p"));
+  EXPECT_THAT(policy.RunTests()[0].message, HasSubstr("need only be under KEEP"));
 }
 
 TEST(Expect, RefusesWhatCouldNeverFail) {
@@ -484,13 +510,13 @@ class CheckWithSchema : public ::testing::Test {
   }
 };
 
-// SEAL of all columns of M but "ip", its texts under `transform`.
+// All columns of M but "ip" are sealed, its texts under `transform`.
 std::string SealRule(const std::string& transform) {
   return absl::StrCat(R"(rule { id: "s" permit {
       obligation { transform { on_class: SUBJECT_KEY kind: PSEUDONYMIZE domain: "d" } })",
                       transform.empty() ? "" : "obligation { transform { on_class: FREE_TEXT ",
                       transform, transform.empty() ? "" : " } }", R"( }
-    scope { principal: "ann" action: SEAL dataset: "*" purpose: "ads"
+    scope { principal: "ann" action: INGEST action: SEAL dataset: "*" purpose: "ads"
       data_class: SUBJECT_KEY data_class: FREE_TEXT } }
   )");
 }
@@ -518,6 +544,48 @@ TEST_F(CheckWithSchema, WarnsOfColumnsThatNobodySealsOrOpens) {
   EXPECT_THAT(Warnings(PolicyText(withheld + SealRule("kind: KEEP")), Load().get()),
               ::testing::Contains("no TRAIN permit could ever open column \"body\" of M: it is "
                                   "withheld"));
+}
+
+TEST_F(CheckWithSchema, WantsRowsToBeTakenInAsWellAsSealed) {
+  const std::string both = SealRule("kind: REDACT");
+  const auto findings = [this](const std::string& rules) {
+    return Warnings(PolicyText(kRule + rules), Load().get());
+  };
+  const auto edited = [](const std::string& rule, const std::string& from, const std::string& to) {
+    EXPECT_THAT(rule, HasSubstr(from));
+    return absl::StrReplaceAll(rule, {{from, to}});
+  };
+  const std::string seal = edited(both, "action: INGEST ", "");
+  const std::string ingest = edited(edited(both, "action: SEAL ", ""), "id: \"s\"", "id: \"i\"");
+  const auto says_nothing =
+      ::testing::Not(::testing::Contains(HasSubstr("take in column \"body\"")));
+  const auto is_no_job = ::testing::Contains(HasSubstr(
+      "no job could ever take in and seal column \"body\" of M: nobody may INGEST and SEAL it"));
+  EXPECT_THAT(findings(both), says_nothing);
+  EXPECT_THAT(findings(both), ::testing::Not(is_no_job));
+  EXPECT_THAT(findings(seal),
+              ::testing::Contains("no INGEST permit could ever take in column \"body\" of M: no "
+                                  "permit covers all of its classes"));
+  EXPECT_THAT(
+      findings(ingest),
+      ::testing::Contains(HasSubstr("no SEAL permit could ever seal column \"body\" of M")));
+  EXPECT_THAT(findings(seal + ingest), says_nothing);
+  EXPECT_THAT(findings(seal + ingest), ::testing::Not(is_no_job));
+  EXPECT_THAT(findings(seal + edited(ingest, "\"ann\"", "\"bob\"")), is_no_job);
+  EXPECT_THAT(findings(seal + edited(ingest, "purpose: \"ads\"", "purpose: \"safety\"")),
+              is_no_job);
+  // A job treats a column once: INGEST may leave that to SEAL, or ask for the same.
+  EXPECT_THAT(findings(seal + edited(ingest, "REDACT", "KEEP")), ::testing::Not(is_no_job));
+  EXPECT_THAT(findings(seal + edited(ingest, "REDACT", "DROP")), is_no_job);
+}
+
+TEST_F(CheckWithSchema, AsksWhatTrainsOnlyWhereSomethingMay) {
+  const auto trains = ::testing::Contains(HasSubstr("no TRAIN permit could ever open"));
+  EXPECT_THAT(Warnings(PolicyText(kRule + SealRule("kind: DROP")), Load().get()), trains);
+  EXPECT_THAT(Warnings(PolicyText(SealRule("kind: DROP")), Load().get()), ::testing::Not(trains));
+  const std::string inspect = absl::StrReplaceAll(kRule, {{"TRAIN", "INSPECT"}});
+  EXPECT_THAT(Warnings(PolicyText(inspect + SealRule("kind: DROP")), Load().get()),
+              ::testing::Not(trains));
 }
 
 TEST_F(CheckWithSchema, WarnsOfTransformsThatNoColumnOfThatTypeCanTake) {

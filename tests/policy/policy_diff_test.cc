@@ -28,10 +28,12 @@ namespace {
 using ::sealtrain::policy::testing::MustLoad;
 using ::sealtrain::policy::testing::OracleDecide;
 using ::sealtrain::policy::testing::World;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 using Kind = PolicyChange::Kind;
 
@@ -74,7 +76,7 @@ TEST(PolicyDiff, NamesWhomItOpensAColumnFor) {
     EXPECT_THAT(change.principals, ElementsAre("eve"));
     EXPECT_EQ(change.action, TRAIN);
     EXPECT_EQ(change.dataset, "mails/* (any other)");
-    EXPECT_THAT(change.what, HasSubstr("epsilon_max 3"));
+    EXPECT_EQ(change.what, "KEEP; epsilon 3, delta 1e-06 of a subject, ledger 8");
   }
   EXPECT_THAT(Diff(Edited("\"group:team\"", "\"any\""), kTrainRule).front().principals,
               UnorderedElementsAre("(anybody else)"));
@@ -99,6 +101,138 @@ TEST(PolicyDiff, TellsLooserFromTighterDuties) {
   ASSERT_EQ(redacted.size(), 2u);  // LABEL is as it was
   EXPECT_EQ(redacted.front().kind, Kind::kTightens);
   EXPECT_EQ(redacted.front().what, "transform KEEP -> REDACT");
+}
+
+// Two situations, with an epsilon each.
+std::string TwoEpsilons(const std::string& plain, const std::string& locked) {
+  const auto rule = [](const std::string& id, const std::string& epsilon,
+                       const std::string& condition) {
+    return absl::StrCat(
+        "rule { id: \"", id, "\" permit { obligation { dp { epsilon_max: ", epsilon,
+        " delta_max: 1e-6 unit: SUBJECT ledger_epsilon: 90 } } } scope { principal: \"ann\" ",
+        "action: TRAIN dataset: \"mails\" purpose: \"ads\" data_class: LABEL } ", condition,
+        " }\n");
+  };
+  return rule("plain", plain, "unless { trust_at_least: LOCKED }") +
+         rule("locked", locked, "when { trust_at_least: LOCKED }");
+}
+
+TEST(PolicyDiff, HidesNoLargeChangeBehindASmallOne) {
+  const std::vector<PolicyChange> changes = Diff(TwoEpsilons("3", "3"), TwoEpsilons("3.1", "50"));
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].kind, Kind::kLoosens);
+  EXPECT_EQ(changes[0].what, "epsilon_max 3 -> 3.1");
+  EXPECT_THAT(changes[0].situation, HasSubstr("trust PLAIN"));
+  EXPECT_EQ(changes[0].example.trust, PLAIN);
+  EXPECT_EQ(changes[1].kind, Kind::kLoosens);
+  EXPECT_EQ(changes[1].what, "epsilon_max 3 -> 50");
+  EXPECT_THAT(changes[1].situation, HasSubstr("trust LOCKED"));
+  EXPECT_EQ(changes[1].example.trust, LOCKED);
+  // Four degrees of trust at three times, of which the set decides at one.
+  EXPECT_EQ(changes[0].situations, 12u);
+  EXPECT_EQ(changes[0].changed_situations, 1u);
+  EXPECT_EQ(changes[1].changed_situations, 2u);
+  EXPECT_EQ(changes[1].unlisted_situations, 0u);
+}
+
+TEST(PolicyDiff, SaysHowMuchIsNotListed) {
+  const auto rules = [](int factor, int rare) {
+    std::string text;
+    for (int i = 1; i <= 25; ++i) {
+      absl::StrAppend(&text, "rule { id: \"r", i,
+                      "\" permit { obligation { max_opens: ", i == 25 ? rare : factor * (100 - i),
+                      " } } scope { principal: \"ann\" action: TRAIN dataset: \"mails\" ",
+                      "purpose: \"ads\" data_class: LABEL } when { rows_at_least: ", i, " } }\n");
+    }
+    return text;
+  };
+  const std::vector<PolicyChange> changes = Diff(rules(1, 2), rules(2, 1));
+  ASSERT_EQ(changes.size(), kMaxChangesOfAKind + 1);
+  EXPECT_EQ(changes.front().what, "max_opens 99 -> 198");
+  EXPECT_EQ(changes.front().unlisted_situations, 0u);
+  EXPECT_EQ(changes[kMaxChangesOfAKind - 1].what, "max_opens 80 -> 160");
+  EXPECT_EQ(changes[kMaxChangesOfAKind - 1].unlisted_situations, 4u);
+  EXPECT_EQ(changes.back().kind, Kind::kTightens);
+  EXPECT_EQ(changes.back().what, "max_opens 2 -> 1");
+}
+
+TEST(PolicyDiff, SaysEverythingThatHoldsForWhatOpens) {
+  const std::string seal = R"(rule { id: "seal" permit {
+      obligation { transform { on_class: FREE_TEXT kind: KEEP } }
+      obligation { text_scan { on_class: FREE_TEXT look_for: IBAN then: SCRUB } }
+      obligation { k_anonymity { k: 5 max_suppressed: 0.07 } }
+      obligation { retention { seconds: 172800 } } }
+    scope { principal: "ann" action: SEAL dataset: "mails" purpose: "ads" data_class: FREE_TEXT } }
+  )";
+  const std::string train = R"(rule { id: "train" permit {
+      obligation { transform { on_class: FREE_TEXT kind: BUCKET step: 0.1234567 } }
+      obligation { lease { seconds: 60 } } obligation { max_opens: 7 } }
+    scope { principal: "ann" action: TRAIN dataset: "mails" purpose: "ads" data_class: FREE_TEXT }
+    when { approvals_at_least: 1 } }
+  )";
+  const std::string erase = R"(rule { id: "erase" permit {}
+    scope { principal: "ann" action: ERASE dataset: "mails" purpose: "ads" } }
+  )";
+  const std::string none = R"(rule { id: "none" forbid {}
+    scope { principal: "any" action: SHRED dataset: "*" purpose: "ads" } }
+  )";
+  std::vector<std::string> told;
+  for (const PolicyChange& change : Diff(none, seal + train + erase)) {
+    EXPECT_EQ(change.kind, Kind::kOpens);
+    told.push_back(absl::StrCat(Action_Name(change.action), " ", change.what));
+  }
+  EXPECT_THAT(
+      told,
+      ElementsAre(
+          "SEAL KEEP; IBAN SCRUB; retention 2 days; k 5 with at most 0.07 of the records left "
+          "out",
+          AllOf(StartsWith("TRAIN BUCKET, step 0.1234567; lease 1m; at most 7 opens; "),
+                HasSubstr("1 approval")),
+          "ERASE no duties"));
+}
+
+TEST(PolicyDiff, ComparesLeasesAsCustodyGivesThem) {
+  const auto changes = [](const std::string& before, const std::string& after) {
+    const auto rule = [](const std::string& lease) {
+      return absl::StrCat(
+          "rule { id: \"train\" permit { ", lease,
+          " } scope { principal: \"ann\" action: TRAIN dataset: \"mails\" purpose: \"ads\" ",
+          "data_class: LABEL } }");
+    };
+    std::vector<std::string> told;
+    for (const PolicyChange& change : Diff(rule(before), rule(after))) {
+      told.push_back(absl::StrCat(PolicyChangeName(change.kind), " ", change.what));
+    }
+    return told;
+  };
+  const auto lease = [](int minutes) {
+    return absl::StrCat("obligation { lease { seconds: ", 60 * minutes, " } }");
+  };
+  EXPECT_THAT(changes("", lease(30)), ElementsAre("loosens lease 10m (default) -> 30m"));
+  EXPECT_THAT(changes(lease(30), ""), ElementsAre("tightens lease 30m -> 10m (default)"));
+  EXPECT_THAT(changes(lease(5), ""), ElementsAre("loosens lease 5m -> 10m (default)"));
+  EXPECT_THAT(changes("", lease(10)), IsEmpty());
+  EXPECT_THAT(changes(lease(1439), lease(9999)), ElementsAre("loosens lease 23h59m -> 24h"));
+  EXPECT_THAT(changes(lease(1440), lease(1441)), IsEmpty());
+}
+
+TEST(PolicyDiff, TellsNumbersApartThatAreNearlyTheSame) {
+  EXPECT_EQ(Diff(kTrainRule, Edited("epsilon_max: 3", "epsilon_max: 3.0000001")).front().what,
+            "epsilon_max 3 -> 3.0000001");
+  EXPECT_EQ(Diff(kTrainRule, Edited("delta_max: 1e-6", "delta_max: 1.00000001e-6")).front().what,
+            "delta_max 1e-06 -> 1.00000001e-06");
+}
+
+TEST(DiffHead, TellsAnotherNameAndAnotherAuthor) {
+  const PolicySet before = MustLoad(kTrainRule).proto();
+  PolicySet after = before;
+  after.set_version(2);
+  after.set_description("other");
+  EXPECT_THAT(DiffHead(before, after), IsEmpty());
+  after.set_id("q");
+  after.set_author("bea");
+  EXPECT_THAT(DiffHead(before, after),
+              ElementsAre("id: \"p\" -> \"q\"", "author: \"eve\" -> \"bea\""));
 }
 
 TEST(PolicyDiff, FindsThresholdsThatMove) {
