@@ -139,13 +139,14 @@ std::string StandingText(const PolicyStack& stack) {
     earlier.push_back(absl::StrCat("version ", set.proto().version()));
   }
   const auto& under = stack.sealed_under;
-  const std::size_t known =
-      earlier.size() + std::count(under.begin(), under.end(), stack.in_force().sha256());
+  const bool is_under_newest =
+      std::find(under.begin(), under.end(), stack.in_force().sha256()) != under.end();
+  const std::size_t known = earlier.size() + (is_under_newest ? 1 : 0);
   if (known < under.size()) earlier.push_back("a set that was never in force here");
   if (earlier.empty()) return "";
   return absl::StrCat("The data stand under ", absl::StrJoin(earlier, ", "),
-                      ": what gives them out is what these and version ",
-                      stack.in_force().proto().version(), ", in force, all allow.\n");
+                      ": what gives them out must be allowed by version ",
+                      stack.in_force().proto().version(), ", in force, and by each of these.\n");
 }
 
 nlohmann::json AccessListJson(const std::vector<policy::Access>& list) {
