@@ -1,6 +1,7 @@
 #include "sealtrain/cli/access_plan.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -42,10 +43,67 @@ nlohmann::json AccessJson(const policy::Access& access) {
   return object;
 }
 
+// All that somebody gets under the same duties, or never: a line for each column and treatment.
+struct Chapter {
+  std::string heading;
+  struct Line {
+    const policy::Access* access;  // the first
+    std::string gets;
+    std::size_t situations;
+  };
+  std::vector<Line> lines;
+};
+
 std::string WhyNot(const policy::Decision& denial) {
   if (denial.reason_code == "uncovered_column") return "uncovered";
   if (denial.determining_rules.empty()) return absl::StrCat("denied: ", denial.reason_code);
   return absl::StrCat("forbidden by ", RuleRefsText(denial.determining_rules));
+}
+
+// `access`, which lives as long. Rules that come to the same share a line.
+void AddTo(std::vector<Chapter>& chapters, const policy::Access& access) {
+  std::string heading = "never";
+  if (access.decision.allow) {
+    const std::string duties = policy::DescribeObligations(access.decision);
+    heading = absl::StrCat("under ", duties.empty() ? "no duties" : duties);
+  }
+  auto chapter = std::find_if(chapters.begin(), chapters.end(),
+                              [&heading](const Chapter& some) { return some.heading == heading; });
+  if (chapter == chapters.end()) {
+    chapters.push_back({.heading = std::move(heading), .lines = {}});
+    chapter = chapters.end() - 1;
+  }
+  std::string gets = WhatOneGets(access);
+  for (Chapter::Line& line : chapter->lines) {
+    if (line.access->column != access.column || line.gets != gets) continue;
+    line.situations += access.allowed_situations;
+    return;
+  }
+  chapter->lines.push_back({&access, std::move(gets), access.allowed_situations});
+}
+
+std::string Page(const std::string& who, const std::vector<Chapter>& chapters) {
+  std::string page;
+  std::map<std::string, std::size_t> shown;  // of each column
+  std::size_t left_out = 0;
+  for (const Chapter& chapter : chapters) {
+    Rows rows;
+    for (const Chapter::Line& line : chapter.lines) {
+      const policy::Access& access = *line.access;
+      if (++shown[access.column] > kMaxShownAnswers) {
+        ++left_out;
+        continue;
+      }
+      rows.push_back({absl::StrCat("  ", Printable(access.column)), ClassesText(access.classes),
+                      line.gets, WhenOneGets(access, line.situations)});
+    }
+    if (rows.empty()) continue;
+    if (page.empty()) page = absl::StrCat(who, "\n");
+    absl::StrAppend(&page, "  ", chapter.heading, "\n");
+    absl::StrAppend(&page, Table(rows));
+  }
+  absl::StrAppend(&page, LeftOutText(left_out), page.empty() ? "" : "\n");
+  return page;
 }
 
 }  // namespace
@@ -61,10 +119,34 @@ std::string WhatOneGets(const policy::Access& access) {
                                                  : absl::StrCat("if sealed under ", transform);
 }
 
-std::string WhenOneGets(const policy::Access& access) {
+std::string WhenOneGets(const policy::Access& access, std::size_t in_situations) {
   if (!access.decision.allow) return "";
-  if (access.allowed_situations == access.situations) return "always";
-  return absl::StrCat("e.g. ", access.situation);
+  if (in_situations == access.situations) return "always";
+  return absl::StrCat("in ", in_situations, " of ", access.situations, " situations, e.g. ",
+                      access.situation);
+}
+
+std::string LeftOutText(std::size_t answers) {
+  if (answers == 0) return "";
+  return absl::StrCat("Not shown: ", answers, answers == 1 ? " answer" : " answers",
+                      " under other duties or rules; --json has them all.\n");
+}
+
+std::string StandingText(const PolicyStack& stack) {
+  std::vector<std::string> earlier;
+  for (const policy::LoadedPolicy& set : stack.sets) {
+    if (&set == &stack.in_force()) continue;
+    earlier.push_back(absl::StrCat("version ", set.proto().version()));
+  }
+  const auto& under = stack.sealed_under;
+  const bool is_under_newest =
+      std::find(under.begin(), under.end(), stack.in_force().sha256()) != under.end();
+  const std::size_t known = earlier.size() + (is_under_newest ? 1 : 0);
+  if (known < under.size()) earlier.push_back("a set that was never in force here");
+  if (earlier.empty()) return "";
+  return absl::StrCat("The data stand under ", absl::StrJoin(earlier, ", "),
+                      ": what gives them out must be allowed by version ",
+                      stack.in_force().proto().version(), ", in force, and by each of these.\n");
 }
 
 nlohmann::json AccessListJson(const std::vector<policy::Access>& list) {
@@ -73,41 +155,40 @@ nlohmann::json AccessListJson(const std::vector<policy::Access>& list) {
   return objects;
 }
 
-absl::StatusOr<AccessPlan> PlanAccess(const policy::LoadedPolicy& policy,
-                                      const policy::Schema* schema,
-                                      const policy::AccessQuery& query) {
-  ST_ASSIGN_OR_RETURN(std::vector<policy::Access> list, policy::ListAccess(policy, schema, query));
-  if (schema != nullptr) list = policy::WithDenied(policy, *schema, std::move(list));
+nlohmann::json SealedUnderJson(const PolicyStack& stack) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Digest& sha256 : stack.sealed_under) list.push_back(HexEncode(sha256));
+  return list;
+}
+
+absl::StatusOr<AccessPlan> PlanAccess(const PolicyStack& stack, const policy::Schema* schema,
+                                      policy::AccessQuery query) {
+  query.sealed_under = stack.sealed_under;
+  ST_ASSIGN_OR_RETURN(std::vector<policy::Access> list,
+                      policy::ListAccess(stack.sets, schema, query));
+  if (schema != nullptr) list = policy::WithDenied(stack.sets, *schema, std::move(list));
   AccessPlan plan;
   std::string who;
-  std::string duties;
-  Rows rows;
-  const auto end_chapter = [&] {
-    if (rows.empty()) return;
-    absl::StrAppend(&plan.page, who, "\n");
-    if (!duties.empty()) absl::StrAppend(&plan.page, "  under ", duties, "\n");
-    absl::StrAppend(&plan.page, Table(rows), "\n");
-    rows.clear();
-  };
+  std::vector<Chapter> chapters;
   for (const policy::Access& access : list) {
     std::string next =
         absl::StrCat(policy::Action_Name(access.action), " for ", Printable(access.purpose), " by ",
                      Printable(absl::StrJoin(access.principals, ", ")));
-    // What is denied has no duties, and stands below what is not.
-    std::string next_duties =
-        access.decision.allow ? policy::DescribeObligations(access.decision) : duties;
-    if (next != who || next_duties != duties) end_chapter();
+    if (next != who) {
+      absl::StrAppend(&plan.page, Page(who, chapters));
+      chapters.clear();
+    }
     who = std::move(next);
-    duties = std::move(next_duties);
-    rows.push_back({absl::StrCat("  ", Printable(access.column)), ClassesText(access.classes),
-                    WhatOneGets(access), WhenOneGets(access)});
+    AddTo(chapters, access);
   }
-  end_chapter();
+  absl::StrAppend(&plan.page, Page(who, chapters));
   if (list.empty()) plan.page = "Nobody gets anything.\n";
+  plan.page = absl::StrCat(StandingText(stack), plan.page);
   const auto denied = std::stable_partition(
       list.begin(), list.end(), [](const policy::Access& access) { return access.decision.allow; });
   plan.object = {{"access", AccessListJson({list.begin(), denied})},
-                 {"denied", AccessListJson({denied, list.end()})}};
+                 {"denied", AccessListJson({denied, list.end()})},
+                 {"sealed_under", SealedUnderJson(stack)}};
   return plan;
 }
 

@@ -289,20 +289,19 @@ absl::Status RunColumns(Context& context, const std::string& name) {
   }
   json object = {{"dataset", name}, {"columns", std::move(list)}};
   std::string page = absl::StrCat(Table(rows), "\n");
-  const absl::StatusOr<std::string> text = custodian->PolicyText(0);
-  if (absl::IsNotFound(text.status())) {
+  const absl::StatusOr<PolicyStack> stack = LoadStack(*custodian, name);
+  if (absl::IsPermissionDenied(stack.status())) {
     absl::StrAppend(&page, "No policy is in force: nobody gets anything of them.\n");
   } else {
-    ST_RETURN_IF_ERROR(text.status());
-    ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy policy,
-                        policy::LoadedPolicy::Load(*text, "policy in force"));
+    ST_RETURN_IF_ERROR(stack.status());
     policy::AccessQuery query;
     query.dataset = name;
-    ST_ASSIGN_OR_RETURN(const AccessPlan plan, PlanAccess(policy, info.schema.get(), query));
+    ST_ASSIGN_OR_RETURN(const AccessPlan plan,
+                        PlanAccess(*stack, info.schema.get(), std::move(query)));
     absl::StrAppend(&page, plan.page);
     object.update(plan.object);
   }
-  object["policy_in_force"] = text.ok();
+  object["policy_in_force"] = stack.ok();
   context.Print(object, page);
   return absl::OkStatus();
 }

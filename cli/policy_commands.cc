@@ -16,6 +16,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/types/span.h"
+#include "sealtrain/base/bytes.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
@@ -205,6 +207,8 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
                                                              ? LoadPolicyInForce(*custodian)
                                                              : LoadPolicyFile(args.file));
   ST_RETURN_IF_ERROR(CheckQuestion(context, loaded.proto(), action, args.purpose, args.model));
+  ST_ASSIGN_OR_RETURN(const custody::DatasetInfo dataset, custodian->GetDataset(args.dataset));
+  ST_RETURN_IF_ERROR(CheckColumns(context, *dataset.schema, args.columns));
   ST_ASSIGN_OR_RETURN(policy::Request request,
                       custodian->RequestFor(context.principal(), action, args.dataset, args.purpose,
                                             args.columns, args.model));
@@ -217,7 +221,7 @@ absl::Status RunExplain(Context& context, const ExplainArgs& args) {
     decision = loaded.Decide(request);
     policy::TraceDuties(absl::MakeConstSpan(&loaded, 1), request, decision);
   }
-  context.Print(DecisionJson(decision), policy::ExplainDecision(request, decision));
+  context.Print(DecisionJson(request, decision), policy::ExplainDecision(request, decision));
   if (!decision.allow) context.exit_code = kDenied;
   return absl::OkStatus();
 }
@@ -231,11 +235,35 @@ absl::Status RunKeygen(Context& context, const std::string& out) {
   return absl::OkStatus();
 }
 
+// ", which is that of ada", ", which is nobody's".
+std::string WhoseKey(const policy::Approval& approvers, absl::Span<const std::uint8_t> key) {
+  const std::string public_key = HexEncode(key);
+  for (const policy::Approver& approver : approvers.approver()) {
+    if (approver.public_key() == public_key) {
+      return absl::StrCat(", which is that of ", Printable(approver.name()));
+    }
+  }
+  return ", which is nobody's";
+}
+
 struct ApproveArgs {
   std::string file;
   std::string name;
   std::string key;
+  std::string previous;
 };
+
+// Whose approvals count for `loaded`: its own approvers' for a first version, else those of the
+// version before, which are taken to be its own if that is not given.
+absl::StatusOr<policy::Approval> ApproversOf(Context& context, const policy::LoadedPolicy& loaded,
+                                             const std::string& previous) {
+  if (previous.empty()) return loaded.proto().approval();
+  ST_ASSIGN_OR_RETURN(const policy::LoadedPolicy before, LoadPolicyFile(previous));
+  if (HexEncode(before.sha256()) != loaded.proto().previous_sha256()) {
+    return context.UsageError(absl::StrCat("--previous: ", previous, " is not the version before"));
+  }
+  return before.proto().approval();
+}
 
 absl::Status RunApprove(Context& context, const ApproveArgs& args) {
   ST_ASSIGN_OR_RETURN(const std::string text, ReadPolicy(args.file));
@@ -244,14 +272,17 @@ absl::Status RunApprove(Context& context, const ApproveArgs& args) {
                       policy::LoadedPolicy::Load(text, args.file));
   ST_ASSIGN_OR_RETURN(const crypto::SigningKey key, ReadApproverKey(args.key));
   ST_ASSIGN_OR_RETURN(const std::string line, custody::ApprovePolicy(text, args.name, key));
-  // A first policy is judged by its own approvers, later ones by those in force.
-  if (loaded.proto().version() == 1) {
-    absl::Status known = custody::VerifyApprovals(text, line, loaded.proto().approval()).status();
-    if (!known.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(args.file, ": no approver has the name ",
-                                                     Printable(args.name), " and the public key ",
-                                                     HexEncode(key.public_key())));
-    }
+  ST_ASSIGN_OR_RETURN(const policy::Approval approvers,
+                      ApproversOf(context, loaded, args.previous));
+  // It would not count, and `apply` takes no file of approvals with such a line.
+  if (!custody::VerifyApprovals(text, line, approvers).ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(args.previous.empty() ? args.file : args.previous,
+                     ": no approver has the name ", Printable(args.name), " and the public key ",
+                     HexEncode(key.public_key()), WhoseKey(approvers, key.public_key()),
+                     loaded.proto().version() > 1 && args.previous.empty()
+                         ? "; if one has in the version before, name that with --previous"
+                         : ""));
   }
 
   ST_ASSIGN_OR_RETURN(const std::string path, AddApproval(args.file, args.name, line));
@@ -397,6 +428,8 @@ void AddPolicyCommands(CLI::App& app, Context& context) {
   command->add_option("FILE", approve->file, "Policy set in text format")->required();
   command->add_option("--name", approve->name, "The approver's name in the policy")->required();
   command->add_option("--key", approve->key, "Private key made by keygen")->required();
+  command->add_option("--previous", approve->previous,
+                      "The version before, whose approvers count (default: taken to be FILE's)");
   command->callback([&context, approve] {
     context.run = [&context, approve] { return RunApprove(context, *approve); };
   });

@@ -1,5 +1,7 @@
 #include "sealtrain/cli/policy_files.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -83,23 +85,24 @@ absl::StatusOr<PolicySource::Found> PolicySource::Open(Context& context,
                                                        const std::string& dataset) const {
   ST_ASSIGN_OR_RETURN(std::shared_ptr<const policy::Schema> schema, schema_args.Load(context));
   std::unique_ptr<custody::Custodian> custodian;
-  absl::StatusOr<policy::LoadedPolicy> policy;
+  PolicyStack stack;
   if (file.empty()) {
     ST_ASSIGN_OR_RETURN(custodian, context.OpenCustodian());
-    policy = LoadPolicyInForce(*custodian);
-  } else {
-    policy = LoadPolicyFile(file);
   }
-  ST_RETURN_IF_ERROR(policy.status());
   if (custodian != nullptr && schema == nullptr) {
+    ST_ASSIGN_OR_RETURN(stack, LoadStack(*custodian, dataset));
     ST_ASSIGN_OR_RETURN(custody::DatasetInfo info, custodian->GetDataset(dataset));
     schema = std::move(info.schema);
   } else {
+    absl::StatusOr<policy::LoadedPolicy> policy =
+        custodian != nullptr ? LoadPolicyInForce(*custodian) : LoadPolicyFile(file);
+    ST_RETURN_IF_ERROR(policy.status());
     ST_RETURN_IF_ERROR(
         CheckOption(context, "--dataset", policy::CheckDatasetIsKnown(policy->proto(), dataset)));
+    stack.sets.push_back(*std::move(policy));
   }
   return Found{
-      .custodian = std::move(custodian), .policy = *std::move(policy), .schema = std::move(schema)};
+      .custodian = std::move(custodian), .stack = std::move(stack), .schema = std::move(schema)};
 }
 
 absl::StatusOr<policy::LoadedPolicy> LoadPolicyInForce(custody::Custodian& custodian) {
@@ -109,6 +112,30 @@ absl::StatusOr<policy::LoadedPolicy> LoadPolicyInForce(custody::Custodian& custo
   }
   ST_RETURN_IF_ERROR(text.status());
   return policy::LoadedPolicy::Load(*text, "policy in force");
+}
+
+absl::StatusOr<PolicyStack> LoadStack(custody::Custodian& custodian, const std::string& dataset) {
+  ST_ASSIGN_OR_RETURN(policy::LoadedPolicy in_force, LoadPolicyInForce(custodian));
+  PolicyStack stack;
+  // Whoever asks and for whatever, the data stand under the same.
+  ST_ASSIGN_OR_RETURN(policy::Request request,
+                      custodian.RequestFor("anybody", policy::EXPORT_MODEL, dataset, "anything",
+                                           /*columns=*/{}, /*model=*/""));
+  stack.sealed_under = std::move(request.sealed_under);
+  ST_ASSIGN_OR_RETURN(const std::vector<custody::PolicyRecord> history, custodian.PolicyHistory());
+  for (const custody::PolicyRecord& record : history) {
+    const std::vector<Digest>& under = stack.sealed_under;
+    if (record.sha256 == in_force.sha256() ||
+        std::find(under.begin(), under.end(), record.sha256) == under.end()) {
+      continue;
+    }
+    ST_ASSIGN_OR_RETURN(const std::string text, custodian.PolicyText(record.version));
+    ST_ASSIGN_OR_RETURN(policy::LoadedPolicy earlier,
+                        policy::LoadedPolicy::Load(text, absl::StrCat("version ", record.version)));
+    stack.sets.push_back(std::move(earlier));
+  }
+  stack.sets.push_back(std::move(in_force));
+  return stack;
 }
 
 absl::Status CheckPurpose(Context& context, const policy::PolicySet& set,
@@ -125,6 +152,11 @@ absl::Status CheckQuestion(Context& context, const policy::PolicySet& set, polic
     return context.UsageError(absl::StrCat("--model: ", policy::Action_Name(action), " uses none"));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckColumns(Context& context, const policy::Schema& schema,
+                          const std::vector<std::string>& names) {
+  return CheckOption(context, "--column", policy::CheckColumnsAreKnown(schema, names));
 }
 
 absl::StatusOr<policy::Action> ParseAction(Context& context, const std::string& name) {
@@ -214,13 +246,17 @@ void AddObligations(const policy::Decision& decision, json& object) {
   }
 }
 
-json DecisionJson(const policy::Decision& decision) {
+json DecisionJson(const policy::Request& request, const policy::Decision& decision) {
   json columns = json::array();
-  for (const policy::ColumnPlan& column : decision.columns) {
-    columns.push_back({{"name", column.name},
-                       {"transform", policy::DescribeTransform(column.transform)},
-                       {"scan", ScanJson(column)},
-                       {"from_rules", column.from_rules}});
+  for (std::size_t i = 0; i < decision.columns.size(); ++i) {
+    const policy::ColumnPlan& column = decision.columns[i];
+    json entry = {{"name", column.name},
+                  {"transform", policy::DescribeTransform(column.transform)},
+                  {"scan", ScanJson(column)},
+                  {"from_rules", column.from_rules}};
+    const std::optional<policy::Transform>& applied = request.columns[i].applied;
+    if (applied) entry["applied"] = policy::DescribeTransform(*applied);
+    columns.push_back(std::move(entry));
   }
   json object = {{"allow", decision.allow},
                  {"reason_code", decision.reason_code},

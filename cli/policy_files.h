@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "sealtrain/base/bytes.h"
 #include "sealtrain/cli/context.h"
 #include "sealtrain/policy/loaded_policy.h"
 #include "sealtrain/policy/schema.h"
@@ -40,6 +41,14 @@ struct SchemaArgs {
   absl::StatusOr<std::shared_ptr<const policy::Schema>> Load(Context& context) const;
 };
 
+// What decides about a data set.
+struct PolicyStack {
+  std::vector<policy::LoadedPolicy> sets;  // the one in force, or in the file, last
+  std::vector<Digest> sealed_under;        // as in policy::Request
+
+  const policy::LoadedPolicy& in_force() const { return sets.back(); }
+};
+
 // Where a command finds policy and columns: in files, or in the home, which is
 // opened only if one of the two is not in a file.
 struct PolicySource {
@@ -50,8 +59,8 @@ struct PolicySource {
 
   struct Found {
     std::unique_ptr<custody::Custodian> custodian;  // null: the home is not open
-    policy::LoadedPolicy policy;
-    std::shared_ptr<const policy::Schema> schema;  // null: columns by class
+    PolicyStack stack;                              // of a file, or with --schema: one set
+    std::shared_ptr<const policy::Schema> schema;   // null: columns by class
   };
   // The schema of `dataset` in the home where no file is named; with a policy
   // file and no schema file: null, the home is left alone. PermissionDenied: no
@@ -63,12 +72,19 @@ struct PolicySource {
 // The newest set of the home. PermissionDenied: there is none.
 absl::StatusOr<policy::LoadedPolicy> LoadPolicyInForce(custody::Custodian& custodian);
 
+// With those that the newest generation of `dataset` stands under. PermissionDenied: as above.
+// NotFound: no such data set.
+absl::StatusOr<PolicyStack> LoadStack(custody::Custodian& custodian, const std::string& dataset);
+
 // Usage error: `set` does not declare it.
 absl::Status CheckPurpose(Context& context, const policy::PolicySet& set,
                           const std::string& purpose);
 // Usage error: that, a principal who cannot ask, a model for an action that uses none.
 absl::Status CheckQuestion(Context& context, const policy::PolicySet& set, policy::Action action,
                            const std::string& purpose, const std::string& model);
+// Usage error: one of them is no column, or is asked for twice.
+absl::Status CheckColumns(Context& context, const policy::Schema& schema,
+                          const std::vector<std::string>& names);
 
 // Usage error: no such action, trust; no RFC 3339 time, given with `option`.
 absl::StatusOr<policy::Action> ParseAction(Context& context, const std::string& name);
@@ -78,7 +94,7 @@ absl::StatusOr<absl::Time> ParseRfc3339(Context& context, absl::string_view opti
 
 nlohmann::json RuleRefsJson(const std::vector<policy::RuleRef>& rules);
 std::string RuleRefsText(const std::vector<policy::RuleRef>& rules);
-nlohmann::json DecisionJson(const policy::Decision& decision);
+nlohmann::json DecisionJson(const policy::Request& request, const policy::Decision& decision);
 // The obligations of a decision, but for its columns, with the rules they come from.
 void AddObligations(const policy::Decision& decision, nlohmann::json& object);
 nlohmann::json ScanJson(const policy::ColumnPlan& column);

@@ -1,7 +1,10 @@
 // sealtrain policy: can, who-can, plan.
 #include <algorithm>
+#include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,33 +46,72 @@ struct CanArgs {
   std::string at;
 };
 
+// What is asked, and of its columns those that may have been sealed in more than one way.
+struct Question {
+  policy::Request request;
+  std::vector<policy::SealedColumn> in_doubt;
+};
+
 // Only the columns that were asked for, in that order; none named: all.
-absl::Status PickColumns(Context& context, const std::vector<std::string>& names,
-                         std::vector<policy::RequestedColumn>& columns) {
-  if (names.empty()) return absl::OkStatus();
-  std::vector<policy::RequestedColumn> picked;
+std::vector<policy::SealedColumn> PickColumns(std::vector<policy::SealedColumn> columns,
+                                              const std::vector<std::string>& names) {
+  if (names.empty()) return columns;
+  std::vector<policy::SealedColumn> picked;
   for (const std::string& name : names) {
-    const auto found =
-        std::find_if(columns.begin(), columns.end(),
-                     [&](const policy::RequestedColumn& column) { return column.name == name; });
-    if (found == columns.end()) {
-      return context.UsageError(absl::StrCat("no such column: ", Printable(name)));
-    }
-    picked.push_back(*found);
+    picked.push_back(*std::find_if(
+        columns.begin(), columns.end(),
+        [&](const policy::SealedColumn& sealed) { return sealed.column.name == name; }));
   }
-  columns = std::move(picked);
-  return absl::OkStatus();
+  return picked;
 }
 
-absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& args,
-                                             const PolicySource::Found& found) {
+// Whether it depends on how the column was sealed what `policy` says of it.
+bool TreatmentDecides(const policy::LoadedPolicy& policy, policy::Request request,
+                      const policy::SealedColumn& sealed) {
+  std::set<std::pair<bool, bool>> answers;
+  for (const policy::SealedColumn::Treatment& treatment : sealed.treatments) {
+    request.columns = {sealed.column};
+    request.columns.front().applied = treatment.transform;
+    const policy::Decision decision = policy.Decide(request);
+    answers.emplace(decision.allow,
+                    decision.allow && decision.columns.front().transform.kind() == policy::DROP);
+  }
+  return answers.size() > 1;
+}
+
+// Of columns that may have been sealed in more than one way, which counts: none if the answer
+// depends on it.
+void SettleTreatments(const policy::LoadedPolicy& policy, Question& question) {
+  if (!policy::ActionOpens(question.request.action)) return question.in_doubt.clear();
+  for (const policy::SealedColumn& sealed : question.in_doubt) {
+    if (TreatmentDecides(policy, question.request, sealed)) continue;
+    for (policy::RequestedColumn& column : question.request.columns) {
+      if (column.name == sealed.column.name) column.applied = sealed.treatments.front().transform;
+    }
+  }
+}
+
+absl::StatusOr<Question> BuildQuestion(Context& context, const CanArgs& args,
+                                       const PolicySource::Found& found) {
   ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, args.action));
   ST_RETURN_IF_ERROR(
-      CheckQuestion(context, found.policy.proto(), action, args.purpose, args.model));
+      CheckQuestion(context, found.stack.in_force().proto(), action, args.purpose, args.model));
+  if (found.schema != nullptr) {
+    ST_RETURN_IF_ERROR(CheckColumns(context, *found.schema, args.columns));
+  }
   if (!policy::ActionKnowsRows(action) && (args.rows || args.age_seconds)) {
     return context.UsageError(absl::StrCat("--rows and --age are never known of ", args.action));
   }
-  policy::Request request;
+  std::optional<policy::Trust> trust;
+  if (!args.trust.empty()) {
+    ST_ASSIGN_OR_RETURN(trust, ParseTrust(context, args.trust));
+  }
+  std::optional<absl::Time> at;
+  if (!args.at.empty()) {
+    ST_ASSIGN_OR_RETURN(at, ParseRfc3339(context, "--at", args.at));
+  }
+  Question question;
+  policy::Request& request = question.request;
   if (found.custodian != nullptr && args.source.schema_args.file.empty()) {
     ST_ASSIGN_OR_RETURN(request,
                         found.custodian->RequestFor(context.principal(), action, args.dataset,
@@ -84,25 +126,26 @@ absl::StatusOr<policy::Request> BuildRequest(Context& context, const CanArgs& ar
     request.purpose = args.purpose;
     request.now = absl::Now();
     if (found.schema != nullptr) {
-      ST_ASSIGN_OR_RETURN(request.columns,
-                          policy::ColumnsAsSealed(found.policy, *found.schema, args.dataset));
-      ST_RETURN_IF_ERROR(PickColumns(context, args.columns, request.columns));
+      ST_ASSIGN_OR_RETURN(
+          std::vector<policy::SealedColumn> columns,
+          policy::ColumnsAsSealed(found.stack.in_force(), *found.schema, args.dataset, trust, at));
+      for (policy::SealedColumn& sealed : PickColumns(std::move(columns), args.columns)) {
+        request.columns.push_back(sealed.column);
+        if (sealed.treatments.size() > 1) question.in_doubt.push_back(std::move(sealed));
+      }
     } else if (policy::ActionTakesColumns(action) || policy::ActionUsesModel(action)) {
       return context.UsageError("--schema and --message are needed with --file");
     }
     request.model_classes = policy::UnionOfClasses(request.columns);
     if (!policy::ActionTakesColumns(action)) request.columns.clear();
   }
-  if (!args.trust.empty()) {
-    ST_ASSIGN_OR_RETURN(request.trust, ParseTrust(context, args.trust));
-  }
+  if (trust) request.trust = *trust;
   if (args.rows) request.rows = args.rows;
   if (args.approvals) request.approvals = args.approvals;
   if (args.age_seconds) request.dataset_age = absl::Seconds(*args.age_seconds);
-  if (!args.at.empty()) {
-    ST_ASSIGN_OR_RETURN(request.now, ParseRfc3339(context, "--at", args.at));
-  }
-  return request;
+  if (at) request.now = *at;
+  SettleTreatments(found.stack.in_force(), question);
+  return question;
 }
 
 // As custody would where it is asked for the policy in force, else by the file alone.
@@ -111,37 +154,86 @@ absl::StatusOr<policy::Decision> Decide(const CanArgs& args, const PolicySource:
   if (found.custodian != nullptr && args.source.file.empty()) {
     return found.custodian->Explain(request);
   }
-  policy::Decision decision = found.policy.Decide(request);
-  policy::TraceDuties(absl::MakeConstSpan(&found.policy, 1), request, decision);
+  policy::Decision decision = found.stack.in_force().Decide(request);
+  policy::TraceDuties(found.stack.sets, request, decision);
   return decision;
+}
+
+// How a column may have been sealed, a line each, the column in front.
+std::string TreatmentLines(const policy::SealedColumn& sealed) {
+  std::string lines;
+  for (const policy::SealedColumn::Treatment& treatment : sealed.treatments) {
+    absl::StrAppend(&lines, "  ", Printable(sealed.column.name), " is sealed under ",
+                    policy::DescribeTransform(treatment.transform), " ",
+                    Printable(treatment.situation), "\n");
+  }
+  return lines;
+}
+
+json TreatmentsJson(const std::vector<policy::SealedColumn>& columns) {
+  json list = json::array();
+  for (const policy::SealedColumn& sealed : columns) {
+    for (const policy::SealedColumn::Treatment& treatment : sealed.treatments) {
+      list.push_back({{"column", sealed.column.name},
+                      {"transform", policy::DescribeTransform(treatment.transform)},
+                      {"situation", treatment.situation}});
+    }
+  }
+  return list;
 }
 
 absl::Status RunCan(Context& context, const CanArgs& args) {
   ST_ASSIGN_OR_RETURN(const PolicySource::Found found, args.source.Open(context, args.dataset));
-  ST_ASSIGN_OR_RETURN(const policy::Request request, BuildRequest(context, args, found));
+  ST_ASSIGN_OR_RETURN(const Question question, BuildQuestion(context, args, found));
+  const policy::Request& request = question.request;
   ST_ASSIGN_OR_RETURN(const policy::Decision decision, Decide(args, found, request));
 
-  std::string page = decision.allow ? "yes\n" : absl::StrCat("no: ", decision.reason, "\n");
+  std::string in_doubt;
+  bool is_unknown = false;
   json columns = json::array();
   Rows rows = {{"Column", "Classes", "Alone", ""}};
   for (const policy::RequestedColumn& column : request.columns) {
     policy::Request alone = request;
     alone.columns = {column};
     ST_ASSIGN_OR_RETURN(const policy::Decision single, Decide(args, found, alone));
-    const std::string plan =
-        single.allow ? policy::DescribeTreatment(single.columns.front()) : single.reason;
-    rows.push_back(
-        {Printable(column.name), ClassesText(column.classes), single.allow ? "yes" : "no", plan});
-    json entry = {{"name", column.name},
-                  {"classes", ClassNames(column.classes)},
-                  {"allow", single.allow},
-                  {single.allow ? "transform" : "reason", plan}};
-    if (column.applied) entry["applied"] = policy::DescribeTransform(*column.applied);
+    const auto doubt = std::find_if(question.in_doubt.begin(), question.in_doubt.end(),
+                                    [&column](const policy::SealedColumn& sealed) {
+                                      return sealed.column.name == column.name;
+                                    });
+    const bool depends = doubt != question.in_doubt.end() && !column.applied;
+    is_unknown |= depends;
+    std::string plan = single.reason;
+    if (single.allow) plan = policy::DescribeTreatment(single.columns.front(), column.applied);
+    if (doubt != question.in_doubt.end() && (depends || single.allow)) {
+      absl::StrAppend(&in_doubt, TreatmentLines(*doubt));
+      if (single.allow) plan = "however it was sealed";
+    }
+    rows.push_back({Printable(column.name), ClassesText(column.classes),
+                    single.allow ? "yes" : (depends ? "unknown" : "no"), plan});
+    json entry = {
+        {"name", column.name},
+        {"classes", ClassNames(column.classes)},
+        {"allow", single.allow},
+        {single.allow ? "transform" : "reason",
+         single.allow ? policy::DescribeTransform(single.columns.front().transform) : plan}};
+    if (column.applied && doubt == question.in_doubt.end()) {
+      entry["applied"] = policy::DescribeTransform(*column.applied);
+    }
     columns.push_back(std::move(entry));
   }
+  std::string page = "yes\n";
+  if (!decision.allow) {
+    is_unknown = is_unknown && decision.reason_code == "unknown_fact";
+    page = absl::StrCat(is_unknown ? "unknown: " : "no: ", decision.reason, "\n");
+  }
   if (rows.size() > 1) absl::StrAppend(&page, Table(rows));
-  json object = DecisionJson(decision);
+  if (!in_doubt.empty()) {
+    absl::StrAppend(&page, "How it was sealed depends on the situation then; --at and --trust fix ",
+                    "it:\n", in_doubt);
+  }
+  json object = DecisionJson(request, decision);
   object["columns_alone"] = std::move(columns);
+  object["sealed_as"] = TreatmentsJson(question.in_doubt);
   context.Print(object, page);
   if (!decision.allow) context.exit_code = kDenied;
   return absl::OkStatus();
@@ -159,23 +251,32 @@ struct WhoCanArgs {
 absl::Status RunWhoCan(Context& context, const WhoCanArgs& args) {
   ST_ASSIGN_OR_RETURN(const policy::Action action, ParseAction(context, args.action));
   ST_ASSIGN_OR_RETURN(const PolicySource::Found found, args.source.Open(context, args.dataset));
-  ST_RETURN_IF_ERROR(CheckPurpose(context, found.policy.proto(), args.purpose));
+  ST_RETURN_IF_ERROR(CheckPurpose(context, found.stack.in_force().proto(), args.purpose));
   policy::AccessQuery query;
   query.actions = {action};
   query.dataset = args.dataset;
   query.purpose = args.purpose;
+  query.sealed_under = found.stack.sealed_under;
   ST_ASSIGN_OR_RETURN(const std::vector<policy::Access> list,
-                      policy::ListAccess(found.policy, found.schema.get(), query));
+                      policy::ListAccess(found.stack.sets, found.schema.get(), query));
   Rows rows = {{"Principals", "Column", "Gets", "Under", "When", "By"}};
+  std::map<std::pair<std::vector<std::string>, std::string>, std::size_t> shown;
+  std::size_t left_out = 0;
   for (const policy::Access& access : list) {
+    if (++shown[{access.principals, access.column}] > kMaxShownAnswers) {
+      ++left_out;
+      continue;
+    }
     rows.push_back({Printable(absl::StrJoin(access.principals, ", ")), Printable(access.column),
                     WhatOneGets(access), policy::DescribeObligations(access.decision),
-                    WhenOneGets(access), RuleRefsText(access.decision.determining_rules)});
+                    WhenOneGets(access, access.allowed_situations),
+                    RuleRefsText(access.decision.determining_rules)});
   }
-  context.Print({{"access", AccessListJson(list)}},
-                list.empty() ? absl::StrCat("Nobody could ", args.action, " ", args.dataset,
-                                            " for ", args.purpose, ".\n")
-                             : Table(rows));
+  const std::string page = list.empty() ? absl::StrCat("Nobody could ", args.action, " ",
+                                                       args.dataset, " for ", args.purpose, ".\n")
+                                        : absl::StrCat(Table(rows), LeftOutText(left_out));
+  context.Print({{"access", AccessListJson(list)}, {"sealed_under", SealedUnderJson(found.stack)}},
+                absl::StrCat(StandingText(found.stack), page));
   return absl::OkStatus();
 }
 
@@ -190,10 +291,11 @@ absl::Status RunPlan(Context& context, const PlanArgs& args) {
   policy::AccessQuery query;
   query.dataset = args.dataset;
   if (!args.purpose.empty()) {
-    ST_RETURN_IF_ERROR(CheckPurpose(context, found.policy.proto(), args.purpose));
+    ST_RETURN_IF_ERROR(CheckPurpose(context, found.stack.in_force().proto(), args.purpose));
     query.purpose = args.purpose;
   }
-  ST_ASSIGN_OR_RETURN(AccessPlan plan, PlanAccess(found.policy, found.schema.get(), query));
+  ST_ASSIGN_OR_RETURN(AccessPlan plan,
+                      PlanAccess(found.stack, found.schema.get(), std::move(query)));
   plan.object["dataset"] = args.dataset;
   context.Print(plan.object, plan.page);
   return absl::OkStatus();
@@ -212,7 +314,9 @@ void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
       "      --file mail.textproto --schema mail.proto --message Mail\n\n"
       "Without --file the policy in force is asked, without --schema the data set's own\n"
       "columns, and the facts are those of custody. With --schema the columns count as\n"
-      "sealed under the same policy. Facts that are not given are unknown.");
+      "sealed under the same policy, in the trust and at the time that are given, else in\n"
+      "any; where it depends on that, the answer is unknown, exit code 3. Facts that are not\n"
+      "given are unknown.");
   can->source.AddOptions(command);
   command->add_option("--action", can->action, "INGEST, SEAL, TRAIN, EVALUATE, ...")->required();
   command->add_option("--dataset", can->dataset, "Data set")->required();

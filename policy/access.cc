@@ -1,57 +1,112 @@
 #include "sealtrain/policy/access.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
-#include "absl/types/span.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "sealtrain/base/status_macros.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/duties.h"
 #include "sealtrain/policy/request_space_internal.h"
+#include "sealtrain/policy/sealed_decision.h"
 
 namespace sealtrain::policy {
+namespace {
 
-absl::StatusOr<std::vector<Access>> ListAccess(const LoadedPolicy& policy, const Schema* schema,
-                                               const AccessQuery& query) {
-  const internal::RequestSpace space({&policy.proto()}, schema,
-                                     {.actions = query.actions,
-                                      .principal = query.principal,
-                                      .dataset = query.dataset,
-                                      .purpose = query.purpose});
-  const auto decide = [&policy](const Request& request) { return policy.Decide(request); };
-  std::vector<Access> list;
-  ST_RETURN_IF_ERROR(space.ForEachCell([&](const internal::Cell& cell) {
-    Access access;
-    for (const Request& situation : cell.situations) {
-      internal::Outcome outcome = internal::OutcomeOf(decide, cell, situation);
-      if (!outcome.transform) continue;
-      if (access.allowed_situations++ > 0) continue;
-      access.request = situation;
-      if (!access.request.columns.empty()) {
-        access.request.columns.front().applied = outcome.transform;
-      }
+// What is allowed of one cell, an Access for each grounds that it is allowed on.
+std::vector<Access> AccessTo(const internal::Cell& cell, absl::Span<const LoadedPolicy> sets,
+                             const AccessQuery& query) {
+  const auto decide = [sets](const Request& request) { return DecideSealed(sets, request); };
+  std::vector<Access> found;
+  std::map<std::string, std::size_t> by_grounds;
+  for (Request situation : cell.situations) {
+    situation.sealed_under = query.sealed_under;
+    if (query.trust) situation.trust = *query.trust;
+    if (query.now) situation.now = *query.now;
+    internal::Outcome outcome = internal::OutcomeOf(decide, cell, situation);
+    if (!outcome.transform) continue;
+    if (!situation.columns.empty()) situation.columns.front().applied = outcome.transform;
+    const auto [known, is_new] =
+        by_grounds.try_emplace(GroundsOf(sets, situation, outcome.decision), found.size());
+    if (is_new) {
+      Access& access = found.emplace_back();
+      access.situation = internal::DescribeSituation(situation);
+      access.request = std::move(situation);
       access.transform = *std::move(outcome.transform);
       access.decision = std::move(outcome.decision);
-      access.situation = internal::DescribeSituation(situation);
+      TraceDuties(sets, access.request, access.decision);
     }
-    if (access.allowed_situations == 0) return;
-    TraceDuties(absl::MakeConstSpan(&policy, 1), access.request, access.decision);
+    ++found[known->second].allowed_situations;
+  }
+  for (Access& access : found) {
     access.situations = cell.situations.size();
     access.principals = cell.principal->shown;
     access.action = cell.action;
     access.dataset = cell.dataset->shown.front();
     access.purpose = cell.purpose;
-    if (cell.column != nullptr) {
-      access.column = cell.column->name;
-      access.classes = cell.column->classes;
+    if (cell.column == nullptr) continue;
+    access.column = cell.column->name;
+    access.classes = cell.column->classes;
+  }
+  return found;
+}
+
+// Each way in which `sealing` allows the column, once.
+std::vector<SealedColumn::Treatment> TreatmentsOf(const std::string& column,
+                                                  const std::vector<Access>& sealing) {
+  std::vector<SealedColumn::Treatment> treatments;
+  std::set<std::string> seen;
+  for (const Access& access : sealing) {
+    if (access.column != column) continue;
+    if (!seen.insert(access.transform.SerializeAsString()).second) continue;
+    treatments.push_back(
+        {.transform = access.transform,
+         .situation = absl::StrCat("by ", absl::StrJoin(access.principals, ", "), " for ",
+                                   access.purpose, ", ", access.situation)});
+  }
+  return treatments;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Access>> ListAccess(absl::Span<const LoadedPolicy> sets,
+                                               const Schema* schema, const AccessQuery& query) {
+  std::vector<Access> list;
+  // What the sets that the data stand under can tell apart matters to what gives them out alone.
+  for (const bool gives_out : {false, true}) {
+    internal::RequestSpace::Filter filter{.actions = {},
+                                          .principal = query.principal,
+                                          .dataset = query.dataset,
+                                          .purpose = query.purpose};
+    for (int number = ACTION_UNSPECIFIED + 1; number < Action_ARRAYSIZE; ++number) {
+      const auto action = static_cast<Action>(number);
+      const bool is_asked = query.actions.empty() ||
+                            std::count(query.actions.begin(), query.actions.end(), action) > 0;
+      if (is_asked && ActionGivesOut(action) == gives_out) filter.actions.push_back(action);
     }
-    list.push_back(std::move(access));
-  }));
+    if (filter.actions.empty()) continue;
+    std::vector<const PolicySet*> asked;
+    for (const LoadedPolicy& set : sets) {
+      const auto& under = query.sealed_under;
+      const bool is_under = std::find(under.begin(), under.end(), set.sha256()) != under.end();
+      if (&set == &sets.back() || (gives_out && is_under)) asked.push_back(&set.proto());
+    }
+    const internal::RequestSpace space(std::move(asked), schema, filter);
+    ST_RETURN_IF_ERROR(space.ForEachCell([&](const internal::Cell& cell) {
+      for (Access& access : AccessTo(cell, sets, query)) list.push_back(std::move(access));
+    }));
+  }
+  std::stable_sort(list.begin(), list.end(),
+                   [](const Access& a, const Access& b) { return a.action < b.action; });
   return list;
 }
 
-std::vector<Access> WithDenied(const LoadedPolicy& policy, const Schema& schema,
+std::vector<Access> WithDenied(absl::Span<const LoadedPolicy> sets, const Schema& schema,
                                std::vector<Access> list) {
   const auto head = [](const Access& access) {
     return std::tie(access.action, access.principals, access.dataset, access.purpose);
@@ -76,33 +131,37 @@ std::vector<Access> WithDenied(const LoadedPolicy& policy, const Schema& schema,
         denied.request.columns = {{.name = column.name, .classes = column.classes, .applied = {}}};
       }
       denied.request.model_classes = column.classes;
-      denied.decision = policy.Decide(denied.request);
+      denied.decision = DecideSealed(sets, denied.request);
       denied.allowed_situations = 0;
     }
   }
   return all;
 }
 
-absl::StatusOr<std::vector<RequestedColumn>> ColumnsAsSealed(const LoadedPolicy& policy,
-                                                             const Schema& schema,
-                                                             const std::string& dataset) {
+absl::StatusOr<std::vector<SealedColumn>> ColumnsAsSealed(const LoadedPolicy& policy,
+                                                          const Schema& schema,
+                                                          const std::string& dataset,
+                                                          std::optional<Trust> trust,
+                                                          std::optional<absl::Time> now) {
+  const auto sets = absl::MakeConstSpan(&policy, 1);
   AccessQuery sealing;
   sealing.actions = {SEAL};
   sealing.dataset = dataset;
-  ST_ASSIGN_OR_RETURN(const std::vector<Access> sealed, ListAccess(policy, &schema, sealing));
-  std::vector<RequestedColumn> columns;
+  ST_ASSIGN_OR_RETURN(const std::vector<Access> all, ListAccess(sets, &schema, sealing));
+  sealing.trust = trust;
+  sealing.now = now;
+  ST_ASSIGN_OR_RETURN(const std::vector<Access> then, ListAccess(sets, &schema, sealing));
+  std::vector<SealedColumn> columns;
   for (const Column& column : schema.columns()) {
-    RequestedColumn& requested = columns.emplace_back();
-    requested.name = column.name;
-    requested.classes = column.classes;
-    bool differ = false;
-    for (const Access& access : sealed) {
-      if (access.column != column.name) continue;
-      differ |= requested.applied &&
-                requested.applied->SerializeAsString() != access.transform.SerializeAsString();
-      requested.applied = access.transform;
+    SealedColumn& sealed = columns.emplace_back();
+    sealed.column.name = column.name;
+    sealed.column.classes = column.classes;
+    sealed.treatments = TreatmentsOf(column.name, then);
+    // Whoever opens now need not be what sealed, nor in time to seal.
+    if (sealed.treatments.empty()) sealed.treatments = TreatmentsOf(column.name, all);
+    if (sealed.treatments.size() == 1) {
+      sealed.column.applied = sealed.treatments.front().transform;
     }
-    if (differ) requested.applied.reset();
   }
   return columns;
 }

@@ -8,13 +8,17 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "sealtrain/base/bytes.h"
 #include "sealtrain/policy/decision.h"
 #include "sealtrain/policy/loaded_policy.h"
 #include "sealtrain/policy/schema.h"
 
 namespace sealtrain::policy {
 
-// Something that is allowed in at least one situation.
+// Something that is allowed in at least one situation. Where other rules, with other duties,
+// allow it in others, that is another Access.
 struct Access {
   // All who get the same by the same rules; "(anybody else)" stands for every
   // principal that the policy does not name.
@@ -29,8 +33,8 @@ struct Access {
   // Sealing: what the review does. Opening: what it must have done at the least
   // when the column was sealed; DROP: the key is withheld.
   Transform transform;
-  // The least demanding situation where it is allowed, the answer in it with its duties,
-  // and in how many of all that differ it is allowed.
+  // The least demanding situation where it is allowed by these rules, the answer in it with its
+  // duties, and in how many of all that differ these rules allow it.
   Request request;
   Decision decision;
   std::string situation;  // the facts of `request`
@@ -44,28 +48,46 @@ struct AccessQuery {
   std::optional<std::string> principal;
   std::optional<std::string> dataset;
   std::optional<std::string> purpose;
+  // Facts that are the same in all situations.
+  std::optional<Trust> trust;
+  std::optional<absl::Time> now;
+  // The sets that the data stand under, as in a Request.
+  std::vector<Digest> sealed_under;
 };
 
-// All that `policy` allows in some situation, ordered by action, principal, data
-// set, purpose and column. Without a schema, columns are one of each class and
-// of each combination of classes in the policy's tests. `schema` may be null.
-// OutOfRange: the policy has too many names to try every request.
-absl::StatusOr<std::vector<Access>> ListAccess(const LoadedPolicy& policy, const Schema* schema,
-                                               const AccessQuery& query);
+// All that DecideSealed(sets, ...) allows in some situation, ordered by action, principal, data
+// set, purpose, column and situation. Without a schema, columns are one of each class and
+// of each combination of classes in the tests of the sets that are asked. `schema` may be null.
+// `sets`: the one in force last, before it at least those of `query.sealed_under` that ever were.
+// OutOfRange: the sets have too many names to try every request.
+absl::StatusOr<std::vector<Access>> ListAccess(absl::Span<const LoadedPolicy> sets,
+                                               const Schema* schema, const AccessQuery& query);
 
-// `list`, which ListAccess(policy, &schema, ...) gave, with a denial, of no situation, for every
+// `list`, which ListAccess(sets, &schema, ...) gave, with a denial, of no situation, for every
 // column of the schema that somebody never gets where they get others: behind these, its
 // reason that of the first of their situations.
-std::vector<Access> WithDenied(const LoadedPolicy& policy, const Schema& schema,
+std::vector<Access> WithDenied(absl::Span<const LoadedPolicy> sets, const Schema& schema,
                                std::vector<Access> list);
 
-// The columns of `schema` as data set `dataset` holds them if it was sealed under
-// this very policy: `applied` is what every principal and purpose that may seal
-// the column must do to it; unset if none may, or if they differ.
-// OutOfRange as above.
-absl::StatusOr<std::vector<RequestedColumn>> ColumnsAsSealed(const LoadedPolicy& policy,
-                                                             const Schema& schema,
-                                                             const std::string& dataset);
+// A column as a data set holds it.
+struct SealedColumn {
+  RequestedColumn column;  // `applied` is set if there is exactly one treatment
+  // Each way in which it may have been sealed, and the first situation in which it is.
+  struct Treatment {
+    Transform transform;
+    std::string situation;  // "by job for care/readmission, trust LOCKED, at 2026-..."
+  };
+  std::vector<Treatment> treatments;
+};
+
+// The columns of `schema` as data set `dataset` may hold them if it was sealed under this very
+// policy, by whoever may, for whatever purpose and in whatever situation: in that trust and at
+// that time, if they are given and anybody may seal the column then. OutOfRange as above.
+absl::StatusOr<std::vector<SealedColumn>> ColumnsAsSealed(const LoadedPolicy& policy,
+                                                          const Schema& schema,
+                                                          const std::string& dataset,
+                                                          std::optional<Trust> trust,
+                                                          std::optional<absl::Time> now);
 
 }  // namespace sealtrain::policy
 

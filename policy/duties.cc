@@ -1,12 +1,15 @@
 #include "sealtrain/policy/duties.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/explain.h"
@@ -23,37 +26,59 @@ struct Voice {
   DutySource source;
 };
 
+// What one set has to say in an answer that allows.
+struct Say {
+  const LoadedPolicy& set;
+  const Decision& answer;
+  const Decision* unapproved;  // its denial where nobody had approved; null: it takes no approvals
+};
+
+// Calls `hear` with what each set says, the one in force first.
+template <typename Hear>
+void ForEachSay(absl::Span<const LoadedPolicy> sets, const Request& request,
+                const Decision& decision, Hear hear) {
+  const auto consult = [&](const LoadedPolicy& set, const Decision& answer) {
+    if (request.approvals.value_or(0) == 0) return hear(Say{set, answer, nullptr});
+    Request unapproved = request;
+    unapproved.approvals = 0;
+    const Decision without = set.Decide(unapproved);
+    hear(Say{set, answer, without.allow ? nullptr : &without});
+  };
+  const LoadedPolicy& in_force = sets.back();
+  consult(in_force, decision);
+  if (!ActionGivesOut(request.action)) return;
+  const std::vector<Digest>& under = request.sealed_under;
+  for (const LoadedPolicy& set : sets) {
+    if (set.sha256() == in_force.sha256()) continue;
+    if (std::find(under.begin(), under.end(), set.sha256()) == under.end()) continue;
+    consult(set, set.Decide(request));
+  }
+}
+
 class Trace {
  public:
   explicit Trace(Decision& decision) : decision_(decision) {}
 
-  // `answer`: what `set` says to `request`, which it allows.
-  void Consult(const LoadedPolicy& set, const Request& request, const Decision& answer) {
-    const auto voice = [&set](const RuleRef& ref) {
+  void Hear(const Say& say) {
+    const auto voice = [&set = say.set](const RuleRef& ref) {
       const auto& rules = set.proto().rule();
       const auto rule = std::find_if(rules.begin(), rules.end(),
                                      [&ref](const Rule& some) { return some.id() == ref.id; });
       return Voice{&*rule, {.rule = ref, .policy_version = set.proto().version()}};
     };
-    for (const RuleRef& ref : answer.determining_rules) permits_.push_back(voice(ref));
-
-    Request unapproved = request;
-    unapproved.approvals = 0;
-    const Decision without = set.Decide(unapproved);
-    if (without.allow) return;
-    for (const RuleRef& ref : answer.determining_rules) {
-      const Voice permit = voice(ref);
-      HearApprovals(permit.source, permit.rule->when());
-    }
-    for (const RuleRef& ref : without.determining_rules) {
+    std::vector<Voice>& permits = permits_.emplace_back();
+    for (const RuleRef& ref : say.answer.determining_rules) permits.push_back(voice(ref));
+    if (say.unapproved == nullptr) return;
+    for (const Voice& permit : permits) HearApprovals(permit.source, permit.rule->when());
+    for (const RuleRef& ref : say.unapproved->determining_rules) {
       const Voice forbid = voice(ref);
       HearApprovals(forbid.source, forbid.rule->unless());
     }
   }
 
-  void Run(const Request& request) {
+  void Run() {
     for (const ColumnPlan& plan : decision_.columns) {
-      AddTransform(request, plan);
+      AddTransform(plan);
       AddScan(plan);
     }
     if (decision_.dp) {
@@ -113,17 +138,24 @@ class Trace {
     }
   }
 
-  // A duty of the permits with an obligation that `asks` for it.
+  // A duty of those permits with an obligation that `asks` for it.
   template <typename Asks>
-  void Add(std::string name, std::string value, Asks asks, std::string column = "") {
+  void Add(std::string name, std::string value, Asks asks) {
+    AddOf(permits_, std::move(name), "", std::move(value), asks);
+  }
+  template <typename Asks>
+  void AddOf(absl::Span<const std::vector<Voice>> permits_by_set, std::string name,
+             std::string column, std::string value, Asks asks) {
     Duty duty{.name = std::move(name),
               .column = std::move(column),
               .value = std::move(value),
               .from = {}};
-    for (const Voice& permit : permits_) {
-      const auto& obligations = permit.rule->permit().obligation();
-      if (std::any_of(obligations.begin(), obligations.end(), asks)) {
-        duty.from.push_back(permit.source);
+    for (const std::vector<Voice>& permits : permits_by_set) {
+      for (const Voice& permit : permits) {
+        const auto& obligations = permit.rule->permit().obligation();
+        if (std::any_of(obligations.begin(), obligations.end(), asks)) {
+          duty.from.push_back(permit.source);
+        }
       }
     }
     decision_.duties.push_back(std::move(duty));
@@ -140,33 +172,49 @@ class Trace {
         [&](const Obligation& o) { return get(o).unit() == met.unit(); });
   }
 
-  void AddTransform(const Request& request, const ColumnPlan& plan) {
-    const auto concerns = [&plan](const Obligation& o) {
-      return (MaskOfAll(o.transform().on_class()) & MaskOfAll(plan.classes)) != 0;
-    };
-    std::vector<const Transform*> asked;
-    for (const Voice& permit : permits_) {
-      for (const Obligation& o : permit.rule->permit().obligation()) {
-        if (concerns(o)) asked.push_back(&o.transform());
-      }
-    }
-    Transform met = plan.transform;
-    if (ActionOpens(request.action) && !asked.empty()) {
-      // The plan says what comes out; what had to be done for that is the duty.
-      met = internal::StrictestOf(asked).value_or(met);
-    }
-    if (plan.transform.kind() == DROP && met.kind() != DROP) {
+  void AddTransform(const ColumnPlan& plan) {
+    const absl::Span<const std::vector<Voice>> all = permits_;
+    const std::vector<const Transform*> asked = Asked(all, plan);
+    std::optional<Transform> met;
+    if (!asked.empty()) met = internal::StrictestOf(asked);
+    if (plan.transform.kind() == DROP && (!met || met->kind() != DROP)) {
       return decision_.duties.push_back(
           {.name = "transform", .column = plan.name, .value = "DROP", .from = {}});
     }
-    if (asked.empty()) return;  // kept, as nobody asks for anything
+    if (met) return AddStrictest(all, plan);
+    // Nobody asks, and it is kept; or several sets do that cannot be compared, but each in itself.
+    for (std::size_t set = 0; set < all.size(); ++set) AddStrictest(all.subspan(set, 1), plan);
+  }
+
+  static bool Concerns(const Obligation& obligation, const ColumnPlan& plan) {
+    return (MaskOfAll(obligation.transform().on_class()) & MaskOfAll(plan.classes)) != 0;
+  }
+
+  static std::vector<const Transform*> Asked(absl::Span<const std::vector<Voice>> permits_by_set,
+                                             const ColumnPlan& plan) {
+    std::vector<const Transform*> asked;
+    for (const std::vector<Voice>& permits : permits_by_set) {
+      for (const Voice& permit : permits) {
+        for (const Obligation& o : permit.rule->permit().obligation()) {
+          if (Concerns(o, plan)) asked.push_back(&o.transform());
+        }
+      }
+    }
+    return asked;
+  }
+
+  // What these permits ask for together, which can be compared; nothing if that is nothing.
+  void AddStrictest(absl::Span<const std::vector<Voice>> permits_by_set, const ColumnPlan& plan) {
+    const std::vector<const Transform*> asked = Asked(permits_by_set, plan);
+    if (asked.empty()) return;
     const auto is_strictest = [&](const Obligation& o) {
-      return concerns(o) && std::none_of(asked.begin(), asked.end(), [&](const Transform* other) {
+      return Concerns(o, plan) && std::none_of(asked.begin(), asked.end(), [&](const auto* other) {
                return internal::IsAtLeastAsStrict(*other, o.transform()) &&
                       !internal::IsAtLeastAsStrict(o.transform(), *other);
              });
     };
-    Add("transform", DescribeTransform(met), is_strictest, plan.name);
+    AddOf(permits_by_set, "transform", plan.name, DescribeTransform(*internal::StrictestOf(asked)),
+          is_strictest);
   }
 
   void AddScan(const ColumnPlan& plan) {
@@ -176,13 +224,13 @@ class Trace {
         return (MaskOfAll(scan.on_class()) & MaskOfAll(plan.classes)) != 0 && scan.then() == then &&
                std::count(scan.look_for().begin(), scan.look_for().end(), kind) > 0;
       };
-      Add(absl::StrCat("text_scan.", TextScan::Kind_Name(kind)), TextScan::Then_Name(then), asks,
-          plan.name);
+      AddOf(permits_, absl::StrCat("text_scan.", TextScan::Kind_Name(kind)), plan.name,
+            TextScan::Then_Name(then), asks);
     }
   }
 
   Decision& decision_;
-  std::vector<Voice> permits_;
+  std::vector<std::vector<Voice>> permits_;  // of each set
   std::uint64_t approvals_ = 0;
   std::vector<DutySource> approvals_from_;  // who asks for so many
 };
@@ -192,19 +240,24 @@ class Trace {
 void TraceDuties(absl::Span<const LoadedPolicy> sets, const Request& request, Decision& decision) {
   decision.duties.clear();
   if (!decision.allow) return;
-  const LoadedPolicy& in_force = sets.back();
   Trace trace(decision);
-  trace.Consult(in_force, request, decision);
-  if (ActionGivesOut(request.action)) {
-    for (const LoadedPolicy& set : sets) {
-      const auto& under = request.sealed_under;
-      const bool is_earlier = set.sha256() != in_force.sha256();
-      if (is_earlier && std::find(under.begin(), under.end(), set.sha256()) != under.end()) {
-        trace.Consult(set, request, set.Decide(request));
-      }
-    }
-  }
-  trace.Run(request);
+  ForEachSay(sets, request, decision, [&trace](const Say& say) { trace.Hear(say); });
+  trace.Run();
+}
+
+std::string GroundsOf(absl::Span<const LoadedPolicy> sets, const Request& request,
+                      const Decision& decision) {
+  std::string grounds;
+  // No id has a control character.
+  const auto add = [&grounds](const Decision& answer, absl::string_view end) {
+    for (const RuleRef& rule : answer.determining_rules) absl::StrAppend(&grounds, rule.id, "\1");
+    absl::StrAppend(&grounds, end);
+  };
+  ForEachSay(sets, request, decision, [&add](const Say& say) {
+    add(say.answer, "\2");
+    if (say.unapproved != nullptr) add(*say.unapproved, "\3");
+  });
+  return grounds;
 }
 
 }  // namespace sealtrain::policy

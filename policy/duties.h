@@ -3,6 +3,8 @@
 #ifndef SEALTRAIN_POLICY_DUTIES_H_
 #define SEALTRAIN_POLICY_DUTIES_H_
 
+#include <string>
+
 #include "absl/types/span.h"
 #include "sealtrain/policy/decision.h"
 #include "sealtrain/policy/loaded_policy.h"
@@ -13,6 +15,11 @@ namespace sealtrain::policy {
 // set, its Decide(request). Sets of `request.sealed_under` that are not among `sets` are left out.
 // A denial has no duties. Pure.
 void TraceDuties(absl::Span<const LoadedPolicy> sets, const Request& request, Decision& decision);
+
+// Which rules such an answer, which allows, rests on: two answers to requests for the same
+// column that rest on the same have the same duties. Cheaper than these. Pure.
+std::string GroundsOf(absl::Span<const LoadedPolicy> sets, const Request& request,
+                      const Decision& decision);
 
 }  // namespace sealtrain::policy
 

@@ -40,7 +40,8 @@ void AppendLine(std::string& page, absl::string_view label, absl::string_view va
   if (!value.empty()) absl::StrAppendFormat(&page, "%-14s%s\n", label, value);
 }
 
-void AppendColumns(std::string& page, const std::vector<ColumnPlan>& columns) {
+void AppendColumns(std::string& page, const Request& request,
+                   const std::vector<ColumnPlan>& columns) {
   if (columns.empty()) return;
   std::size_t name_width = 0;
   std::size_t class_width = 0;
@@ -49,10 +50,12 @@ void AppendColumns(std::string& page, const std::vector<ColumnPlan>& columns) {
     class_width = std::max(class_width, ClassList(column.classes).size());
   }
   absl::StrAppend(&page, "columns\n");
-  for (const ColumnPlan& column : columns) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const ColumnPlan& column = columns[i];
     absl::StrAppendFormat(&page, "  %-*s  %-*s  %s\n", static_cast<int>(name_width),
                           Printable(column.name), static_cast<int>(class_width),
-                          ClassList(column.classes), DescribeTreatment(column));
+                          ClassList(column.classes),
+                          DescribeTreatment(column, request.columns[i].applied));
   }
 }
 
@@ -91,6 +94,13 @@ void AppendObligations(std::string& page, const Request& request, const Decision
   if (decision.release) {
     AppendLine(page, "release",
                absl::StrCat("the model leaves with ", DescribeRelease(*decision.release)));
+  }
+  for (const Duty& duty : decision.duties) {
+    if (duty.name != kApprovalsDuty) continue;
+    AppendLine(
+        page, "approvals",
+        absl::StrCat("needs those of ", duty.value, duty.value == "1" ? " approver" : " approvers",
+                     " of the policy, other than the one who asks"));
   }
 }
 
@@ -131,7 +141,10 @@ std::string DescribeRelease(const Release& release) {
   return absl::StrCat(DescribePrivacy(release), ", in at most ", release.max_bytes(), " bytes");
 }
 
-std::string DescribeTreatment(const ColumnPlan& column) {
+std::string DescribeTreatment(const ColumnPlan& column, const std::optional<Transform>& applied) {
+  if (applied && column.transform.kind() == KEEP && applied->kind() != KEEP) {
+    return absl::StrCat("as sealed: ", DescribeTransform(*applied));
+  }
   std::string text = DescribeTransform(column.transform);
   const char* separator = "; ";
   for (const auto& [kind, then] : column.scan) {
@@ -167,7 +180,10 @@ std::string DescribeObligations(const Decision& decision) {
                                  decision.release->max_bytes(), " bytes"));
   }
   for (const Duty& duty : decision.duties) {
-    if (duty.name == kApprovalsDuty) parts.push_back(absl::StrCat(duty.value, " approvals"));
+    if (duty.name == kApprovalsDuty) {
+      parts.push_back(
+          absl::StrCat("needs ", duty.value, duty.value == "1" ? " approval" : " approvals"));
+    }
   }
   return absl::StrJoin(parts, "; ");
 }
@@ -200,7 +216,7 @@ std::string ExplainDecision(const Request& request, const Decision& decision) {
     AppendLine(page, "which lacks", decision.nearest_miss_lacks);
   }
   AppendLine(page, "what helps", Printable(decision.fix_hint));
-  AppendColumns(page, decision.columns);
+  AppendColumns(page, request, decision.columns);
   AppendObligations(page, request, decision);
   AppendDuties(page, decision);
   AppendLine(page, "policy",

@@ -2,6 +2,7 @@
 #ifndef SEALTRAIN_POLICY_EXPLAIN_H_
 #define SEALTRAIN_POLICY_EXPLAIN_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -20,10 +21,12 @@ std::string DescribeDuration(absl::Duration duration);
 std::string DescribeTransform(const Transform& transform);
 // One line: "epsilon at most 3 at delta 1e-05 for one subject, in at most 4096 bytes".
 std::string DescribeRelease(const Release& release);
-// The transform of a column and what is looked for in it, in one line.
-std::string DescribeTreatment(const ColumnPlan& column);
+// The transform of a column and what is looked for in it, in one line. Of one that opens as it
+// lies, what it was sealed under, if `applied` says so: "as sealed: BUCKET, step 5".
+std::string DescribeTreatment(const ColumnPlan& column,
+                              const std::optional<Transform>& applied = std::nullopt);
 // What holds for the request as a whole, in one line: "epsilon 3, delta 1e-05 of a
-// subject, ledger 6; lease 30m; 2 approvals". The approvals are those of `duties`.
+// subject, ledger 6; lease 30m; needs 2 approvals". The approvals are those of `duties`.
 std::string DescribeObligations(const Decision& decision);
 // The rules of a duty of `decision`: "train (line 12), old (line 5 of version 1)".
 std::string DescribeSources(const Decision& decision, const Duty& duty);

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/policy/asked_names.h"
 #include "sealtrain/policy/names_internal.h"
 
 namespace sealtrain::policy {
@@ -61,7 +62,12 @@ absl::Status CheckDatasetIsKnown(const PolicySet& set, absl::string_view dataset
 }
 
 absl::Status CheckPrincipalCanAsk(const PolicySet& set, absl::string_view principal) {
-  if (internal::IsPrincipal(principal)) return absl::OkStatus();
+  if (internal::IsPrincipal(principal)) {
+    if (IsWord(principal)) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("nobody can ask as ", Quoted(principal), ": ",
+                                                   kMaxWordBytes,
+                                                   " bytes of ASCII without spaces at most"));
+  }
   std::set<std::string> members;
   for (const Group& group : set.group()) {
     if (absl::StrCat(internal::kGroupPrefix, group.name()) != principal) continue;
@@ -70,6 +76,22 @@ absl::Status CheckPrincipalCanAsk(const PolicySet& set, absl::string_view princi
   return absl::InvalidArgumentError(
       absl::StrCat(Quoted(principal), " is not the name of one principal",
                    members.empty() ? "" : absl::StrCat(", but of ", Listed(members, ""))));
+}
+
+absl::Status CheckColumnsAreKnown(const Schema& schema, absl::Span<const std::string> names) {
+  std::set<std::string> asked;
+  for (const std::string& name : names) {
+    if (schema.FindColumn(name) == nullptr) {
+      std::set<std::string> columns;
+      for (const Column& column : schema.columns()) columns.insert(column.name);
+      return absl::InvalidArgumentError(
+          absl::StrCat("no such column: ", Quoted(name), ", but ", Listed(columns, name)));
+    }
+    if (!asked.insert(name).second) {
+      return absl::InvalidArgumentError(absl::StrCat(Quoted(name), " is asked for twice"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace sealtrain::policy

@@ -4,9 +4,13 @@
 #ifndef SEALTRAIN_POLICY_KNOWN_NAMES_H_
 #define SEALTRAIN_POLICY_KNOWN_NAMES_H_
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "sealtrain/policy/policy.pb.h"
+#include "sealtrain/policy/schema.h"
 
 namespace sealtrain::policy {
 
@@ -16,9 +20,11 @@ namespace sealtrain::policy {
 absl::Status CheckPurposeIsKnown(const PolicySet& set, absl::string_view purpose);
 // No rule has the data set in its scope, or it is a pattern.
 absl::Status CheckDatasetIsKnown(const PolicySet& set, absl::string_view dataset);
-// It is "any" or "group:NAME", which never ask. Every other name may: principals are
-// not declared.
+// It is "any" or "group:NAME", which never ask, or no name that custody takes. Every other
+// name may: principals are not declared.
 absl::Status CheckPrincipalCanAsk(const PolicySet& set, absl::string_view principal);
+// One of the names is no column of the schema, or stands there twice.
+absl::Status CheckColumnsAreKnown(const Schema& schema, absl::Span<const std::string> names);
 
 }  // namespace sealtrain::policy
 

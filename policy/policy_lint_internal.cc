@@ -1,9 +1,14 @@
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "sealtrain/base/unicode.h"
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/asked_names.h"
 #include "sealtrain/policy/conditions_internal.h"
@@ -38,6 +43,8 @@ class Linter {
     if (set_.test_size() == 0) {
       Warn(root_, "the set has no tests: it cannot be put into force");
     }
+    WarnOfLookAlike(root_, "the set's `id`", set_.id(), "id");
+    WarnOfLookAlike(root_, "the set's `author`", set_.author(), "author");
     LintPurposes();
     LintGroups();
     LintApprovers();
@@ -52,8 +59,33 @@ class Linter {
     findings_.back().rule_id = rule_id_;
   }
 
+  // Of names that only people read: of two that look alike, they take the one for the other.
+  void WarnOfLookAlike(const Place& place, absl::string_view what, absl::string_view name,
+                       const char* field) {
+    for (absl::string_view rest = name; !rest.empty();) {
+      const std::optional<char32_t> point = TakeCodePoint(rest);
+      if (!point) return;  // not UTF-8, which is an error
+      if (*point < 0x80) continue;
+      return Warn(
+          place,
+          absl::StrFormat("%s %s has U+%04X, which may look like another letter: ASCII only "
+                          "is safe to read",
+                          what, Quoted(name), static_cast<std::uint32_t>(*point)),
+          field);
+    }
+  }
+
+  // Of names that custody takes from those who ask.
+  void WarnOfWord(const Place& place, absl::string_view nobody, absl::string_view name,
+                  const char* field, int index = -1) {
+    if (IsWord(name)) return;
+    Warn(place, absl::StrCat(nobody, " ", Quoted(name), ": ASCII without spaces only"), field,
+         index);
+  }
+
   void LintPurposes() {
     for (int i = 0; i < set_.purpose_size(); ++i) {
+      WarnOfWord(root_, "nobody can ask for", set_.purpose(i), "purpose", i);
       const bool used = std::any_of(set_.rule().begin(), set_.rule().end(), [&](const Rule& rule) {
         const auto& scopes = rule.scope().purpose();
         return std::any_of(scopes.begin(), scopes.end(), [&](const std::string& scope) {
@@ -74,11 +106,15 @@ class Linter {
       return std::any_of(rule.when().begin(), rule.when().end(), asks) ||
              std::any_of(rule.unless().begin(), rule.unless().end(), asks);
     });
-    if (!used) return;
     for (int i = 0; i < set_.approval().approver_size(); ++i) {
       const Approver& approver = set_.approval().approver(i);
-      if (approver.has_principal()) continue;
-      Warn(root_.Child("approval").Child("approver", i),
+      const Place place = root_.Child("approval").Child("approver", i);
+      WarnOfWord(place, "nobody can approve as", approver.name(), "name");
+      if (approver.has_principal()) {
+        WarnOfWord(place, "nobody can ask as", approver.principal(), "principal");
+      }
+      if (!used || approver.has_principal()) continue;
+      Warn(place,
            absl::StrCat("approver ", Quoted(approver.name()),
                         " has no `principal`: a request of their own counts as another's unless "
                         "they ask by that name"));
@@ -94,9 +130,13 @@ class Linter {
       }
     }
     for (int i = 0; i < set_.group_size(); ++i) {
+      const Place place = root_.Child("group", i);
+      WarnOfLookAlike(place, "the group's `name`", set_.group(i).name(), "name");
+      for (int j = 0; j < set_.group(i).member_size(); ++j) {
+        WarnOfWord(place, "nobody can ask as", set_.group(i).member(j), "member", j);
+      }
       if (used.count(set_.group(i).name()) == 0) {
-        Warn(root_.Child("group", i),
-             absl::StrCat("no rule speaks of group ", Quoted(set_.group(i).name())));
+        Warn(place, absl::StrCat("no rule speaks of group ", Quoted(set_.group(i).name())));
       }
       if (set_.group(i).member().empty()) empty_groups_.insert(set_.group(i).name());
     }
@@ -104,6 +144,7 @@ class Linter {
 
   void LintRule(const Rule& rule, const Place& place) {
     rule_id_ = rule.id();
+    WarnOfLookAlike(place, "the rule's `id`", rule.id(), "id");
     if (!CanMatchAnybody(rule.scope())) {
       Warn(place, "the rule can never match: its groups have no members");
     }
@@ -192,10 +233,7 @@ class Linter {
     for (int i = 0; i < scope.principal_size(); ++i) {
       absl::string_view name = scope.principal(i);
       if (absl::ConsumePrefix(&name, kGroupPrefix)) continue;
-      if (!IsWord(name)) {
-        Warn(place, absl::StrCat("nobody can ask as ", Quoted(name), ": ASCII without spaces only"),
-             "principal", i);
-      }
+      WarnOfWord(place, "nobody can ask as", name, "principal", i);
     }
   }
 

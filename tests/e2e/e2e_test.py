@@ -486,6 +486,8 @@ class Policy(World):
                          {"text", "good"})
         self.sealtrain(*ask, "--column", "text", "--at", "2031-01-01T00:00:00Z", expect=DENIED)
         self.sealtrain(*ask, "--column", "nothing", expect=USAGE)
+        self.assertIn("--column: no such column", self.stderr)
+        self.sealtrain(*ask, "--column", "text", "--column", "text", expect=USAGE)
         self.sealtrain(*ask, "--rows", "-1", expect=USAGE)
         self.sealtrain(*ask[:-4], expect=USAGE)  # no schema
 
@@ -549,6 +551,104 @@ class Policy(World):
         self.sealtrain(*explain, "--dataset", "notes", "--purpose", "study/notes", "--model", "m",
                        expect=FAILED)
         self.assertIn("no model m", self.stderr)
+        # What cannot be meant is said the same way, whoever is asked.
+        ask = ["--action", "TRAIN", "--dataset", "notes", "--purpose", "study/notes"]
+        for command in ("explain", "can"):
+            for column in (["nothing"], ["text", "--column", "text"]):
+                self.sealtrain("--principal", "trainer", "policy", command, *ask, "--column",
+                               *column, expect=USAGE)
+                self.assertIn("--column: ", self.stderr)
+            self.sealtrain("--principal", "tr\u0430iner", "policy", command, *ask, expect=USAGE)
+            self.assertIn("--principal: nobody can ask as", self.stderr)
+
+    def test_how_a_column_was_sealed_is_unknown_where_rules_differ(self):
+        files = self.files()
+        text = self.policy.read_text()
+        # From 2025 on ages are sealed under another bucket.
+        start = text.index('rule { id: "ingest"')
+        rule = text[start:text.index('rule { id: "train"')]
+        later = rule.replace('"ingest"', '"later"').replace("step: 10", "step: 20").replace(
+            "not_after {", "not_before { seconds: 1735689600 } not_after {")
+        earlier = rule.replace("not_after { seconds: 1893456000 }",
+                               "not_after { seconds: 1735689600 }")
+        reads = """rule { id: "ages" permit {
+            obligation { transform { on_class: QUASI_IDENTIFIER kind: BUCKET step: @ } } }
+          scope { principal: "reader" action: TRAIN dataset: "notes" purpose: "study/notes"
+            data_class: QUASI_IDENTIFIER } }
+        """
+        self.policy.write_text(text.replace(rule, earlier + later + reads.replace("@", "20")))
+        ask = ["--principal", "reader", "policy", "can", "--action", "TRAIN", "--dataset",
+               "notes", "--purpose", "study/notes", "--column", "age", *files]
+        page = self.sealtrain(*ask, expect=DENIED)
+        self.assertTrue(page.startswith("unknown: "), page)
+        self.assertIn("age is sealed under BUCKET, step 10 by job for study/notes, at 2024-01-01",
+                      page)
+        self.assertIn("age is sealed under BUCKET, step 20 by job for study/notes, at 2025-01-01",
+                      page)
+        answer = self.json(*ask, expect=DENIED)
+        self.assertEqual(answer["reason_code"], "unknown_fact")
+        self.assertEqual([s["transform"] for s in answer["sealed_as"]],
+                         ["BUCKET, step 10", "BUCKET, step 20"])
+        # The question may fix it.
+        self.assertTrue(self.sealtrain(*ask, "--at", "2024-06-01T00:00:00Z",
+                                       expect=DENIED).startswith("no: "))
+        self.assertIn("as sealed: BUCKET, step 20",
+                      self.sealtrain(*ask, "--at", "2025-06-01T00:00:00Z"))
+        # It is yes where each way will do.
+        self.policy.write_text(text.replace(rule, earlier + later + reads.replace("@", "5")))
+        self.assertIn("however it was sealed", self.sealtrain(*ask))
+
+    def test_plan_shows_the_duties_of_each_situation(self):
+        files = self.files()
+        text = self.policy.read_text()
+        self.policy.write_text(text.replace('test { name:', """rule { id: "hurry" permit {
+            obligation { lease { seconds: 60 } } }
+          scope { principal: "trainer" action: TRAIN dataset: "notes" purpose: "study/notes"
+            data_class: LABEL } not_after { seconds: 1735689600 } }
+        test { name:""", 1))
+        page = self.sealtrain("policy", "plan", "--dataset", "notes", *files)
+        self.assertRegex(page, r"(?m)^  under epsilon 3, .*; lease 1m$")
+        self.assertRegex(page, r"(?m)^  under epsilon 3, [^;]*$")
+        trained = [a for a in self.json("policy", "plan", "--dataset", "notes", *files)["access"]
+                   if a["action"] == "TRAIN" and a["column"] == "good"]
+        self.assertEqual([[r["id"] for r in a["rules"]] for a in trained],
+                         [["hurry"], ["train", "hurry"], ["train"]])
+        for access in trained:
+            self.assertLess(access["allowed_situations"], access["situations"])
+        who = self.sealtrain("policy", "who-can", "--action", "TRAIN", "--dataset", "notes",
+                             "--purpose", "study/notes", *files)
+        self.assertRegex(who, r"(?m)^trainer +good .* lease 1m +in \d+ of \d+ situations, e\.g\. ")
+
+    def test_approve_refuses_a_key_that_is_anothers(self):
+        self.files()
+        keys = {name: self.sealtrain("policy", "keygen", "--out", self.dir / f"{name}.key").strip()
+                for name in ("cal", "dot", "new")}
+        text = self.policy.read_text().replace(
+            "approver {", f'approver {{ name: "cal" public_key: "{keys["cal"]}" }} '
+            f'approver {{ name: "dot" public_key: "{keys["dot"]}" }} approver {{', 1)
+        first = self.write("first.textproto", text)
+
+        def approve(file, name, key, *args, **options):
+            self.sealtrain("policy", "approve", file, "--name", name, "--key",
+                           self.dir / f"{key}.key", *args, **options)
+
+        approve(first, "dot", "cal", expect=FAILED)
+        self.assertIn("which is that of cal", self.stderr)
+        approve(first, "dot", "new", expect=FAILED)
+        self.assertIn("which is nobody's", self.stderr)
+        digest = hashlib.sha256(first.read_bytes()).hexdigest()
+        second = self.write("second.textproto", text.replace(
+            "version: 1", f'version: 2 previous_sha256: "{digest}"').replace(
+            keys["dot"], keys["new"]))
+        approve(second, "dot", "cal", expect=FAILED)
+        self.assertFalse((self.dir / "second.textproto.approvals").exists())
+        # Those who were approvers before the change approve it, if the version before says so.
+        approve(second, "dot", "dot", expect=FAILED)
+        self.assertIn("--previous", self.stderr)
+        approve(second, "dot", "dot", "--previous", first)
+        approve(second, "dot", "new", "--previous", first, expect=FAILED)
+        approve(second, "cal", "cal")
+        approve(second, "cal", "cal", "--previous", second, expect=USAGE)
 
     def test_plan_and_can_ask_the_policy_in_force(self):
         self.make(20)
@@ -1129,6 +1229,33 @@ class Sticky(World):
         self.assertEqual([e["phase"] for e in resealed], ["DENIED", "INTENT", "SUCCEEDED"])
         self.assertEqual(resealed[-1]["policy"]["sha256"], digests[2])
         self.assertEqual(resealed[-1]["policy"]["replaced_sha256"], [digests[1]])
+
+    def test_lists_ask_the_sets_that_data_stand_under(self):
+        self.make(20)
+        self.policy = self.dir / "policy.textproto"
+        who = ["policy", "who-can", "--action", "TRAIN", "--dataset", "notes", "--purpose"]
+        plan = ["policy", "plan", "--dataset", "notes"]
+        self.assertNotIn("stand under", self.sealtrain(*plan))
+        self.apply_next(
+            ('action: TRAIN dataset: "notes" purpose: "study/notes"',
+             'action: TRAIN dataset: "notes" purpose: "study/notes" purpose: "ads"'),
+            ('purpose: "ads" trust: LOCKED', 'purpose: "study-baseline" trust: LOCKED'),
+            ("epsilon_max: 3", "epsilon_max: 4"))
+        drafted = self.sealtrain(*who, "ads", "--file", self.policy)  # of the file alone
+        self.assertIn("trainer", drafted)
+        page = self.sealtrain(*who, "ads")
+        self.assertIn("The data stand under version 1: ", page)
+        self.assertIn("Nobody could TRAIN", page)
+        self.assertNotIn("TRAIN for ads", self.sealtrain(*plan))
+        access = self.json(*who, "study/notes")["access"]
+        self.assertEqual({a["dp"]["epsilon_max"] for a in access}, {3})
+        self.assertEqual({d["from"][0]["policy_version"] for a in access for d in a["duties"]
+                          if d["duty"] == "dp.epsilon_max"}, {1})
+        self.assertIn(self.sealtrain(*plan), self.sealtrain("dataset", "columns", "notes"))
+        self.assertEqual(self.json(*plan)["sealed_under"],
+                         self.json("dataset", "columns", "notes")["sealed_under"])
+        # What seals is the newest set's to decide.
+        self.assertTrue([a for a in self.json(*plan)["access"] if a["action"] == "SEAL"])
 
     def test_an_access_that_takes_approval_is_signed_and_handed_in_first(self):
         self.make(300)

@@ -711,6 +711,30 @@ TEST(Explain, ShowsVerdictRulesPlanAndDigest) {
                 HexEncode(policy.sha256()) + "\n");
 }
 
+TEST(Explain, ShowsHowAnOpenedColumnWasSealed) {
+  const LoadedPolicy policy = MustLoad(
+      Rule("a", "permit { " + OnClass("on_class: FREE_TEXT", "BUCKET step: 5") + "}", kBoth));
+  Request request = TrainRequest({MakeColumn("spam", {LABEL}), MakeColumn("body", {FREE_TEXT})});
+  request.columns[1].applied = MakeTransform(BUCKET);
+  EXPECT_THAT(ExplainDecision(request, policy.Decide(request)),
+              HasSubstr("columns\n"
+                        "  spam  LABEL      KEEP\n"
+                        "  body  FREE_TEXT  as sealed: BUCKET, step 10\n"));
+}
+
+TEST(Explain, SaysWhoseApprovalsAreNeeded) {
+  const LoadedPolicy policy =
+      MustLoad(Rule("a", "permit {}", kLabel, "when { approvals_at_least: 1 }"));
+  Request request = LabelRequest();
+  request.approvals = 1;
+  Decision decision = policy.Decide(request);
+  TraceDuties(absl::MakeConstSpan(&policy, 1), request, decision);
+  EXPECT_EQ(DescribeObligations(decision), "needs 1 approval");
+  EXPECT_THAT(ExplainDecision(request, decision),
+              HasSubstr("approvals     needs those of 1 approver of the policy, other than the "
+                        "one who asks\n"));
+}
+
 TEST(Explain, ShowsWhyNotAndWhatHelps) {
   const LoadedPolicy policy =
       MustLoad(Rule("a", "permit {}", kLabel, "when { trust_at_least: SANDBOXED }") +

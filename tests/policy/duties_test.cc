@@ -156,6 +156,29 @@ TEST(TraceDuties, SaysOfWhichVersionADutyIs) {
   EXPECT_THAT(Traced(both, request)["max_opens: 5"], "new (line 3)");
 }
 
+TEST(TraceDuties, OfSetsThatCannotBeComparedAreThoseOfEach) {
+  std::vector<LoadedPolicy> sets =
+      DutySets({Permit("old", Treat("BUCKET step: 5")) + Permit("older", Treat("BUCKET step: 2"))});
+  absl::StatusOr<LoadedPolicy> second = LoadedPolicy::Load(
+      absl::StrReplaceAll(
+          testing::PolicyText(Permit("new", Treat("TRUNCATE_IP prefix_v4: 8 prefix_v6: 8"))),
+          {{"version: 1 ",
+            absl::StrCat("version: 2 previous_sha256: \"", HexEncode(sets[0].sha256()), "\" ")}}),
+      "p");
+  ASSERT_OK(second);
+  sets.push_back(*std::move(second));
+  Request request = TextRequest();
+  request.sealed_under = {sets[0].sha256()};
+  request.columns[0].applied = MakeTransform(REDACT);  // stricter than both
+  EXPECT_THAT(
+      Traced(sets, request),
+      UnorderedElementsAre(Pair("transform of text: TRUNCATE_IP, IPv4 /8, IPv6 /8", "new (line 2)"),
+                           Pair("transform of text: BUCKET, step 5", "old (line 2 of version 1)")));
+  request.columns[0].applied = MakeTransform(DROP);
+  EXPECT_THAT(Traced(sets, request),
+              UnorderedElementsAre(Pair("transform of text: DROP", "the review that sealed it")));
+}
+
 TEST(TraceDuties, NamesWhoseApprovalsItTakes) {
   // PolicyText has one approver.
   const auto traced = [](const std::string& rules) {

@@ -3,9 +3,13 @@
 #include <vector>
 #include "sealtrain/policy/asked_names.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "sealtrain/base/env.h"
 #include "sealtrain/policy/known_names.h"
 #include "sealtrain/policy/loaded_policy.h"
+#include "sealtrain/policy/schema.h"
 #include "sealtrain/tests/policy/policy_texts.h"
 #include "sealtrain/tests/util/status_matchers.h"
 
@@ -15,6 +19,7 @@ namespace {
 using ::sealtrain::policy::testing::MakeColumn;
 using ::sealtrain::policy::testing::MustLoad;
 using ::sealtrain::policy::testing::TrainRequest;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // Permits exactly one principal, data set and purpose.
@@ -133,6 +138,39 @@ TEST(AskedNames, AreWordsOfPrintableAscii) {
   EXPECT_FALSE(IsWord(std::string(256, 'a')));
 }
 
+// "MESSAGE" of each warning about a name.
+std::vector<std::string> NameWarnings(const std::string& from, const std::string& to) {
+  const std::string text = absl::StrReplaceAll(testing::PolicyText(R"(rule { id: "train" permit {}
+        scope { principal: "group:team" action: TRAIN dataset: "shop" purpose: "safety"
+                data_class: LABEL } })"),
+                                               {{from, to}});
+  std::vector<std::string> warnings;
+  for (const Finding& finding : Check(text, "p", nullptr)) {
+    EXPECT_EQ(finding.severity, Finding::Severity::kWarning) << finding.message;
+    if (absl::StrContains(finding.message, "ASCII")) warnings.push_back(finding.message);
+  }
+  return warnings;
+}
+
+TEST(PolicyCheck, WarnsOfNamesThatLookLikeOthers) {
+  EXPECT_THAT(NameWarnings("", ""), ::testing::IsEmpty());
+  const std::string a = "\xd0\xb0";  // Cyrillic
+  EXPECT_THAT(NameWarnings("\"train\"", "\"tr" + a + "in\""),
+              ElementsAre(HasSubstr("the rule's `id` \"tr" + a + "in\" has U+0430")));
+  EXPECT_THAT(NameWarnings("team\"", "te" + a + "m\""),
+              ElementsAre(HasSubstr("the group's `name` \"te" + a + "m\" has U+0430")));
+  EXPECT_THAT(NameWarnings("id: \"p\"", "id: \"\xd1\x80\""),
+              ElementsAre(HasSubstr("the set's `id`")));
+  EXPECT_THAT(NameWarnings("author: \"eve\"", "author: \"ev\xd0\xb5\""),
+              ElementsAre(HasSubstr("the set's `author`")));
+  EXPECT_THAT(NameWarnings("\"safety/abuse\"", "\"safety/" + a + "buse\""),
+              ElementsAre(HasSubstr("nobody can ask for \"safety/" + a + "buse\"")));
+  EXPECT_THAT(NameWarnings("\"ann\"", "\"" + a + "nn\""),
+              ElementsAre(HasSubstr("nobody can ask as \"" + a + "nn\"")));
+  EXPECT_THAT(NameWarnings("name: \"ada\"", "name: \"" + a + "da\" principal: \"user: a\""),
+              ElementsAre(HasSubstr("nobody can approve as"), HasSubstr("nobody can ask as")));
+}
+
 // --- names in questions -------------------------------------------------------
 
 TEST(KnownNames, AreThePurposesThatAreDeclared) {
@@ -162,7 +200,7 @@ TEST(KnownNames, AreTheDataSetsThatSomeRuleSpeaksOf) {
 TEST(KnownNames, AreAllPrincipalsThatCanAsk) {
   const PolicySet set = Shop().proto();
   EXPECT_OK(CheckPrincipalCanAsk(set, "ann"));
-  EXPECT_OK(CheckPrincipalCanAsk(set, "somebody else"));
+  EXPECT_OK(CheckPrincipalCanAsk(set, "somebody-else"));
   EXPECT_FALSE(CheckPrincipalCanAsk(set, "any").ok());
   EXPECT_FALSE(CheckPrincipalCanAsk(set, "group:teem").ok());
   EXPECT_THAT(CheckPrincipalCanAsk(set, "group:team"),
@@ -175,6 +213,33 @@ TEST(KnownNames, AreListedFromTheMostAlikeUpToALimit) {
   const absl::Status status = CheckPurposeIsKnown(set, "p2");
   EXPECT_THAT(status.message(), HasSubstr("but p20, p21, p22, p23, p10, p11"));
   EXPECT_THAT(status.message(), HasSubstr("p17 and 2 others"));
+}
+
+TEST(KnownNames, AreTheColumnsOfTheRecordEachOnce) {
+  ASSERT_OK_AND_ASSIGN(
+      const auto schema,
+      Schema::FromProtoFile(JoinPath(SEALTRAIN_SOURCE_DIR, "examples/policies/hospital.proto"),
+                            "Stay"));
+  const auto check = [&schema](const std::vector<std::string>& names) {
+    return CheckColumnsAreKnown(*schema, names);
+  };
+  EXPECT_OK(check({}));
+  EXPECT_OK(check({"age", "patient"}));
+  EXPECT_THAT(check({"patient", "agee"}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("no such column: \"agee\", but age, admitted_unix")));
+  EXPECT_THAT(check({"age", "age"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("twice")));
+}
+
+TEST(KnownNames, AreNoPrincipalsThatCustodyWouldNotTake) {
+  const PolicySet set = Shop().proto();
+  EXPECT_OK(CheckPrincipalCanAsk(set, "workload:x"));
+  for (const char* name : {"\xd0\xb0nn", "ann smith"}) {
+    EXPECT_THAT(CheckPrincipalCanAsk(set, name),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nobody can ask as")))
+        << name;
+  }
 }
 
 }  // namespace

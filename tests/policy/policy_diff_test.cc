@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/types/span.h"
 #include "google/protobuf/text_format.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/policy/access.h"
@@ -52,6 +53,13 @@ std::vector<PolicyChange> Diff(const std::string& before, const std::string& aft
       DiffPolicies(MustLoad(before), MustLoad(after), nullptr);
   EXPECT_OK(changes);
   return *std::move(changes);
+}
+
+// By one set alone.
+absl::StatusOr<std::vector<Access>> Listed(const LoadedPolicy& policy,
+                                           const AccessQuery& query = {},
+                                           const Schema* schema = nullptr) {
+  return ListAccess(absl::MakeConstSpan(&policy, 1), schema, query);
 }
 
 std::string Edited(const std::string& from, const std::string& to) {
@@ -562,8 +570,7 @@ TEST(PolicyDiff, KnowsNoRowsOfAModelThatLeaves) {
                         rows, "} }");
   };
   EXPECT_THAT(Diff(rule(1), rule(2)), IsEmpty());
-  ASSERT_OK_AND_ASSIGN(const std::vector<Access> access,
-                       ListAccess(MustLoad(rule(1)), nullptr, {}));
+  ASSERT_OK_AND_ASSIGN(const std::vector<Access> access, Listed(MustLoad(rule(1))));
   EXPECT_THAT(access, IsEmpty());
 }
 
@@ -574,7 +581,7 @@ TEST(Access, ListsEverythingThatRandomRequestsAreAllowed) {
   int allowed = 0;
   for (int i = 0; i < 60; ++i) {
     const LoadedPolicy policy = LoadRandom(world.MakePolicy());
-    ASSERT_OK_AND_ASSIGN(const std::vector<Access> list, ListAccess(policy, nullptr, {}));
+    ASSERT_OK_AND_ASSIGN(const std::vector<Access> list, Listed(policy));
     for (int j = 0; j < 300; ++j) {
       const Request request = Narrowed(world.MakeRequest());
       if (!policy.Decide(request).allow) continue;
@@ -620,8 +627,7 @@ TEST(Access, NamesWhoCouldAndUnderWhichFacts) {
   query.actions = {TRAIN};
   query.dataset = "mails/a";
   query.purpose = "safety/abuse";
-  ASSERT_OK_AND_ASSIGN(const std::vector<Access> list,
-                       ListAccess(MustLoad(kTrainRule), nullptr, query));
+  ASSERT_OK_AND_ASSIGN(const std::vector<Access> list, Listed(MustLoad(kTrainRule), query));
   ASSERT_EQ(list.size(), 2u);
   EXPECT_THAT(list[0].principals, ElementsAre("ann", "bob"));
   EXPECT_EQ(list[0].column, "FREE_TEXT");
@@ -631,8 +637,7 @@ TEST(Access, NamesWhoCouldAndUnderWhichFacts) {
   EXPECT_THAT(DescribeObligations(list[0].decision), HasSubstr("epsilon 3"));
   EXPECT_THAT(list[0].decision.duties, Not(IsEmpty()));
   query.purpose = "ads";
-  ASSERT_OK_AND_ASSIGN(const std::vector<Access> none,
-                       ListAccess(MustLoad(kTrainRule), nullptr, query));
+  ASSERT_OK_AND_ASSIGN(const std::vector<Access> none, Listed(MustLoad(kTrainRule), query));
   EXPECT_THAT(none, IsEmpty());
 }
 
@@ -644,9 +649,9 @@ TEST(Access, SaysWhatSomebodyNeverGets) {
   AccessQuery query;
   query.actions = {TRAIN};
   query.dataset = "mails/train";
-  ASSERT_OK_AND_ASSIGN(const std::vector<Access> list, ListAccess(policy, schema.get(), query));
+  ASSERT_OK_AND_ASSIGN(const std::vector<Access> list, Listed(policy, query, schema.get()));
   std::vector<std::string> never;
-  for (const Access& access : WithDenied(policy, *schema, list)) {
+  for (const Access& access : WithDenied(absl::MakeConstSpan(&policy, 1), *schema, list)) {
     if (access.decision.allow) {
       EXPECT_TRUE(never.empty());  // they stand behind all that somebody gets
       continue;
