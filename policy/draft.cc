@@ -1,6 +1,7 @@
 #include "sealtrain/policy/draft.h"
 
 #include <map>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
@@ -8,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/loaded_policy.h"
 #include "sealtrain/policy/policy_format.h"
 
@@ -19,23 +21,24 @@ std::string TextString(absl::string_view value) {
   return absl::StrCat("\"", absl::Utf8SafeCEscape(value), "\"");
 }
 
-void AppendTest(std::string& page, Action action, const Schema& schema, const DraftOptions& options,
-                const std::string& purpose) {
+// That nobody may do it with columns of these names and classes. `of`: which these are.
+void AppendTest(std::string& page, Action action, absl::string_view of,
+                const std::vector<std::pair<std::string, std::vector<DataClass>>>& columns,
+                const DraftOptions& options, const std::string& purpose) {
   std::string dataset = options.dataset;
   if (dataset == "*") dataset = "example";
   if (dataset.size() > 2 && dataset.substr(dataset.size() - 2) == "/*") {
     dataset.replace(dataset.size() - 1, 1, "example");
   }
   absl::StrAppend(
-      &page, "test { name: ", TextString(absl::StrCat("nobody may ", Action_Name(action), " yet")),
+      &page,
+      "test { name: ", TextString(absl::StrCat("nobody may ", Action_Name(action), of, " yet")),
       " request { principal: ", TextString(options.author), " action: ", Action_Name(action),
       " dataset: ", TextString(dataset), " purpose: ", TextString(purpose), "\n");
-  for (const Column& column : schema.columns()) {
-    absl::StrAppend(&page, "column { name: ", TextString(column.name));
-    for (const DataClass c : column.classes) {
-      absl::StrAppend(&page, " data_class: ", DataClassName(c));
-    }
-    absl::StrAppend(&page, action == SEAL ? "" : " applied { kind: KEEP }", " }\n");
+  for (const auto& [name, classes] : columns) {
+    absl::StrAppend(&page, "column { name: ", TextString(name));
+    for (const DataClass c : classes) absl::StrAppend(&page, " data_class: ", DataClassName(c));
+    absl::StrAppend(&page, ActionSeals(action) ? "" : " applied { kind: KEEP }", " }\n");
   }
   absl::StrAppend(&page, "} expect { allow: false determining_rule: \"nothing-yet\" } }\n");
 }
@@ -62,7 +65,8 @@ absl::StatusOr<std::string> DraftPolicy(const Schema& schema, const DraftOptions
       "# A first draft for records of ",
       schema.message_name(),
       ": nothing is allowed. Take a class out of\n"
-      "# the rule `nothing-yet` when a permit says what may be done with it and how it is\n"
+      "# the rule `nothing-yet`, and its test out, when a permit says what may be done with it and "
+      "how it is\n"
       "# treated; what no permit covers stays shut. docs/policy.md is the guide.\n\n",
       "id: ", TextString(options.id), "\nversion: 1\nauthor: ", TextString(options.author),
       "\n\npurpose: ", TextString(purpose), "\n\napproval { required: ", options.approvers.size());
@@ -82,8 +86,16 @@ absl::StatusOr<std::string> DraftPolicy(const Schema& schema, const DraftOptions
                     Printable(absl::StrJoin(names, ", ")), "\n");
   }
   absl::StrAppend(&page, "} }\n\n");
-  AppendTest(page, SEAL, schema, options, purpose);
-  AppendTest(page, TRAIN, schema, options, purpose);
+  // So that no action and no class can be taken out of the rule unnoticed.
+  std::vector<std::pair<std::string, std::vector<DataClass>>> columns;
+  for (const Column& column : schema.columns()) columns.emplace_back(column.name, column.classes);
+  for (const Action action : {INGEST, SEAL, TRAIN, EVALUATE, INSPECT}) {
+    AppendTest(page, action, "", columns, options, purpose);
+  }
+  for (const auto& [c, names] : columns_of) {
+    AppendTest(page, SEAL, absl::StrCat(" ", DataClassName(c)), {{names.front(), {c}}}, options,
+               purpose);
+  }
 
   ST_RETURN_IF_ERROR(LoadedPolicy::Load(page, "draft").status());
   return FormatPolicy(page, "draft");

@@ -26,7 +26,7 @@ struct DraftOptions {
 
 // Version 1 of a policy, in the canonical layout, that forbids all that seals or
 // opens a column of any class in `schema`, class by class, with the columns of
-// each in a comment and a test that holds it shut. It is without errors.
+// each in a comment and tests that hold each action and class shut. It is without errors.
 // InvalidArgument: what the options lack or get wrong.
 absl::StatusOr<std::string> DraftPolicy(const Schema& schema, const DraftOptions& options);
 

@@ -33,8 +33,8 @@ std::string NameOfClass(int number) { return DataClassName(static_cast<DataClass
 // A tenth more or less, in few digits.
 double Slightly(double number, double factor) {
   double changed = 0;
-  absl::SimpleAtod(absl::StrFormat("%.3g", factor * number), &changed);
-  return changed;
+  const bool reads = absl::SimpleAtod(absl::StrFormat("%.3g", factor * number), &changed);
+  return reads ? changed : factor * number;
 }
 double SlightlyMore(double number) { return Slightly(number, 1.1); }
 double SlightlyLess(double number) { return Slightly(number, 0.9); }

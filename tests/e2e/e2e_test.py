@@ -710,6 +710,12 @@ test { name: "text trains privately"
         told = self.json("policy", "diff", self.policy, other, expect=FAILED)
         self.assertEqual((told["changes"], told["approval"]),
                          ([], ["ada approves no longer", "bea approves, too"]))
+        renamed = self.write("renamed.textproto",
+                             self.policy.read_text().replace('author: "', 'author: "not-'))
+        told = self.json("policy", "diff", self.policy, renamed, expect=FAILED)
+        self.assertEqual((told["changes"], len(told["head"])), ([], 1))
+        self.sealtrain("policy", "diff", self.policy, renamed, expect=FAILED)
+        self.assertIn('-> "not-', self.stdout)
         changes = self.json("policy", "diff", self.policy, after, expect=FAILED)["changes"]
         self.assertEqual({(c["change"], tuple(c["principals"]), c["column"]) for c in changes},
                          {("opens", ("intern",), "FREE_TEXT"), ("opens", ("intern",), "LABEL"),
