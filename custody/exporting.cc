@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "sealtrain/base/number_text.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/custody/audit_events_internal.h"
 #include "sealtrain/custody/embedded_custodian_internal.h"
@@ -20,9 +21,9 @@ std::string ReleaseFailure(const policy::Release& release, const ModelInfo& mode
   }
   // Written so that a NaN refuses.
   if (!(model.epsilon <= release.epsilon_max() && model.dp->delta <= release.delta_max())) {
-    return absl::StrFormat(
-        "model %s has epsilon %.6g at delta %g; its release allows %g at delta %g", model.name,
-        model.epsilon, model.dp->delta, release.epsilon_max(), release.delta_max());
+    return absl::StrFormat("model %s has epsilon %s at delta %s; its release allows %s at delta %s",
+                           model.name, NumberText(model.epsilon), NumberText(model.dp->delta),
+                           NumberText(release.epsilon_max()), NumberText(release.delta_max()));
   }
   if (model.dp->unit < release.unit()) {
     return absl::StrCat("model ", model.name, " protects a ",

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "sealtrain/base/number_text.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/custody/audit_events_internal.h"
 #include "sealtrain/custody/embedded_custodian_internal.h"
@@ -120,9 +121,10 @@ absl::StatusOr<std::optional<EmbeddedCustodian::PrivacyCharge>> EmbeddedCustodia
   if (obligation.has_value() && !(composed <= obligation->ledger_epsilon())) {
     Refuse(ruling, "budget_exhausted",
            absl::ResourceExhaustedError(absl::StrFormat(
-               "the privacy budget of %s is spent: with this run epsilon %.6g at delta %g, the "
-               "policy allows %.6g",
-               request.dataset, composed, delta, obligation->ledger_epsilon())));
+               "the privacy budget of %s is spent: with this run epsilon %s at delta %s, the "
+               "policy allows %s",
+               request.dataset, NumberText(composed), NumberText(delta),
+               NumberText(obligation->ledger_epsilon()))));
     return std::nullopt;
   }
   charge.event.set_epsilon(epsilon);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "sealtrain/base/number_text.h"
 #include "sealtrain/base/status_macros.h"
 
 namespace sealtrain::custody {
@@ -77,13 +78,14 @@ absl::StatusOr<std::optional<std::string>> PlanFailure(
                         ", the plan only each ", policy::PrivacyUnit_Name(plan.unit));
   }
   if (!(plan.delta <= obligation.delta_max())) {
-    return absl::StrFormat("the plan has delta %g, the policy allows %g", plan.delta,
-                           obligation.delta_max());
+    return absl::StrFormat("the plan has delta %s, the policy allows %s", NumberText(plan.delta),
+                           NumberText(obligation.delta_max()));
   }
   ST_ASSIGN_OR_RETURN(const double epsilon, Epsilon({plan.phase}, obligation.delta_max()));
   if (!(epsilon <= obligation.epsilon_max())) {
-    return absl::StrFormat("the plan costs epsilon %.6g at delta %g, the policy allows %.6g",
-                           epsilon, obligation.delta_max(), obligation.epsilon_max());
+    return absl::StrFormat("the plan costs epsilon %s at delta %s, the policy allows %s",
+                           NumberText(epsilon), NumberText(obligation.delta_max()),
+                           NumberText(obligation.epsilon_max()));
   }
   return std::nullopt;
 }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "sealtrain/base/number_text.h"
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/explain.h"
@@ -85,7 +86,7 @@ class Trace {
       const DifferentialPrivacy& met = *decision_.dp;
       AddPrivacy(
           "dp", met, [](const Obligation& o) -> const auto& { return o.dp(); });
-      Add("dp.ledger_epsilon", absl::StrCat(met.ledger_epsilon()),
+      Add("dp.ledger_epsilon", NumberText(met.ledger_epsilon()),
           [&](const Obligation& o) { return o.dp().ledger_epsilon() == met.ledger_epsilon(); });
     }
     if (decision_.lease) {
@@ -106,10 +107,9 @@ class Trace {
       const KAnonymity& met = *decision_.k_anonymity;
       Add("k_anonymity.k", absl::StrCat(met.k()),
           [&](const Obligation& o) { return o.k_anonymity().k() == met.k(); });
-      Add("k_anonymity.max_suppressed", absl::StrCat(met.max_suppressed()),
-          [&](const Obligation& o) {
-            return o.has_k_anonymity() && o.k_anonymity().max_suppressed() == met.max_suppressed();
-          });
+      Add("k_anonymity.max_suppressed", NumberText(met.max_suppressed()), [&](const Obligation& o) {
+        return o.has_k_anonymity() && o.k_anonymity().max_suppressed() == met.max_suppressed();
+      });
     }
     if (decision_.release) {
       const Release& met = *decision_.release;
@@ -164,9 +164,9 @@ class Trace {
   // Of `dp` and `release`. No such number is 0, which an obligation of another kind has.
   template <typename Privacy, typename Get>
   void AddPrivacy(const std::string& name, const Privacy& met, Get get) {
-    Add(absl::StrCat(name, ".epsilon_max"), absl::StrCat(met.epsilon_max()),
+    Add(absl::StrCat(name, ".epsilon_max"), NumberText(met.epsilon_max()),
         [&](const Obligation& o) { return get(o).epsilon_max() == met.epsilon_max(); });
-    Add(absl::StrCat(name, ".delta_max"), absl::StrCat(met.delta_max()),
+    Add(absl::StrCat(name, ".delta_max"), NumberText(met.delta_max()),
         [&](const Obligation& o) { return get(o).delta_max() == met.delta_max(); });
     Add(absl::StrCat(name, ".unit"), PrivacyUnit_Name(met.unit()),
         [&](const Obligation& o) { return get(o).unit() == met.unit(); });
