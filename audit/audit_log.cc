@@ -1,10 +1,9 @@
 #include "sealtrain/audit/audit_log.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <deque>
 #include <optional>
+#include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -12,8 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "sealtrain/audit/checkpoint.h"
 #include "sealtrain/audit/event_codec.h"
+#include "sealtrain/audit/group_commit.h"
 #include "sealtrain/audit/log_files.h"
 #include "sealtrain/audit/note.h"
+#include "sealtrain/audit/published_files.h"
 #include "sealtrain/audit/recovery.h"
 #include "sealtrain/audit/text_encoding.h"
 #include "sealtrain/audit/tree_writer.h"
@@ -26,16 +27,8 @@
 namespace sealtrain::audit {
 namespace {
 
-// Beyond this a fresh write-ahead log is started, which takes a sync of every
-// file that the old one feeds. Small enough that recovery takes seconds.
-constexpr std::uint64_t kWalRotationBytes = 4 << 20;
-
-// While others wait to commit, publishing takes its share of the time, not most of it.
-constexpr std::chrono::milliseconds kPublishInterval(20);
-
-// The writer behind AuditLog. Appending threads queue up; the one at the front
-// leads: it commits what is queued, for all, while the others wait. Then it publishes,
-// unless others wait again and it was done a moment ago: the last of them does.
+// The writer behind AuditLog. Concurrent callers commit in groups; publishing is another
+// thread's work, and goes on beside them but for what must not change meanwhile.
 class LogWriter final : public AuditLog {
  public:
   // `base_is_signed`: by all of `keys`, what the write-ahead log goes on from.
@@ -45,32 +38,56 @@ class LogWriter final : public AuditLog {
         options_(options),
         keys_(std::move(keys)),
         lock_(std::move(lock)),
+        files_(std::move(state.files)),
         tree_(std::move(state.tree)),
         wal_(std::move(state.wal)),
+        durable_{.note = std::move(state.checkpoint_note), .size = tree_.size()},
+        published_size_(tree_.size()),
         base_is_signed_(base_is_signed),
-        checkpoint_note_(std::move(state.checkpoint_note)),
-        size_(tree_.size()) {}
+        group_commit_(kMaxWalRecordEntries, [this](std::vector<std::string> entries) {
+          return Commit(std::move(entries));
+        }) {}
+
+  ~LogWriter() override {
+    if (!publisher_.joinable()) return;
+    {
+      MutexLock lock(&mutex_);
+      closing_ = true;
+    }
+    publisher_.join();
+    // What this cannot publish the next opening does.
+    Publish().IgnoreError();
+  }
+
+  // Once, before all else. Unavailable: no thread can be started.
+  absl::Status StartPublisher() {
+    try {
+      publisher_ = std::thread([this] { PublishNowAndThen(); });
+    } catch (const std::system_error& error) {
+      return absl::UnavailableError(absl::StrCat("no thread for the audit log: ", error.what()));
+    }
+    return absl::OkStatus();
+  }
 
   absl::StatusOr<std::uint64_t> Append(Event event) override {
-    Request request;
-    ST_ASSIGN_OR_RETURN(request.entry, EncodeEvent(std::move(event)));
-    MutexLock lock(&mutex_);
-    queue_.push_back(&request);
-    mutex_.Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return request.index || (!leading_ && queue_.front() == &request);
-    });
-    if (!request.index) Lead();
-    return *std::move(request.index);
+    ST_ASSIGN_OR_RETURN(std::string entry, EncodeEvent(std::move(event)));
+    return group_commit_.Add(std::move(entry));
+  }
+
+  absl::Status Publish() override {
+    MutexLock publishing(&publish_mutex_);
+    const absl::Status status = RotationIsDue() ? Rotate() : PublishNews();
+    return status.ok() ? status : Fail(status);
   }
 
   std::string checkpoint() const override {
     MutexLock lock(&mutex_);
-    return checkpoint_note_;
+    return durable_.note;
   }
 
   std::uint64_t size() const override {
     MutexLock lock(&mutex_);
-    return size_;
+    return durable_.size;
   }
 
   bool OpensWith(const crypto::PublicKey& key) const override {
@@ -82,65 +99,33 @@ class LogWriter final : public AuditLog {
   }
 
  private:
-  struct Request {
-    std::string entry;
-    std::optional<absl::StatusOr<std::uint64_t>> index;  // set when done
+  // The newest tree that is durable, and what the write-ahead log takes for it.
+  struct Durable {
+    std::string note;
+    std::uint64_t size = 0;
+    std::uint64_t wal_bytes = 0;
+    std::uint64_t wal_records = 0;
   };
 
-  // Commits the front of the queue, the caller's own request first, and publishes.
-  void Lead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    leading_ = true;
-    const std::size_t count = std::min(queue_.size(), kMaxWalRecordEntries);
-    WalRecord record{.first_index = size_, .entries = {}, .checkpoint_note = {}};
-    for (std::size_t i = 0; i < count; ++i) record.entries.push_back(std::move(queue_[i]->entry));
-
-    if (failure_.ok()) {
-      mutex_.Unlock();
-      const absl::Status status = Commit(record);
-      mutex_.Lock();
-      if (status.ok()) {
-        checkpoint_note_ = std::move(record.checkpoint_note);
-        size_ += count;
-      } else {
-        Fail(status);
-      }
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      std::optional<absl::StatusOr<std::uint64_t>>& index = queue_.front()->index;
-      if (failure_.ok()) {
-        index = record.first_index + i;
-      } else {
-        index = failure_;
-      }
-      queue_.pop_front();
-    }
-    const auto now = std::chrono::steady_clock::now();
-    if (failure_.ok() && (queue_.empty() || now >= publication_due_)) {
-      publication_due_ = now + kPublishInterval;
-      const std::string note = checkpoint_note_;
-      mutex_.Unlock();
-      absl::Status status = tree_.Publish(note);
-      // From here on a key of `keys_` alone is enough to open the log.
-      if (status.ok() && !base_is_signed_) status = RestartWal(note);
-      mutex_.Lock();
-      // Who was told of an entry was told the truth; nobody is told of another one.
-      if (!status.ok()) Fail(status);
-    }
-    leading_ = false;
+  // Makes the entries durable, with a checkpoint, and returns the index of the first.
+  absl::StatusOr<std::uint64_t> Commit(std::vector<std::string> entries) {
+    // A disk that is too slow for replacing it beside callers holds them up.
+    if (WalHas(kMostRotations)) ST_RETURN_IF_ERROR(Publish());
+    MutexLock committing(&commit_mutex_);
+    ST_RETURN_IF_ERROR(Failure());
+    WalRecord record{
+        .first_index = tree_.size(), .entries = std::move(entries), .checkpoint_note = {}};
+    const absl::Status status = Write(record);
+    if (!status.ok()) return Fail(status);
+    MutexLock lock(&mutex_);
+    durable_ = {.note = std::move(record.checkpoint_note),
+                .size = tree_.size(),
+                .wal_bytes = wal_.bytes(),
+                .wal_records = wal_.records()};
+    return record.first_index;
   }
 
-  void Fail(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    failure_ =
-        absl::UnavailableError(absl::StrCat("the audit log cannot be written: ", status.message()));
-  }
-
-  // Makes the record's entries durable, with a checkpoint.
-  absl::Status Commit(WalRecord& record) {
-    if (wal_.bytes() >= kWalRotationBytes) {
-      const std::string note = checkpoint();
-      ST_RETURN_IF_ERROR(tree_.Publish(note));
-      ST_RETURN_IF_ERROR(RestartWal(note));
-    }
+  absl::Status Write(WalRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_) {
     for (const std::string& entry : record.entries) tree_.Add(entry);
     ST_ASSIGN_OR_RETURN(
         record.checkpoint_note,
@@ -151,30 +136,117 @@ class LogWriter final : public AuditLog {
     return wal_.Append(record);
   }
 
-  // Goes on from `note`, which is published.
-  absl::Status RestartWal(const std::string& note) {
-    ST_ASSIGN_OR_RETURN(wal_, StartWal(env_, options_.directory, tree_, note));
+  // Publishes what is durable.
+  absl::Status PublishNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_) {
+    commit_mutex_.Lock();
+    absl::StatusOr<Publication> news = TakeNews();
+    commit_mutex_.Unlock();
+    return WriteNews(std::move(news));
+  }
+
+  // What is durable and was not published yet. After a failure that is not known.
+  absl::StatusOr<Publication> TakeNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_) {
+    ST_RETURN_IF_ERROR(Failure());
+    return tree_.Take(checkpoint());
+  }
+
+  absl::Status WriteNews(absl::StatusOr<Publication> news)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_) {
+    ST_RETURN_IF_ERROR(news.status());
+    if (news->empty()) return absl::OkStatus();
+    ST_RETURN_IF_ERROR(files_.Publish(*news));
+    MutexLock lock(&mutex_);
+    published_size_ = news->size;
+    return absl::OkStatus();
+  }
+
+  // Replaces the write-ahead log. Callers wait for the end of it alone, when there is
+  // little left to publish and to sync.
+  absl::Status Rotate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_) {
+    ST_RETURN_IF_ERROR(PublishNews());
+    ST_RETURN_IF_ERROR(files_.Sync());
+    MutexLock committing(&commit_mutex_);
+    ST_RETURN_IF_ERROR(WriteNews(TakeNews()));
+    const std::string note = checkpoint();
+    ST_ASSIGN_OR_RETURN(wal_, StartWal(env_, options_.directory, files_, note));
+    MutexLock lock(&mutex_);
+    durable_.wal_bytes = wal_.bytes();
+    durable_.wal_records = wal_.records();
+    // From here on a key of `keys_` alone is enough to open the log.
     base_is_signed_ = true;
     return absl::OkStatus();
   }
+
+  void PublishNowAndThen() {
+    while (true) {
+      {
+        MutexLock lock(&mutex_);
+        mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+          return closing_ || (failure_.ok() && durable_.size != published_size_);
+        });
+        mutex_.AwaitWithTimeout(
+            [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closing_ || IsLong(1); },
+            options_.publish_interval);
+        if (closing_) return;
+      }
+      Publish().IgnoreError();  // the next caller is told
+    }
+  }
+
+  // Whether the write-ahead log has `times` what it is replaced at, or more.
+  bool IsLong(std::uint64_t times) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return durable_.wal_bytes >= times * options_.wal_bytes ||
+           durable_.wal_records >= times * options_.wal_records;
+  }
+  bool WalHas(std::uint64_t times) const {
+    MutexLock lock(&mutex_);
+    return IsLong(times);
+  }
+  bool RotationIsDue() const {
+    MutexLock lock(&mutex_);
+    return IsLong(1) || (!base_is_signed_ && durable_.wal_records > 0);
+  }
+
+  absl::Status Failure() const {
+    MutexLock lock(&mutex_);
+    return failure_;
+  }
+  // Keeps the first failure, and returns it.
+  absl::Status Fail(const absl::Status& status) {
+    MutexLock lock(&mutex_);
+    if (failure_.ok()) {
+      failure_ = absl::UnavailableError(
+          absl::StrCat("the audit log cannot be written: ", status.message()));
+    }
+    return failure_;
+  }
+
+  // The most that the write-ahead log may have, by what it is replaced at.
+  static constexpr std::uint64_t kMostRotations = 2;
 
   Env& env_;
   const LogOptions options_;
   const std::vector<crypto::SigningKey> keys_;
   const std::unique_ptr<FileLock> lock_;
 
-  // Only the leader touches these, without the mutex.
-  TreeWriter tree_;
-  WalWriter wal_;
-  std::atomic<bool> base_is_signed_;  // written by the leader alone
+  // Acquired in this order.
+  Mutex publish_mutex_;
+  Mutex commit_mutex_ ABSL_ACQUIRED_AFTER(publish_mutex_);
+  mutable Mutex mutex_ ABSL_ACQUIRED_AFTER(commit_mutex_);
 
-  mutable Mutex mutex_;
-  std::deque<Request*> queue_ ABSL_GUARDED_BY(mutex_);
-  bool leading_ ABSL_GUARDED_BY(mutex_) = false;
-  std::chrono::steady_clock::time_point publication_due_ ABSL_GUARDED_BY(mutex_);
-  std::string checkpoint_note_ ABSL_GUARDED_BY(mutex_);
-  std::uint64_t size_ ABSL_GUARDED_BY(mutex_);
+  PublishedFiles files_ ABSL_GUARDED_BY(publish_mutex_);
+
+  TreeWriter tree_ ABSL_GUARDED_BY(commit_mutex_);
+  WalWriter wal_ ABSL_GUARDED_BY(commit_mutex_);
+
+  Durable durable_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t published_size_ ABSL_GUARDED_BY(mutex_);
+  bool base_is_signed_ ABSL_GUARDED_BY(mutex_);
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);  // the first one, repeated for good
+
+  GroupCommit group_commit_;
+  std::thread publisher_;
 };
 
 // Puts the keys that sign now at the head of log.vkey; none is ever taken out.
@@ -218,10 +290,11 @@ absl::Status AuditLog::Create(Env& env, const LogOptions& options, const crypto:
 
   const Checkpoint empty{.origin = options.origin, .size = 0, .root = crypto::Sha256({})};
   ST_ASSIGN_OR_RETURN(const std::string note, SignCheckpoint(empty, key));
-  ST_ASSIGN_OR_RETURN(TreeWriter tree, TreeWriter::Load(env, options.directory, empty));
-  ST_RETURN_IF_ERROR(StartWal(env, options.directory, tree, note).status());
-  ST_RETURN_IF_ERROR(tree.Publish(note));
-  return tree.Sync();
+  PublishedFiles files(env, options.directory);
+  ST_RETURN_IF_ERROR(StartWal(env, options.directory, files, note).status());
+  ST_RETURN_IF_ERROR(
+      files.Publish({.size = 0, .full = {}, .partial = {}, .checkpoint_note = note}));
+  return files.Sync();
 }
 
 absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(
@@ -245,8 +318,10 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(
   for (const VerifierKey& verifier : verifiers) {
     base_is_signed = base_is_signed && VerifyCheckpoint(state.checkpoint_note, verifier).ok();
   }
-  return std::make_unique<LogWriter>(env, options, std::move(keys), std::move(lock),
-                                     std::move(state), base_is_signed);
+  auto log = std::make_unique<LogWriter>(env, options, std::move(keys), std::move(lock),
+                                         std::move(state), base_is_signed);
+  ST_RETURN_IF_ERROR(log->StartPublisher());
+  return log;
 }
 
 }  // namespace sealtrain::audit

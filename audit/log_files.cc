@@ -41,6 +41,10 @@ absl::Status InFile(const std::string& path, const absl::Status& status) {
 
 }  // namespace
 
+std::string KeptCheckpointPath(std::uint64_t size) {
+  return absl::StrCat(kCheckpointsFolder, "/", size);
+}
+
 absl::StatusOr<std::vector<Digest>> ReadTile(Env& env, const std::string& log_directory,
                                              const TileId& tile) {
   ST_ASSIGN_OR_RETURN(const File file, ReadPartialOrFull(env, log_directory, TilePath, tile));

@@ -2,6 +2,7 @@
 #ifndef SEALTRAIN_AUDIT_LOG_FILES_H_
 #define SEALTRAIN_AUDIT_LOG_FILES_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ inline constexpr char kStateFolder[] = ".state";  // private to the writer
 inline constexpr char kLockFile[] = ".state/lock";
 inline constexpr char kWalFile[] = ".state/wal";
 inline constexpr char kLastFile[] = ".state/last";
+
+// Where the checkpoint of that size is kept, below the log's root.
+std::string KeptCheckpointPath(std::uint64_t size);
 
 // The first tile.width hashes of a tile, as they are: compare them with a
 // signed root. Where the partial file is gone, the full one serves.

@@ -361,8 +361,7 @@ absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(
              keys->end()) {
     return absl::DataLossError(absl::StrCat(kVkeyFile, ": not the trusted verifier key"));
   }
-  const std::string file =
-      size ? absl::StrCat(kCheckpointsFolder, "/", *size) : std::string(kCheckpointFile);
+  const std::string file = size ? KeptCheckpointPath(*size) : std::string(kCheckpointFile);
   if (size && !env.Exists(JoinPath(directory, file))) {
     return absl::OutOfRangeError(absl::StrCat("no checkpoint of size ", *size, " was kept"));
   }

@@ -68,14 +68,36 @@ absl::Status CheckVkey(Env& env, const std::string& directory, const VerifierKey
   return absl::OkStatus();
 }
 
-// Adds the record to the tree and publishes it. `published`: size of the newest tree that is.
-absl::Status Replay(const WalContents::Record& logged, std::uint64_t published, TreeWriter& tree) {
-  for (const std::string& entry : logged.record.entries) tree.Add(entry);
-  if (tree.Root() != logged.checkpoint.root) {
-    return absl::DataLossError(absl::StrCat(kWalFile, ": record at byte ", logged.offset,
-                                            " does not give its signed root"));
+// Whether anything is there that is written only when the tree, of its present size, is
+// published: torn perhaps, for none of it was synced.
+bool LeftAnything(Env& env, const std::string& directory, const TreeWriter& tree) {
+  const auto is_there = [&](const std::string& path) {
+    return env.Exists(JoinPath(directory, path));
+  };
+  const std::vector<TileId> partials = tree.NewPartials();
+  return is_there(KeptCheckpointPath(tree.size())) ||
+         std::any_of(partials.begin(), partials.end(), [&](const TileId& tile) {
+           return is_there(TilePath(tile)) || (tile.level == 0 && is_there(BundlePath(tile)));
+         });
+}
+
+// Adds what the write-ahead log holds to the tree, and publishes again what had been
+// published of it, and what is newest. `published`: size of the `checkpoint` that is there.
+absl::Status Replay(Env& env, const std::string& directory, const WalContents& contents,
+                    std::uint64_t published, TreeWriter& tree, PublishedFiles& files) {
+  for (const WalContents::Record& logged : contents.records) {
+    for (const std::string& entry : logged.record.entries) tree.Add(entry);
+    if (tree.Root() != logged.checkpoint.root) {
+      return absl::DataLossError(absl::StrCat(kWalFile, ": record at byte ", logged.offset,
+                                              " does not give its signed root"));
+    }
+    const bool newest = &logged == &contents.records.back();
+    if (newest || LeftAnything(env, directory, tree)) {
+      ST_RETURN_IF_ERROR(files.Publish(tree.Take(logged.record.checkpoint_note),
+                                       /*newest=*/tree.size() >= published));
+    }
   }
-  return tree.Publish(logged.record.checkpoint_note, tree.size() >= published);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -102,25 +124,24 @@ absl::StatusOr<WriterState> RecoverWriter(Env& env, const std::string& directory
   }
 
   ST_ASSIGN_OR_RETURN(TreeWriter tree, TreeWriter::Load(env, directory, contents.base));
-  std::string note = contents.base_note;
-  for (const WalContents::Record& logged : contents.records) {
-    ST_RETURN_IF_ERROR(Replay(logged, published_size, tree));
-    note = logged.record.checkpoint_note;
-  }
-  if (torn_checkpoint) ST_RETURN_IF_ERROR(tree.Publish(note));
+  PublishedFiles files(env, directory);
+  ST_RETURN_IF_ERROR(Replay(env, directory, contents, published_size, tree, files));
+  std::string note = contents.records.empty() ? contents.base_note
+                                              : contents.records.back().record.checkpoint_note;
+  if (torn_checkpoint) ST_RETURN_IF_ERROR(files.Publish(tree.Take(note)));
 
   const std::string wal_path = JoinPath(directory, kWalFile);
   // What was read may never have reached the disk (a sync may have failed), so
   // it is not appended to but written again: as published files.
   const bool fresh = contents.records.empty() && !contents.torn && !torn_checkpoint;
   ST_ASSIGN_OR_RETURN(WalWriter wal, fresh ? WalWriter::Continue(env, wal_path, contents)
-                                           : StartWal(env, directory, tree, note));
-  return WriterState{std::move(tree), std::move(wal), std::move(note)};
+                                           : StartWal(env, directory, files, note));
+  return WriterState{std::move(tree), std::move(files), std::move(wal), std::move(note)};
 }
 
-absl::StatusOr<WalWriter> StartWal(Env& env, const std::string& directory, TreeWriter& tree,
+absl::StatusOr<WalWriter> StartWal(Env& env, const std::string& directory, PublishedFiles& files,
                                    const std::string& checkpoint_note) {
-  ST_RETURN_IF_ERROR(tree.Sync());
+  ST_RETURN_IF_ERROR(files.Sync());
   // Before the old write-ahead log goes: whichever of the two is there after a
   // crash, it reaches the state that `last` remembers.
   ST_RETURN_IF_ERROR(
@@ -129,7 +150,7 @@ absl::StatusOr<WalWriter> StartWal(Env& env, const std::string& directory, TreeW
                       WalWriter::Create(env, JoinPath(directory, kWalFile), checkpoint_note));
   // Not before: the old one started from them, and recovery from it would write over the
   // full files that take their place.
-  ST_RETURN_IF_ERROR(tree.RemoveStale());
+  ST_RETURN_IF_ERROR(files.RemoveStale());
   return wal;
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "sealtrain/audit/note.h"
+#include "sealtrain/audit/published_files.h"
 #include "sealtrain/audit/tree_writer.h"
 #include "sealtrain/audit/wal.h"
 #include "sealtrain/base/env.h"
@@ -17,7 +18,8 @@
 namespace sealtrain::audit {
 
 struct WriterState {
-  TreeWriter tree;
+  TreeWriter tree;  // all of it is published
+  PublishedFiles files;
   WalWriter wal;
   std::string checkpoint_note;  // of the tree
 };
@@ -28,9 +30,9 @@ struct WriterState {
 absl::StatusOr<WriterState> RecoverWriter(Env& env, const std::string& directory,
                                           const VerifierKey& key);
 
-// Makes durable what `tree` has published up to `checkpoint_note`, remembers
-// that in `.state/last` and starts a fresh write-ahead log from there.
-absl::StatusOr<WalWriter> StartWal(Env& env, const std::string& directory, TreeWriter& tree,
+// Makes durable what was published up to `checkpoint_note`, remembers that in
+// `.state/last` and starts a fresh write-ahead log from there.
+absl::StatusOr<WalWriter> StartWal(Env& env, const std::string& directory, PublishedFiles& files,
                                    const std::string& checkpoint_note);
 
 }  // namespace sealtrain::audit

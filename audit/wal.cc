@@ -16,6 +16,11 @@ constexpr absl::string_view kRecordMagic = "AWL1";
 constexpr std::size_t kEntryLengthBytes = 2;
 constexpr std::uint64_t kMaxWalBytes = 64 << 20;
 
+// The zeros that a file begins with, header included, and what it grows by: as much as it
+// has, up to a limit.
+constexpr std::uint64_t kFirstBytes = 64 << 10;
+constexpr std::uint64_t kMaxStepBytes = 1 << 20;
+
 void AppendText(absl::string_view text, Bytes& out) {
   const ByteSpan bytes = AsBytes(text);
   out.insert(out.end(), bytes.begin(), bytes.end());
@@ -125,16 +130,18 @@ std::optional<std::size_t> FindRecord(ByteSpan bytes, const VerifierKey& key) {
 absl::StatusOr<WalWriter> WalWriter::Create(Env& env, const std::string& path,
                                             absl::string_view base_note) {
   Digest digest;
-  const Bytes header = EncodeHeader(base_note, digest);
-  ST_RETURN_IF_ERROR(WriteFileDurably(env, path, header));
-  ST_ASSIGN_OR_RETURN(auto file, env.OpenForWrite(path, Env::OpenMode::kAppend));
-  return WalWriter(std::move(file), header.size(), digest);
+  Bytes file_bytes = EncodeHeader(base_note, digest);
+  const std::uint64_t header_bytes = file_bytes.size();
+  file_bytes.resize(std::max(kFirstBytes, header_bytes));
+  ST_RETURN_IF_ERROR(WriteFileDurably(env, path, file_bytes));
+  ST_ASSIGN_OR_RETURN(auto file, env.OpenForUpdate(path));
+  return WalWriter(std::move(file), header_bytes, file_bytes.size(), digest);
 }
 
 absl::StatusOr<WalWriter> WalWriter::Continue(Env& env, const std::string& path,
                                               const WalContents& contents) {
-  ST_ASSIGN_OR_RETURN(auto file, env.OpenForWrite(path, Env::OpenMode::kAppend));
-  return WalWriter(std::move(file), contents.end, contents.last_digest);
+  ST_ASSIGN_OR_RETURN(auto file, env.OpenForUpdate(path));
+  return WalWriter(std::move(file), contents.end, contents.file_size, contents.last_digest);
 }
 
 absl::Status WalWriter::Append(const WalRecord& record) {
@@ -152,9 +159,20 @@ absl::Status WalWriter::Append(const WalRecord& record) {
   PutBigEndian(bytes.size() + sizeof(Digest), 4,
                absl::MakeSpan(bytes).subspan(kRecordMagic.size(), 4));
   last_digest_ = AppendDigest(bytes);
+  ST_RETURN_IF_ERROR(MakeRoom(bytes_ + bytes.size()));
+  ST_RETURN_IF_ERROR(file_->WriteAt(bytes_, bytes));
   bytes_ += bytes.size();
-  ST_RETURN_IF_ERROR(file_->Append(bytes));
+  ++records_;
   return file_->Sync();
+}
+
+// Sees that the file is at least `end` long. The zeros become durable with the next record.
+absl::Status WalWriter::MakeRoom(std::uint64_t end) {
+  if (end <= file_size_) return absl::OkStatus();
+  const std::uint64_t size = std::max(end, file_size_ + std::min(file_size_, kMaxStepBytes));
+  ST_RETURN_IF_ERROR(file_->WriteAt(file_size_, Bytes(size - file_size_)));
+  file_size_ = size;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<WalContents> ReadWal(Env& env, const std::string& path, const VerifierKey& key) {
@@ -185,8 +203,11 @@ absl::StatusOr<WalContents> ParseWal(ByteSpan file, const std::string& name,
 
   std::uint64_t size = contents.base.size;
   contents.end = file.size() - header.left();
-  while (contents.end < file.size()) {
+  contents.file_size = file.size();
+  while (true) {
     const ByteSpan rest = file.subspan(contents.end);
+    // Never written: no record begins with a zero.
+    if (std::all_of(rest.begin(), rest.end(), [](std::uint8_t byte) { return byte == 0; })) break;
     std::optional<ParsedRecord> parsed = ParseRecord(rest, key);
     if (!parsed) {
       // Nothing is written after a record before that is durable. So a crash

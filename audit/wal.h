@@ -39,14 +39,17 @@ struct WalContents {
   std::string base_note;
   Checkpoint base;
   std::vector<Record> records;
-  // Where the last record starts if a crash cut it off: it was never
-  // acknowledged. Otherwise the file's size.
+  // Where the last whole record ends.
   std::uint64_t end = 0;
+  std::uint64_t file_size = 0;
+  // Whether there is more behind it than zeros, which were never written to: a record
+  // that a crash cut off, and that was never acknowledged.
   bool torn = false;
   Digest last_digest{};  // of the last whole record, or of the header
 };
 
-// Not thread-safe. After an error, of unknown state for good.
+// Writes records over zeros that are there already, so that a sync has nothing but
+// their bytes to make durable. Not thread-safe. After an error, of unknown state for good.
 class WalWriter {
  public:
   // Replaces the file at `path`, so that a crash leaves the old or the new one,
@@ -60,14 +63,20 @@ class WalWriter {
   // Makes the record durable: one write, one sync.
   absl::Status Append(const WalRecord& record);
 
-  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t bytes() const { return bytes_; }      // without the zeros
+  std::uint64_t records() const { return records_; }  // since Create() or Continue()
 
  private:
-  WalWriter(std::unique_ptr<WritableFile> file, std::uint64_t bytes, const Digest& last_digest)
-      : file_(std::move(file)), bytes_(bytes), last_digest_(last_digest) {}
+  WalWriter(std::unique_ptr<UpdatableFile> file, std::uint64_t bytes, std::uint64_t file_size,
+            const Digest& last_digest)
+      : file_(std::move(file)), bytes_(bytes), file_size_(file_size), last_digest_(last_digest) {}
 
-  std::unique_ptr<WritableFile> file_;
+  absl::Status MakeRoom(std::uint64_t end);
+
+  std::unique_ptr<UpdatableFile> file_;
   std::uint64_t bytes_;
+  std::uint64_t file_size_;  // zeros from bytes_ on
+  std::uint64_t records_ = 0;
   Digest last_digest_;
 };
 

@@ -79,7 +79,7 @@ absl::StatusOr<std::string> AskForCosignature(LogReader& log, absl::string_view 
 }
 
 std::string CosignedPath(std::uint64_t size) {
-  return absl::StrCat(kCheckpointsFolder, "/", size, kCosignedSuffix);
+  return absl::StrCat(KeptCheckpointPath(size), kCosignedSuffix);
 }
 
 absl::StatusOr<std::vector<KeptCheckpoint>> ReadCosigned(Env& env,

@@ -52,6 +52,11 @@ auto RetryOnInterrupt(Call call) {
   return result;
 }
 
+absl::Status SyncData(int fd, const std::string& path) {
+  if (RetryOnInterrupt([&] { return ::fdatasync(fd); }) == 0) return absl::OkStatus();
+  return PosixError(errno, "cannot sync", path);
+}
+
 class PosixWritableFile final : public WritableFile {
  public:
   PosixWritableFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
@@ -68,18 +73,36 @@ class PosixWritableFile final : public WritableFile {
     return absl::OkStatus();
   }
 
-  absl::Status Sync() override {
-    if (RetryOnInterrupt([&] { return ::fdatasync(fd_); }) != 0) {
-      return PosixError(errno, "cannot sync", path_);
-    }
-    return absl::OkStatus();
-  }
+  absl::Status Sync() override { return SyncData(fd_, path_); }
 
   absl::Status Close() override {
     // After close() fails the descriptor is gone all the same on Linux.
     if (::close(std::exchange(fd_, -1)) != 0) return PosixError(errno, "cannot close", path_);
     return absl::OkStatus();
   }
+
+ private:
+  std::string path_;
+  int fd_;
+};
+
+class PosixUpdatableFile final : public UpdatableFile {
+ public:
+  PosixUpdatableFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  ~PosixUpdatableFile() override { ::close(fd_); }
+
+  absl::Status WriteAt(std::uint64_t offset, ByteSpan bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t n = RetryOnInterrupt(
+          [&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+      if (n < 0) return PosixError(errno, "cannot write", path_);
+      offset += static_cast<std::uint64_t>(n);
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override { return SyncData(fd_, path_); }
 
  private:
   std::string path_;
@@ -131,6 +154,12 @@ class PosixEnv final : public Env {
     const int fd = RetryOnInterrupt([&] { return ::open(path.c_str(), flags, 0600); });
     if (fd < 0) return PosixError(errno, "cannot create", path);
     return std::make_unique<PosixWritableFile>(path, fd);
+  }
+
+  absl::StatusOr<std::unique_ptr<UpdatableFile>> OpenForUpdate(const std::string& path) override {
+    const int fd = RetryOnInterrupt([&] { return ::open(path.c_str(), O_WRONLY | O_CLOEXEC); });
+    if (fd < 0) return PosixError(errno, "cannot open", path);
+    return std::make_unique<PosixUpdatableFile>(path, fd);
   }
 
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {

@@ -38,6 +38,17 @@ class WritableFile {
   virtual absl::Status Close() = 0;
 };
 
+// A file being written at any place. The destructor closes it without syncing.
+class UpdatableFile {
+ public:
+  virtual ~UpdatableFile() = default;
+  // Puts all of `bytes` at `offset`, which makes the file longer where it ends before
+  // them, or fails with part of them written.
+  virtual absl::Status WriteAt(std::uint64_t offset, ByteSpan bytes) = 0;
+  // Makes all written bytes durable (fdatasync).
+  virtual absl::Status Sync() = 0;
+};
+
 // A file being read at any place. Thread-safe.
 class RandomAccessFile {
  public:
@@ -69,6 +80,8 @@ class Env {
   // New files get mode 0600: what we write is nobody else's by default.
   virtual absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path,
                                                                      OpenMode mode) = 0;
+  // A file that is there, as it is. NotFound: there is none.
+  virtual absl::StatusOr<std::unique_ptr<UpdatableFile>> OpenForUpdate(const std::string& path) = 0;
   virtual absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(
       const std::string& path) = 0;
   // The whole file. OutOfRange: it has more than `max_bytes`.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "sealtrain/audit/audit_log.h"
 #include "sealtrain/audit/event_codec.h"
 #include "sealtrain/audit/log_reader.h"
+#include "sealtrain/audit/published_files.h"
 #include "sealtrain/audit/scan.h"
 #include "sealtrain/audit/tree_writer.h"
 #include "sealtrain/bench/memory_growth.h"
@@ -74,6 +76,7 @@ std::unique_ptr<AuditLog> MakeLog(const std::string& directory) {
   return log.ok() ? *std::move(log) : nullptr;
 }
 
+// Of a file that grows.
 void BM_BareSync(benchmark::State& state) {
   const BenchDir dir;
   auto file = Env::Posix().OpenForWrite(dir.Join("file"), Env::OpenMode::kCreateNew);
@@ -84,6 +87,26 @@ void BM_BareSync(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(BM_BareSync)->UseRealTime();
+
+// The same over zeros that are there, as the write-ahead log does it. Arguments: bytes of
+// a write; how many entries stand for them.
+void BM_BareSyncInPlace(benchmark::State& state) {
+  constexpr std::uint64_t kFileBytes = 32 << 20;
+  const BenchDir dir;
+  const std::string path = dir.Join("file");
+  const Bytes record(static_cast<std::size_t>(state.range(0)), 'x');
+  WriteFileDurably(Env::Posix(), path, Bytes(kFileBytes)).IgnoreError();
+  auto file = Env::Posix().OpenForUpdate(path);
+  std::uint64_t offset = 0;
+  for (auto _ : state) {
+    if (!(*file)->WriteAt(offset, record).ok() || !(*file)->Sync().ok()) {
+      state.SkipWithError("cannot write");
+    }
+    offset = (offset + record.size()) % (kFileBytes - record.size());
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(1));
+}
+BENCHMARK(BM_BareSyncInPlace)->Args({kRecordBytes, 1})->Args({64 * 256, 64})->UseRealTime();
 
 std::unique_ptr<BenchDir> shared_dir;
 std::unique_ptr<AuditLog> shared_log;
@@ -160,6 +183,7 @@ void BM_Recover(benchmark::State& state) {
     auto* made = new BenchDir();
     auto log = MakeLog(made->Join("audit"));
     AppendFromManyCallers(*log, 1'000'000 / kCallers);
+    if (!log->Publish().ok()) std::abort();  // nothing changes while it is copied
     std::filesystem::copy(made->Join("audit"), made->Join("left"),
                           std::filesystem::copy_options::recursive);
     return made;
@@ -239,7 +263,9 @@ class PublishedLog {
       }
       checkpoint.size = tree->size();
       checkpoint.root = tree->Root();
-      tree->Publish(*SignCheckpoint(checkpoint, *key)).IgnoreError();
+      PublishedFiles(env, path())
+          .Publish(tree->Take(*SignCheckpoint(checkpoint, *key)))
+          .IgnoreError();
     }
     const std::string vkey =
         FormatVkey(VerifierKey{.name = "example.org/bench", .public_key = key->public_key()}) +

@@ -66,6 +66,7 @@ absl::Status SettleDebts(Env& env, const std::string& home, Database& db, audit:
   if (!even) {
     ST_ASSIGN_OR_RETURN(const auto reader, audit::LogReader::Open(env, AuditPath(home)));
     ST_RETURN_IF_ERROR(outbox.Settle(*reader));
+    ST_RETURN_IF_ERROR(log.Publish());
   }
   return LeaseStore(db).EndAll();
 }

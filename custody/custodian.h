@@ -176,8 +176,9 @@ class Custodian : public Custody {
   // destroyed. FailedPrecondition: custody was not opened since AddLogKey().
   virtual absl::Status DropOldLogKey(const std::string& principal) = 0;
 
-  // The newest signed checkpoint of the audit log.
-  virtual std::string AuditCheckpoint() = 0;
+  // The newest signed checkpoint of the audit log. Whoever reads the log's files from now
+  // on finds what it covers. Unavailable: the log cannot be written.
+  virtual absl::StatusOr<std::string> AuditCheckpoint() = 0;
 };
 
 }  // namespace sealtrain::custody

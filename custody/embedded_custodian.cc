@@ -279,6 +279,14 @@ absl::Status EmbeddedCustodian::RevokeLease(const std::string& principal, const 
   });
 }
 
-std::string EmbeddedCustodian::AuditCheckpoint() { return log_->checkpoint(); }
+absl::StatusOr<std::unique_ptr<audit::LogReader>> EmbeddedCustodian::ReadLog() {
+  ST_RETURN_IF_ERROR(log_->Publish());
+  return audit::LogReader::Open(*options_.env, AuditPath(options_.home));
+}
+
+absl::StatusOr<std::string> EmbeddedCustodian::AuditCheckpoint() {
+  ST_RETURN_IF_ERROR(log_->Publish());
+  return log_->checkpoint();
+}
 
 }  // namespace sealtrain::custody

@@ -126,7 +126,7 @@ class EmbeddedCustodian final : public Custodian {
                              const crypto::SecretBytes& passphrase) override;
   absl::Status AddLogKey(const std::string& principal) override;
   absl::Status DropOldLogKey(const std::string& principal) override;
-  std::string AuditCheckpoint() override;
+  absl::StatusOr<std::string> AuditCheckpoint() override;
 
  private:
   // What was asked and what came out, custody's own refusals included.
@@ -202,6 +202,9 @@ class EmbeddedCustodian final : public Custodian {
   // The same for the end of a job: its lease ends in the transaction.
   absl::Status EndJob(const Id& permit_id, audit::Event outcome, const Change& change = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // The log as it is now, published.
+  absl::StatusOr<std::unique_ptr<audit::LogReader>> ReadLog();
 
   // --- what the log seals ---
   // Keeps the opening for the event, which gets a uid if it has none. In the transaction

@@ -81,8 +81,7 @@ class ModelEntries {
 
 absl::StatusOr<std::string> EmbeddedCustodian::ModelReceipt(const std::string& model) {
   ST_ASSIGN_OR_RETURN(const ModelInfo info, GetModel(model));
-  ST_ASSIGN_OR_RETURN(const auto log,
-                      audit::LogReader::Open(*options_.env, AuditPath(options_.home)));
+  ST_ASSIGN_OR_RETURN(const auto log, ReadLog());
   ModelEntries found(info);
   ST_RETURN_IF_ERROR(log->ForEach(0, log->checkpoint().size, [&found](const audit::Entry& entry) {
     return found.Look(entry);

@@ -96,8 +96,7 @@ absl::Status EmbeddedCustodian::AddLogKey(const std::string& principal) {
         "the audit log's key is being replaced already: finish that first");
   }
   // The log could not be opened with a key that log.vkey has no room for.
-  ST_ASSIGN_OR_RETURN(const auto log,
-                      audit::LogReader::Open(*options_.env, AuditPath(options_.home)));
+  ST_ASSIGN_OR_RETURN(const auto log, ReadLog());
   if (log->keys().size() >= audit::kMaxLogKeys) {
     return absl::ResourceExhaustedError("the audit log has had as many keys as it can name");
   }
@@ -119,6 +118,7 @@ absl::Status EmbeddedCustodian::DropOldLogKey(const std::string& principal) {
   ST_ASSIGN_OR_RETURN(const bool replacing, keys_.HasSigningKey(kNextAuditLogKey));
   if (!replacing) return absl::FailedPreconditionError("no new key signs the audit log yet");
   ST_ASSIGN_OR_RETURN(const crypto::SigningKey next, keys_.GetSigningKey(kNextAuditLogKey));
+  ST_RETURN_IF_ERROR(log_->Publish());  // under both keys
   if (!log_->OpensWith(next.public_key())) {
     return absl::FailedPreconditionError("no new key signs the audit log yet");
   }

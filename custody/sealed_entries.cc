@@ -84,8 +84,7 @@ absl::StatusOr<EmbeddedCustodian::EntryAct> EmbeddedCustodian::DecideOnEntry(
 
 absl::StatusOr<RevealedEntry> EmbeddedCustodian::RevealEntry(const EntryRequest& request) {
   MutexLock lock(&mutex_);
-  ST_ASSIGN_OR_RETURN(const auto log,
-                      audit::LogReader::Open(*options_.env, AuditPath(options_.home)));
+  ST_ASSIGN_OR_RETURN(const auto log, ReadLog());
   ST_ASSIGN_OR_RETURN(EntryAct act, DecideOnEntry(policy::READ_AUDIT, request, *log));
   const absl::StatusOr<std::string> opening =
       act.redacted ? absl::FailedPreconditionError("what the entry sealed is destroyed")
@@ -110,8 +109,7 @@ absl::StatusOr<RevealedEntry> EmbeddedCustodian::RevealEntry(const EntryRequest&
 
 absl::Status EmbeddedCustodian::RedactEntry(const EntryRequest& request) {
   MutexLock lock(&mutex_);
-  ST_ASSIGN_OR_RETURN(const auto log,
-                      audit::LogReader::Open(*options_.env, AuditPath(options_.home)));
+  ST_ASSIGN_OR_RETURN(const auto log, ReadLog());
   ST_ASSIGN_OR_RETURN(const EntryAct act, DecideOnEntry(policy::ERASE, request, *log));
   const audit::Event& about = act.entry.event;
   absl::Status destroyed;

@@ -28,7 +28,7 @@ class AuditCliTest : public ::testing::Test {
       event.set_phase(phase);
       event.set_request_uid(request);
       if (phase == audit::DENIED) event.set_reason_code("PURPOSE_NOT_ALLOWED");
-      ASSERT_OK(log->Append(event));
+      ASSERT_OK(audit::AppendAndPublish(*log, event));
     };
     const std::string first(16, 'A');
     append("job:a", audit::INTENT, first);

@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "sealtrain/audit/audit_log.h"
 #include "sealtrain/audit/event.pb.h"
 #include "sealtrain/audit/log_reader.h"
 #include "sealtrain/audit/note.h"
+#include "sealtrain/audit/published_files.h"
 #include "sealtrain/audit/recovery.h"
 #include "sealtrain/audit/tree_writer.h"
 #include "sealtrain/crypto/hash.h"
@@ -39,8 +41,10 @@ inline VerifierKey TestVerifier(std::uint8_t seed = 7) {
   return VerifierKey{.name = kTestOrigin, .public_key = TestKey(seed).public_key()};
 }
 
+// Of a log that publishes when it is asked to and when it is closed, not in between.
 inline LogOptions TestOptions(const std::string& directory) {
-  return LogOptions{.directory = directory, .origin = kTestOrigin};
+  return LogOptions{
+      .directory = directory, .origin = kTestOrigin, .publish_interval = absl::InfiniteDuration()};
 }
 
 // The n-th event of a test: every field that the writer would fill in is set,
@@ -80,12 +84,21 @@ inline absl::StatusOr<std::unique_ptr<AuditLog>> OpenTestLog(Env& environment,
   return AuditLog::Open(environment, TestOptions(directory), TestKey());
 }
 
-// A log with TestEvent(0) to TestEvent(size - 1), closed.
+// Appends an entry and publishes it.
+inline absl::StatusOr<std::uint64_t> AppendAndPublish(AuditLog& log, const Event& event) {
+  absl::StatusOr<std::uint64_t> index = log.Append(event);
+  if (!index.ok()) return index;
+  const absl::Status published = log.Publish();
+  if (!published.ok()) return published;
+  return index;
+}
+
+// A log with TestEvent(0) to TestEvent(size - 1), each published by itself, closed.
 inline void MakeLog(const std::string& directory, std::uint64_t size) {
   ASSERT_TRUE(AuditLog::Create(Env::Posix(), TestOptions(directory), TestKey()).ok());
   auto log = OpenTestLog(Env::Posix(), directory);
   ASSERT_TRUE(log.ok()) << log.status();
-  for (std::uint64_t n = 0; n < size; ++n) ASSERT_EQ(*(*log)->Append(TestEvent(n)), n);
+  for (std::uint64_t n = 0; n < size; ++n) ASSERT_EQ(*AppendAndPublish(**log, TestEvent(n)), n);
 }
 
 // The same in a single commit: few files, quick to copy.
@@ -97,8 +110,9 @@ inline void MakeLogAtOnce(const std::string& directory, std::uint64_t size) {
   for (std::uint64_t n = 0; n < size; ++n) tree->Add(TestEvent(n).SerializeAsString());
   const auto note = SignCheckpoint(
       {.origin = kTestOrigin, .size = tree->size(), .root = tree->Root()}, TestKey());
-  ASSERT_TRUE(tree->Publish(*note).ok());
-  ASSERT_TRUE(StartWal(env, directory, *tree, *note).ok());
+  PublishedFiles files(env, directory);
+  ASSERT_TRUE(files.Publish(tree->Take(*note)).ok());
+  ASSERT_TRUE(StartWal(env, directory, files, *note).ok());
 }
 
 inline absl::StatusOr<VerifyReport> VerifyLog(const std::string& directory,

@@ -31,6 +31,12 @@ using ::testing::HasSubstr;
 
 constexpr auto kUnavailable = absl::StatusCode::kUnavailable;
 
+absl::StatusOr<WalContents> ReadTestWal(const std::string& directory) {
+  return ReadWal(Env::Posix(), directory + "/.state/wal", TestVerifier());
+}
+// Where its last record ends.
+std::uint64_t EndOfWal(const std::string& directory) { return ReadTestWal(directory)->end; }
+
 class CrashTest : public ::testing::Test {
  protected:
   // The log opens, has at least TestEvent(0) to TestEvent(at_least - 1) and
@@ -41,7 +47,7 @@ class CrashTest : public ::testing::Test {
     ASSERT_GE(size, at_least);
     ASSERT_OK(VerifyLog(directory));
     ASSERT_EQ(Principals(directory), ExpectedPrincipals(size));
-    ASSERT_OK(log->Append(TestEvent(size)));
+    ASSERT_OK(AppendAndPublish(*log, TestEvent(size)));
     ASSERT_OK(VerifyLog(directory));
   }
 
@@ -60,8 +66,8 @@ class FaultTest : public CrashTest, public ::testing::WithParamInterface<Fault> 
 
 TEST_P(FaultTest, InAppendPoisonsAndLosesNothingAcknowledged) {
   MakeLogAtOnce(dir_.Join("template"), 254);
-  // Each operation of this kind that four appends make over a tile's end fails once. What
-  // fails in publishing an entry shows in the append after it.
+  // Each operation of this kind that four appends make over a tile's end fails once, and
+  // each that publishes them.
   for (int skip = 0;; ++skip) {
     CopyLog(dir_.Join("template"), log_dir_);
     FaultEnv env;
@@ -70,18 +76,23 @@ TEST_P(FaultTest, InAppendPoisonsAndLosesNothingAcknowledged) {
     {
       ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(env, log_dir_));
       env.FailOn(GetParam().op, skip, absl::UnavailableError("disk on fire"), /*times=*/1);
+      const auto take = [&](const absl::Status& status) {
+        // The disk works again, but the writer never trusts it.
+        if (!first.ok()) {
+          EXPECT_EQ(status, first);
+        } else if (!status.ok()) {
+          first = status;
+          EXPECT_THAT(first, StatusIs(kUnavailable, HasSubstr("disk on fire")));
+        }
+      };
       for (int i = 0; i < 4; ++i) {
         const auto index = log->Append(TestEvent(acknowledged));
-        if (!first.ok()) {
-          // The disk works again, but the writer never trusts it.
-          ASSERT_EQ(index.status(), first);
-        } else if (!index.ok()) {
-          first = index.status();
-          ASSERT_THAT(first, StatusIs(kUnavailable, HasSubstr("disk on fire")));
-        } else {
+        take(index.status());
+        if (index.ok()) {
           ASSERT_EQ(*index, acknowledged);
           ++acknowledged;
         }
+        take(log->Publish());
       }
       ASSERT_EQ(log->size(), acknowledged);
       if (env.failures() > 0) {
@@ -132,6 +143,38 @@ INSTANTIATE_TEST_SUITE_P(EveryOperation, FaultTest,
                                            Fault{FaultEnv::Op::kOpenForWrite, "OpenForWrite"},
                                            Fault{FaultEnv::Op::kSyncDir, "SyncDir"}),
                          [](const auto& test) { return std::string(test.param.name); });
+
+// Its disk is full, say: what fits over the zeros that are there is written, and then nothing.
+TEST_F(CrashTest, EndsWhenTheWriteAheadLogCannotGrow) {
+  MakeLogAtOnce(dir_.Join("template"), 3);
+  for (int skip = 0;; ++skip) {
+    CopyLog(dir_.Join("template"), log_dir_);
+    FaultEnv env;
+    std::uint64_t acknowledged = 3;
+    bool came_through = false;
+    {
+      ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(env, log_dir_));
+      env.FailOn(FaultEnv::Op::kAppend, skip, absl::UnavailableError("no space"), /*times=*/1);
+      for (int i = 0; i < 6; ++i) {
+        Event event = TestEvent(acknowledged);
+        event.set_purpose(std::string(16'000, 'x'));
+        const auto index = log->Append(event);
+        if (env.failures() > 0) {
+          ASSERT_THAT(index, StatusIs(kUnavailable, HasSubstr("no space")));
+        } else {
+          ASSERT_EQ(*index, acknowledged++);
+        }
+      }
+      came_through = env.failures() == 0;
+      EXPECT_EQ(fs::file_size(log_dir_ + "/.state/wal") > (64 << 10), skip >= 3) << skip;
+    }
+    ExpectSound(log_dir_, acknowledged);
+    if (came_through) {
+      EXPECT_EQ(skip, 7);  // six records, and zeros once
+      break;
+    }
+  }
+}
 
 // Which of them the killed process had published by then does not matter.
 TEST_F(CrashTest, KeepsWhatConcurrentCallersWereToldWhenKilled) {
@@ -188,8 +231,7 @@ TEST_F(CrashTest, KeepsTheRecordOfAFailedSyncOnlyByWritingItAnew) {
   // Bundle, tile, checkpoint and its copy, last, wal.
   EXPECT_GE(counting.count(FaultEnv::Op::kSync), 6);
   EXPECT_GE(counting.count(FaultEnv::Op::kRename), 6);
-  const std::string wal = ReadText(log_dir_ + "/.state/wal");
-  ASSERT_OK_AND_ASSIGN(const WalContents contents, ParseWal(AsBytes(wal), "wal", TestVerifier()));
+  ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadTestWal(log_dir_));
   EXPECT_EQ(contents.base.size, 2u);
   EXPECT_TRUE(contents.records.empty());
 }
@@ -204,7 +246,7 @@ TEST_F(CrashTest, LosesNoPublishedFileThatTheDiskForgot) {
   }
   {
     ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(Env::Posix(), log_dir_));
-    for (std::uint64_t n = 250; n < 260; ++n) ASSERT_OK(log->Append(TestEvent(n)));
+    for (std::uint64_t n = 250; n < 260; ++n) ASSERT_OK(AppendAndPublish(*log, TestEvent(n)));
   }
   for (const bool empty : {false, true}) {
     CopyLog(log_dir_, copy_dir_);
@@ -235,17 +277,15 @@ class TornTest : public CrashTest {
   void SetUp() override {
     MakeLog(log_dir_, 1);
     ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(Env::Posix(), log_dir_));
-    CopyLog(log_dir_, before_);
-    ASSERT_OK(log->Append(TestEvent(1)));
+    first_ = EndOfWal(log_dir_);
+    ASSERT_OK(AppendAndPublish(*log, TestEvent(1)));
     CopyLog(log_dir_, between_);
-    ASSERT_OK(log->Append(TestEvent(2)));
+    second_ = EndOfWal(log_dir_);
+    ASSERT_OK(AppendAndPublish(*log, TestEvent(2)));
     log.reset();
-    wal_ = ReadText(log_dir_ + "/.state/wal");
-    first_ = ReadText(before_ + "/.state/wal").size();
-    second_ = ReadText(between_ + "/.state/wal").size();
+    wal_ = ReadText(log_dir_ + "/.state/wal").substr(0, EndOfWal(log_dir_));
   }
 
-  const std::string before_ = dir_.Join("before");
   const std::string between_ = dir_.Join("between");
   std::string wal_;
   std::size_t first_ = 0;   // where the record of entry 1 starts
@@ -378,15 +418,14 @@ TEST_F(RefusalTest, OfAChangedRightEdge) {
 
 TEST_F(RefusalTest, OfARecordThatDoesNotGiveItsSignedRoot) {
   // Only the holder of the key can write this: a wrong root, rightly signed.
-  const std::string wal = ReadText(log_dir_ + "/.state/wal");
-  ASSERT_OK_AND_ASSIGN(const WalContents contents, ParseWal(AsBytes(wal), "wal", TestVerifier()));
+  ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadTestWal(log_dir_));
   ASSERT_OK_AND_ASSIGN(WalWriter writer,
                        WalWriter::Continue(Env::Posix(), log_dir_ + "/.state/wal", contents));
   ASSERT_OK(writer.Append(
       {6,
        {"entry"},
        *SignCheckpoint({.origin = kTestOrigin, .size = 7, .root = Digest{}}, TestKey())}));
-  EXPECT_THAT(Open(), StatusIs(kDataLoss, HasSubstr(absl::StrCat("byte ", wal.size()))));
+  EXPECT_THAT(Open(), StatusIs(kDataLoss, HasSubstr(absl::StrCat("byte ", contents.end))));
 }
 
 }  // namespace

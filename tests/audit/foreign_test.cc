@@ -38,7 +38,7 @@ TEST_F(ForeignVerifierTest, AcceptsALogAtEverySizeWhereItsShapeChanges) {
     ASSERT_OK_AND_ASSIGN(
         const std::string note,
         SignCheckpoint({.origin = kTestOrigin, .size = size, .root = tree.Root()}, TestKey()));
-    ASSERT_OK(tree.Publish(note));
+    ASSERT_OK(PublishedFiles(env, log).Publish(tree.Take(note)));
     EXPECT_EQ(Verdict(LogCase(log, TestVerifier())), absl::StrCat("OK ", size));
   }
   ASSERT_OK_AND_ASSIGN(const VerifyReport report, VerifyLog(log));

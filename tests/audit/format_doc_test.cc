@@ -48,7 +48,10 @@ TEST(FormatDocument, HasAWorkedExample) {
   testing::TempDir dir;
   const std::string log_dir = dir.Join("audit");
   MakeLog(log_dir, 0);
-  const std::string header = ReadText(log_dir + "/.state/wal");
+  const std::string empty_wal = ReadText(log_dir + "/.state/wal");
+  EXPECT_EQ(empty_wal.size(), 64u << 10);
+  const std::string header = ExampleBytes("wal header");
+  EXPECT_EQ(empty_wal, header + std::string(empty_wal.size() - header.size(), '\0'));
   {
     ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(Env::Posix(), log_dir));
     ASSERT_OK(log->Append(event));
@@ -60,9 +63,9 @@ TEST(FormatDocument, HasAWorkedExample) {
   EXPECT_EQ(ToHex(ReadText(log_dir + "/tile/entries/000.p/1")), ToHex(ExampleBytes("bundle")));
   EXPECT_EQ(ReadText(log_dir + "/checkpoints/0"), Example("empty checkpoint"));
   EXPECT_EQ(ReadText(log_dir + "/checkpoint"), Example("checkpoint"));
-  EXPECT_EQ(ToHex(header), ToHex(ExampleBytes("wal header")));
-  EXPECT_EQ(ToHex(ReadText(log_dir + "/.state/wal").substr(header.size())),
-            ToHex(ExampleBytes("wal record")));
+  const std::string record = ExampleBytes("wal record");
+  EXPECT_EQ(ToHex(ReadText(log_dir + "/.state/wal").substr(0, header.size() + record.size())),
+            ToHex(header + record));
   ASSERT_OK_AND_ASSIGN(auto reader, LogReader::Open(Env::Posix(), log_dir));
   ASSERT_OK_AND_ASSIGN(const std::string proof, reader->Prove(0));
   EXPECT_EQ(proof, Example("proof"));

@@ -57,7 +57,7 @@ class KeyRotationTest : public ::testing::Test {
   }
   void Append(std::uint8_t key, std::optional<std::uint8_t> next, int count) {
     ASSERT_OK_AND_ASSIGN(auto log, Open(env, key, next));
-    for (int i = 0; i < count; ++i) ASSERT_OK(log->Append(TestEvent(log->size())));
+    for (int i = 0; i < count; ++i) ASSERT_OK(AppendAndPublish(*log, TestEvent(log->size())));
   }
   static std::string Vkey(std::uint8_t seed) { return FormatVkey(TestVerifier(seed)); }
   absl::StatusOr<VerifyReport> Verify(const std::vector<std::string>& vkeys,
@@ -178,6 +178,7 @@ TEST_F(KeyRotationTest, SurvivesACrashAtAnyMoment) {
     for (int i = 0; i < count; ++i) {
       ASSERT_OK(log->Append(TestEvent(log->size())));
       acknowledged.emplace_back(recording.changes(), log->size());
+      ASSERT_OK(log->Publish());
     }
   };
   run(kOld, kNew, 2);
@@ -194,7 +195,7 @@ TEST_F(KeyRotationTest, SurvivesACrashAtAnyMoment) {
     auto log = moment <= both ? Open(env, kOld, kNew) : Open(env, kNew);
     ASSERT_OK(log) << "after " << moment << " changes";
     ASSERT_GE((*log)->size(), promised);
-    ASSERT_OK((*log)->Append(TestEvent((*log)->size())));
+    ASSERT_OK(AppendAndPublish(**log, TestEvent((*log)->size())));
     ASSERT_OK(Verify({Vkey(kNew)})) << "after " << moment << " changes";
     ASSERT_OK(Verify({})) << "after " << moment << " changes";
   };

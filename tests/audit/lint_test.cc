@@ -33,7 +33,7 @@ class LintTest : public ::testing::Test {
     for (const std::string& entry : entries_) tree->Add(entry);
     const auto note = SignCheckpoint(
         {.origin = kTestOrigin, .size = tree->size(), .root = tree->Root()}, TestKey());
-    EXPECT_OK(tree->Publish(*note));
+    EXPECT_OK(PublishedFiles(env, log_dir).Publish(tree->Take(*note)));
     WriteText(log_dir + "/log.vkey", FormatVkey(TestVerifier()) + "\n");
     auto log = LogReader::Open(env, log_dir);
     std::vector<std::string> found;

@@ -31,7 +31,7 @@ class LogReaderTest : public ::testing::Test {
         const std::string note,
         SignCheckpoint({.origin = kTestOrigin, .size = tree.size(), .root = tree.Root()},
                        TestKey()));
-    ASSERT_OK(tree.Publish(note));
+    ASSERT_OK(PublishedFiles(env, log_dir_).Publish(tree.Take(note)));
     WriteText(log_dir_ + "/log.vkey", FormatVkey(TestVerifier()) + "\n");
   }
   void PublishTestEvents(std::uint64_t size) {
@@ -141,7 +141,7 @@ TEST_F(LogReaderTest, ReadsAnOldCheckpointAfterTheLogHasGrown) {
   ASSERT_OK_AND_ASSIGN(auto reader, LogReader::Open(env, log_dir_));
   {
     ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(env, log_dir_));
-    for (std::uint64_t n = 250; n < 260; ++n) ASSERT_OK(log->Append(TestEvent(n)));
+    for (std::uint64_t n = 250; n < 260; ++n) ASSERT_OK(AppendAndPublish(*log, TestEvent(n)));
   }
   ASSERT_OK(OpenTestLog(env, log_dir_));  // removes the partial files of the full tile
   ASSERT_FALSE(env.Exists(log_dir_ + "/tile/0/000.p/250"));

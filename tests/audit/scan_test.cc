@@ -109,7 +109,7 @@ TEST_F(ScanTest, RefusesAnEventItDoesNotKnowIfItMayMatch) {
   ASSERT_OK_AND_ASSIGN(
       const std::string note,
       SignCheckpoint({.origin = kTestOrigin, .size = 601, .root = tree.Root()}, TestKey()));
-  ASSERT_OK(tree.Publish(note));
+  ASSERT_OK(PublishedFiles(env, log_dir_).Publish(tree.Take(note)));
   ASSERT_OK_AND_ASSIGN(log_, LogReader::Open(env, log_dir_));
   EXPECT_THAT(Indices(ByPrincipal({"job:3"}), Order::kNewestFirst, 0), ElementsAre(3));
   EXPECT_TRUE(IsComplete(scan_, *log_));

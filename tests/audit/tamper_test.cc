@@ -89,7 +89,7 @@ TEST_F(TamperTest, FindsEveryRemovedFileThatTheNewestCheckpointNames) {
   MakeLogAtOnce(log_dir_, 256);
   {
     ASSERT_OK_AND_ASSIGN(auto log, OpenTestLog(Env::Posix(), log_dir_));
-    for (std::uint64_t n = 256; n < 258; ++n) ASSERT_OK(log->Append(TestEvent(n)));
+    for (std::uint64_t n = 256; n < 258; ++n) ASSERT_OK(AppendAndPublish(*log, TestEvent(n)));
   }
   for (const std::string file : {"log.vkey", "checkpoint", "tile/0/000", "tile/entries/000",
                                  "tile/1/000.p/1", "tile/entries/001.p/2", "tile/0/001.p/2"}) {

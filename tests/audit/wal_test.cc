@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/tests/audit/audit_test_util.h"
 #include "sealtrain/tests/util/status_matchers.h"
@@ -32,7 +35,9 @@ class WalTest : public ::testing::Test {
       offsets_.push_back(wal.bytes());
     }
     bytes_ = ReadText(path_);
-    ASSERT_EQ(bytes_.size(), offsets_.back());
+    ASSERT_EQ(bytes_.size(), 64u << 10);
+    ASSERT_EQ(bytes_.find_first_not_of('\0', offsets_.back()), std::string::npos);
+    bytes_.resize(offsets_.back());
   }
 
   absl::StatusOr<WalContents> Parse(absl::string_view bytes) {
@@ -42,7 +47,7 @@ class WalTest : public ::testing::Test {
   TempDir dir_;
   const std::string path_ = dir_.Join("wal");
   std::vector<std::uint64_t> offsets_;  // where records start, and the end
-  std::string bytes_;
+  std::string bytes_;                   // without the zeros behind them
 };
 
 TEST_F(WalTest, RoundTrips) {
@@ -67,7 +72,81 @@ TEST_F(WalTest, GoesOnAfterReopening) {
   EXPECT_EQ(longer.records.size(), 4u);
 }
 
+TEST_F(WalTest, GrowsByZerosBeforeItsRecordsNeedThem) {
+  const std::uint64_t first = 64 << 10;
+  ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(Env::Posix(), path_, TestVerifier()));
+  ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Continue(Env::Posix(), path_, contents));
+  std::vector<std::uint64_t> sizes = {first};  // that the file had
+  for (std::uint64_t size = 16; wal.bytes() < 3 * (1 << 20); ++size) {
+    ASSERT_OK(wal.Append({size, {std::string(16'000, 'f')}, NoteOfSize(size + 1)}));
+    const std::uint64_t now = std::filesystem::file_size(path_);
+    ASSERT_GE(now, wal.bytes());
+    if (now != sizes.back()) sizes.push_back(now);
+  }
+  std::vector<std::uint64_t> expected;
+  for (std::uint64_t size = first; size <= (1 << 20); size *= 2) expected.push_back(size);
+  expected.push_back(2 << 20);
+  expected.push_back(3 << 20);
+  if (sizes.back() == (4 << 20)) expected.push_back(4 << 20);
+  EXPECT_EQ(sizes, expected);
+  ASSERT_OK_AND_ASSIGN(const WalContents grown, ReadWal(Env::Posix(), path_, TestVerifier()));
+  EXPECT_FALSE(grown.torn);
+  EXPECT_EQ(grown.end, wal.bytes());
+  EXPECT_EQ(grown.records.size(), 3 + wal.records());
+}
+
+TEST_F(WalTest, HasRoomForARecordLargerThanAStep) {
+  ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Create(Env::Posix(), path_, NoteOfSize(0)));
+  const WalRecord large{0, std::vector<std::string>(512, std::string(16'000, 'x')),
+                        NoteOfSize(512)};
+  ASSERT_OK(wal.Append(large));
+  ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(Env::Posix(), path_, TestVerifier()));
+  ASSERT_EQ(contents.records.size(), 1u);
+  EXPECT_EQ(contents.records[0].record.entries, large.entries);
+}
+
+// Zeros behind the last record were never written to, however many there are.
+TEST_F(WalTest, TellsWhatWasNeverWrittenFromATornTail) {
+  for (const std::size_t zeros : {1, 4, 1000, 70'000}) {
+    for (std::size_t whole = 0; whole < offsets_.size(); ++whole) {
+      const std::string records = bytes_.substr(0, offsets_[whole]);
+      ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(records + std::string(zeros, '\0')));
+      ASSERT_FALSE(contents.torn);
+      ASSERT_EQ(contents.end, offsets_[whole]);
+      ASSERT_EQ(contents.file_size, offsets_[whole] + zeros);
+      for (const std::size_t at : {std::size_t{0}, zeros / 2, zeros - 1}) {
+        std::string tail(zeros, '\0');
+        tail[at] = 'A';
+        ASSERT_OK_AND_ASSIGN(const WalContents torn, Parse(records + tail));
+        ASSERT_TRUE(torn.torn);
+        ASSERT_EQ(torn.end, offsets_[whole]);
+      }
+    }
+  }
+}
+
+// In place of a record that was acknowledged they are damage.
+TEST_F(WalTest, RefusesZerosBeforeAGoodRecord) {
+  for (std::size_t lost = 0; lost + 2 < offsets_.size(); ++lost) {
+    std::string bad = bytes_;
+    std::fill(bad.begin() + static_cast<std::ptrdiff_t>(offsets_[lost]),
+              bad.begin() + static_cast<std::ptrdiff_t>(offsets_[lost + 1]), '\0');
+    EXPECT_THAT(
+        Parse(bad),
+        StatusIs(kDataLoss, HasSubstr(absl::StrCat("bad record at byte ", offsets_[lost]))));
+  }
+}
+
 TEST_F(WalTest, CutsATornTailAtAnyByte) {
+  // And the other half of it, with zeros before.
+  for (std::size_t from = offsets_[2] + 1; from < bytes_.size(); ++from) {
+    std::string half = bytes_;
+    std::fill(half.begin() + static_cast<std::ptrdiff_t>(offsets_[2]),
+              half.begin() + static_cast<std::ptrdiff_t>(from), '\0');
+    ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(half));
+    ASSERT_EQ(contents.records.size(), 2u) << from;
+    ASSERT_TRUE(contents.torn);
+  }
   for (std::size_t size = offsets_[0]; size < bytes_.size(); ++size) {
     ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(bytes_.substr(0, size)));
     const auto whole = static_cast<std::size_t>(

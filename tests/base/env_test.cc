@@ -52,6 +52,20 @@ TEST(Env, ReadsBackWhatItAppended) {
   EXPECT_EQ(Contents(dir.Join("f")), "onetwo");
 }
 
+TEST(Env, UpdatesAFileInPlace) {
+  TempDir dir;
+  Env& env = Env::Posix();
+  EXPECT_THAT(env.OpenForUpdate(dir.Join("f")), StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_OK(WriteFileDurably(env, dir.Join("f"), AsBytes("abcdef")));
+  ASSERT_OK_AND_ASSIGN(auto file, env.OpenForUpdate(dir.Join("f")));
+  ASSERT_OK(file->WriteAt(4, AsBytes("XYZ")));
+  ASSERT_OK(file->WriteAt(1, AsBytes("B")));
+  ASSERT_OK(file->Sync());
+  EXPECT_EQ(Contents(dir.Join("f")), "aBcdXYZ");
+  ASSERT_OK(file->WriteAt(9, AsBytes("!")));
+  EXPECT_EQ(Contents(dir.Join("f")), absl::string_view("aBcdXYZ\0\0!", 10));
+}
+
 TEST(Env, CreatesFilesForTheirOwnerOnly) {
   TempDir dir;
   ASSERT_OK(WriteFileDurably(Env::Posix(), dir.Join("f"), AsBytes("x")));

@@ -92,12 +92,17 @@ TEST_F(RecordBeforeRelease, NeedsBothEventsOfAnIngestion) {
   Reopen();
   env_.FailOn(Op::kSync, syncs - 1, absl::UnavailableError("disk"));
   EXPECT_THAT(RequestIngest(), StatusIs(absl::StatusCode::kUnavailable));
-  EXPECT_EQ(LastEvent().action(), "INGEST");
-  EXPECT_EQ(LastEvent().phase(), audit::INTENT);
-  const std::string request_uid = LastEvent().request_uid();
   Reopen();
   EXPECT_EQ(LastEvent().phase(), audit::ABANDONED);
-  EXPECT_EQ(LastEvent().request_uid(), request_uid);
+  const std::vector<audit::Event> events = Events();
+  const auto begun = std::find_if(events.rbegin(), events.rend(), [](const audit::Event& event) {
+    return event.action() == "INGEST" && event.phase() == audit::INTENT;
+  });
+  ASSERT_NE(begun, events.rend());
+  const auto ended = std::find_if(events.rbegin(), begun, [&](const audit::Event& event) {
+    return event.request_uid() == begun->request_uid() && event.phase() == audit::ABANDONED;
+  });
+  EXPECT_NE(ended, begun);
 }
 
 TEST_F(RecordBeforeRelease, HoldsForManyThreadsAtOnce) {

@@ -95,7 +95,9 @@ class CrashTest : public IngestionTest {
   }
 
   // The log tells of each commit once. ForEach() proves what it shows.
-  static void ExpectCommitsTold(const std::string& folder, int commits) {
+  static void ExpectCommitsTold(custody::Custodian& custodian, const std::string& folder,
+                                int commits) {
+    ASSERT_OK(custodian.AuditCheckpoint());
     auto log = audit::LogReader::Open(Env::Posix(), JoinPath(folder, "home/audit"));
     ASSERT_OK(log);
     int told = 0;
@@ -130,7 +132,7 @@ class CrashTest : public IngestionTest {
       if (HasFatalFailure()) return;
       ExpectSoundLog(folder);
       if (HasFatalFailure()) return;
-      ExpectCommitsTold(folder, static_cast<int>(generation));
+      ExpectCommitsTold(*custodian, folder, static_cast<int>(generation));
       if (HasFatalFailure()) return;
       ASSERT_OK_AND_ASSIGN(const IngestionResult again,
                            IngestCsvInto(*custodian, CsvRows(0, kAllRows), JobIn(folder)));
@@ -138,7 +140,7 @@ class CrashTest : public IngestionTest {
       ASSERT_EQ(again.rows_resumed, generation == 1 ? kOldRows : kAllRows);
       ExpectRows(*custodian, folder, kAllRows);
       if (HasFatalFailure()) return;
-      ExpectCommitsTold(folder, 2);
+      ExpectCommitsTold(*custodian, folder, 2);
     }();
     return generation;
   }
@@ -272,7 +274,7 @@ TEST_F(CrashTest, LeavesTheOldOrTheNewRootKeyAtEveryMomentOfARotation) {
     ExpectRows(**custodian, copy_, kOldRows);
     ASSERT_OK(IngestCsvInto(**custodian, CsvRows(0, kAllRows), JobIn(copy_)));
     ExpectRows(**custodian, copy_, kAllRows);
-    ExpectCommitsTold(copy_, 2);
+    ExpectCommitsTold(**custodian, copy_, 2);
     ExpectSoundLog(copy_);
   };
   Tell("rotation", env.ForEachCrashState(kNarrowBounds, check));

@@ -390,6 +390,9 @@ class CountingEnv final : public Env {
                                                              OpenMode mode) override {
     return Posix().OpenForWrite(path, mode);
   }
+  absl::StatusOr<std::unique_ptr<UpdatableFile>> OpenForUpdate(const std::string& path) override {
+    return Posix().OpenForUpdate(path);
+  }
   absl::StatusOr<std::string> ReadFile(const std::string& path, std::uint64_t max) override {
     return Posix().ReadFile(path, max);
   }

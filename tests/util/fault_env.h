@@ -1,6 +1,6 @@
 // An Env that fails on command: the n-th write, sync or rename from now on
 // returns what the test says, once or for good. Everything else goes through
-// to the real file system. Not thread-safe.
+// to the real file system. Thread-safe.
 #ifndef SEALTRAIN_TESTS_UTIL_FAULT_ENV_H_
 #define SEALTRAIN_TESTS_UTIL_FAULT_ENV_H_
 
@@ -19,16 +19,28 @@ class FaultEnv : public ForwardingEnv {
   // Fails operation `op` after `skip` more of them succeeded; `times` < 0: for
   // good. Of a write that fails, the first half reaches the file.
   void FailOn(Op op, int skip, absl::Status status, int times = -1) {
+    MutexLock lock(&mutex_);
     op_ = op;
     skip_ = skip;
     times_ = times;
     status_ = std::move(status);
   }
-  void Heal() { times_ = 0; }
-  int failures() const { return failures_; }
-  int count(Op op) const { return counts_[static_cast<std::size_t>(op)]; }
+  void Heal() {
+    MutexLock lock(&mutex_);
+    times_ = 0;
+  }
+  int failures() const {
+    MutexLock lock(&mutex_);
+    return failures_;
+  }
+  int count(Op op) const {
+    MutexLock lock(&mutex_);
+    return counts_[static_cast<std::size_t>(op)];
+  }
 
-  absl::Status Around(DiskChange& change, absl::FunctionRef<absl::Status()> run) override {
+ protected:
+  absl::Status Around(DiskChange& change, absl::FunctionRef<absl::Status()> run) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const std::optional<Op> op = OpOf(change.kind);
     if (!op.has_value() || Passes(*op)) return run();
     ++failures_;
@@ -57,7 +69,7 @@ class FaultEnv : public ForwardingEnv {
     }
   }
 
-  bool Passes(Op op) {
+  bool Passes(Op op) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     ++counts_[static_cast<std::size_t>(op)];
     if (op != op_ || times_ == 0) return true;
     if (skip_ > 0) {
@@ -68,12 +80,12 @@ class FaultEnv : public ForwardingEnv {
     return false;
   }
 
-  Op op_ = Op::kAppend;
-  int skip_ = 0;
-  int times_ = 0;
-  int failures_ = 0;
-  absl::Status status_;
-  int counts_[5] = {};
+  Op op_ ABSL_GUARDED_BY(mutex_) = Op::kAppend;
+  int skip_ ABSL_GUARDED_BY(mutex_) = 0;
+  int times_ ABSL_GUARDED_BY(mutex_) = 0;
+  int failures_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  int counts_[5] ABSL_GUARDED_BY(mutex_) = {};
 };
 
 }  // namespace sealtrain::testing

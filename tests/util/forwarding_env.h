@@ -1,18 +1,22 @@
 // An Env that passes everything to the real file system and lets a subclass
 // stand around each change: to fail it, to die beside it, to write it down.
 // sqlite_through_env.h leads SQLite's changes through the same place.
-// Not thread-safe.
+// Thread-safe: changes are made one after the other.
 #ifndef SEALTRAIN_TESTS_UTIL_FORWARDING_ENV_H_
 #define SEALTRAIN_TESTS_UTIL_FORWARDING_ENV_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "sealtrain/base/env.h"
+#include "sealtrain/base/mutex.h"
+#include "sealtrain/base/status_macros.h"
 
 namespace sealtrain::testing {
 
@@ -40,9 +44,11 @@ struct DiskChange {
 
 class ForwardingEnv : public Env {
  public:
-  // Makes the change by calling `run`, at most once. Returns what the writer
-  // is told.
-  virtual absl::Status Around(DiskChange& change, absl::FunctionRef<absl::Status()> run) = 0;
+  // Every change comes through here.
+  absl::Status Make(DiskChange& change, absl::FunctionRef<absl::Status()> run) {
+    MutexLock lock(&mutex_);
+    return Around(change, run);
+  }
 
   // Names an open file in DiskChange::file.
   std::uint64_t NextFile() { return ++files_; }
@@ -54,7 +60,7 @@ class ForwardingEnv : public Env {
                       .file = NextFile(),
                       .truncate = mode == OpenMode::kTruncate};
     std::unique_ptr<WritableFile> file;
-    const absl::Status status = Around(change, [&] {
+    const absl::Status status = Make(change, [&] {
       auto opened = base_.OpenForWrite(path, mode);
       if (opened.ok()) file = *std::move(opened);
       return opened.status();
@@ -64,6 +70,16 @@ class ForwardingEnv : public Env {
     if (mode == OpenMode::kAppend) size = (*base_.OpenForRead(path))->size();
     return std::make_unique<File>(*this, path, change.file, size, std::move(file));
   }
+  absl::StatusOr<std::unique_ptr<UpdatableFile>> OpenForUpdate(const std::string& path) override {
+    DiskChange change{.kind = DiskChange::Kind::kOpen, .path = path, .file = NextFile()};
+    std::unique_ptr<UpdatableFile> file;
+    ST_RETURN_IF_ERROR(Make(change, [&] {
+      auto opened = base_.OpenForUpdate(path);
+      if (opened.ok()) file = *std::move(opened);
+      return opened.status();
+    }));
+    return std::make_unique<FileInPlace>(*this, path, change.file, std::move(file));
+  }
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {
     return base_.OpenForRead(path);
   }
@@ -72,27 +88,27 @@ class ForwardingEnv : public Env {
   }
   absl::Status Rename(const std::string& from, const std::string& to) override {
     DiskChange change{.kind = DiskChange::Kind::kRename, .path = from, .new_path = to};
-    return Around(change, [&] { return base_.Rename(from, to); });
+    return Make(change, [&] { return base_.Rename(from, to); });
   }
   absl::Status RenameNew(const std::string& from, const std::string& to) override {
     DiskChange change{.kind = DiskChange::Kind::kRename, .path = from, .new_path = to};
-    return Around(change, [&] { return base_.RenameNew(from, to); });
+    return Make(change, [&] { return base_.RenameNew(from, to); });
   }
   absl::Status Remove(const std::string& path) override {
     DiskChange change{.kind = DiskChange::Kind::kRemove, .path = path};
-    return Around(change, [&] { return base_.Remove(path); });
+    return Make(change, [&] { return base_.Remove(path); });
   }
   absl::Status Truncate(const std::string& path, std::uint64_t size) override {
     DiskChange change{.kind = DiskChange::Kind::kTruncatePath, .path = path, .offset = size};
-    return Around(change, [&] { return base_.Truncate(path, size); });
+    return Make(change, [&] { return base_.Truncate(path, size); });
   }
   absl::Status SyncDir(const std::string& path) override {
     DiskChange change{.kind = DiskChange::Kind::kSyncDir, .path = path};
-    return Around(change, [&] { return base_.SyncDir(path); });
+    return Make(change, [&] { return base_.SyncDir(path); });
   }
   absl::Status CreateDirs(const std::string& path) override {
     DiskChange change{.kind = DiskChange::Kind::kCreateDirs, .path = path};
-    return Around(change, [&] { return base_.CreateDirs(path); });
+    return Make(change, [&] { return base_.CreateDirs(path); });
   }
   bool Exists(const std::string& path) override { return base_.Exists(path); }
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
@@ -101,6 +117,14 @@ class ForwardingEnv : public Env {
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
     return base_.Lock(path);
   }
+
+ protected:
+  // Makes the change by calling `run`, at most once. Returns what the writer
+  // is told.
+  virtual absl::Status Around(DiskChange& change, absl::FunctionRef<absl::Status()> run)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
+
+  mutable Mutex mutex_;  // guards what subclasses have
 
  private:
   class File final : public WritableFile {
@@ -115,13 +139,13 @@ class ForwardingEnv : public Env {
                         .file = id_,
                         .offset = size_,
                         .data = bytes};
-      absl::Status status = env_.Around(change, [&] { return base_->Append(change.data); });
+      absl::Status status = env_.Make(change, [&] { return base_->Append(change.data); });
       size_ += change.data.size();
       return status;
     }
     absl::Status Sync() override {
       DiskChange change{.kind = DiskChange::Kind::kSync, .path = path_, .file = id_};
-      return env_.Around(change, [&] { return base_->Sync(); });
+      return env_.Make(change, [&] { return base_->Sync(); });
     }
     absl::Status Close() override { return base_->Close(); }
 
@@ -133,8 +157,34 @@ class ForwardingEnv : public Env {
     std::unique_ptr<WritableFile> base_;
   };
 
+  class FileInPlace final : public UpdatableFile {
+   public:
+    FileInPlace(ForwardingEnv& env, std::string path, std::uint64_t id,
+                std::unique_ptr<UpdatableFile> base)
+        : env_(env), path_(std::move(path)), id_(id), base_(std::move(base)) {}
+
+    absl::Status WriteAt(std::uint64_t offset, ByteSpan bytes) override {
+      DiskChange change{.kind = DiskChange::Kind::kWrite,
+                        .path = path_,
+                        .file = id_,
+                        .offset = offset,
+                        .data = bytes};
+      return env_.Make(change, [&] { return base_->WriteAt(offset, change.data); });
+    }
+    absl::Status Sync() override {
+      DiskChange change{.kind = DiskChange::Kind::kSync, .path = path_, .file = id_};
+      return env_.Make(change, [&] { return base_->Sync(); });
+    }
+
+   private:
+    ForwardingEnv& env_;
+    const std::string path_;
+    const std::uint64_t id_;
+    std::unique_ptr<UpdatableFile> base_;
+  };
+
   Env& base_ = Env::Posix();
-  std::uint64_t files_ = 0;
+  std::atomic<std::uint64_t> files_ = 0;
 };
 
 }  // namespace sealtrain::testing

@@ -1,5 +1,5 @@
 // Ends the process, without a word, just before or just after a change to the
-// file system. Not thread-safe.
+// file system. Thread-safe.
 #ifndef SEALTRAIN_TESTS_UTIL_KILL_ENV_H_
 #define SEALTRAIN_TESTS_UTIL_KILL_ENV_H_
 
@@ -14,9 +14,14 @@ class KillEnv final : public ForwardingEnv {
   static constexpr int kKilled = 42;  // the exit code
 
   // Dies at the n-th point from now on; there are two for each change.
-  void DieAt(int n) { points_left_ = n; }
+  void DieAt(int n) {
+    MutexLock lock(&mutex_);
+    points_left_ = n;
+  }
 
-  absl::Status Around(DiskChange&, absl::FunctionRef<absl::Status()> run) override {
+ protected:
+  absl::Status Around(DiskChange&, absl::FunctionRef<absl::Status()> run) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     Point();
     absl::Status status = run();
     Point();
@@ -24,11 +29,11 @@ class KillEnv final : public ForwardingEnv {
   }
 
  private:
-  void Point() {
+  void Point() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (points_left_ > 0 && --points_left_ == 0) ::_exit(kKilled);
   }
 
-  int points_left_ = 0;
+  int points_left_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace sealtrain::testing

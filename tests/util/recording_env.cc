@@ -25,7 +25,7 @@ using Kind = DiskChange::Kind;
 }
 
 // What became of one thing that was not durable.
-enum Fate { kLost, kMade, kTorn, kZeros };
+enum Fate { kLost, kMade, kTorn, kZeros, kLastSectors };
 
 // A change of a file's bytes that no sync has made durable yet.
 struct PendingBytes {
@@ -34,16 +34,25 @@ struct PendingBytes {
   std::string data;
   bool doubtful = false;  // a sync failed since
 
+  // Where in `data` the first sector of the file begins that is in its second half.
+  std::size_t SecondHalf() const {
+    constexpr std::uint64_t kSector = 512;
+    const std::uint64_t half = offset + data.size() / 2;
+    return (half + kSector - 1) / kSector * kSector - offset;
+  }
+
   void Apply(Fate fate, std::string& bytes) const {
     if (fate == kLost) return;
     if (resize) {
       bytes.resize(offset);
       return;
     }
-    const std::size_t written = fate == kMade ? data.size() : fate == kTorn ? data.size() / 2 : 0;
-    const std::size_t end = offset + (fate == kZeros ? data.size() : written);
-    if (bytes.size() < end) bytes.resize(end);
-    bytes.replace(offset, written, data, 0, written);
+    const std::size_t begin = fate == kLastSectors ? SecondHalf()
+                              : fate == kZeros     ? data.size()
+                                                   : 0;
+    const std::size_t end = fate == kTorn ? data.size() / 2 : data.size();
+    if (bytes.size() < offset + end) bytes.resize(offset + end);
+    bytes.replace(offset + begin, end - begin, data, begin, end - begin);
   }
 };
 
@@ -77,7 +86,7 @@ struct Unit {
   // How many of the fates it can have, from kLost on.
   std::size_t fates() const {
     if (name != nullptr || bytes->resize) return 2;
-    return 4;
+    return bytes->SecondHalf() < bytes->data.size() ? 5 : 4;
   }
 };
 
@@ -315,6 +324,10 @@ absl::Status RecordingEnv::Around(DiskChange& change, absl::FunctionRef<absl::St
 CrashCount RecordingEnv::ForEachCrashState(
     const CrashBounds& bounds, const std::function<void(std::size_t, const DiskState&)>& visit,
     std::size_t first) const {
+  const std::vector<Change> changes = [this] {
+    MutexLock lock(&mutex_);
+    return changes_;
+  }();
   CrashCount count;
   std::set<Digest> seen;
   Disk disk(before_);
@@ -332,8 +345,8 @@ CrashCount RecordingEnv::ForEachCrashState(
         visit(moment, state);
       }
     }
-    if (moment == changes_.size()) return count;
-    disk.Play(changes_[moment].what, changes_[moment].data, changes_[moment].failed);
+    if (moment == changes.size()) return count;
+    disk.Play(changes[moment].what, changes[moment].data, changes[moment].failed);
   }
 }
 

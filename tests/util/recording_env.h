@@ -3,8 +3,9 @@
 //
 // The model, stricter than any one file system. A file's bytes are durable once
 // the file was synced, a name once its folder was. Of what is not durable yet,
-//   - each write may be whole, lost, torn in the middle, or lost with the file
-//     grown all the same (zeros in its place), whatever came of the others;
+//   - each write may be whole, lost, torn in the middle, lost with the file grown all the
+//     same (zeros in its place), or lost up to a sector of its second half, whatever came
+//     of the others;
 //   - each change of a size may be made or lost;
 //   - each new name, rename and removal may be made or lost, whatever came of
 //     the others; a rename is never half made.
@@ -57,9 +58,10 @@ class RecordingEnv final : public FaultEnv {
   // Everything in `root` counts as durable now. Changes elsewhere are not kept.
   explicit RecordingEnv(std::string root) : root_(std::move(root)), before_(DiskState::Of(root_)) {}
 
-  absl::Status Around(DiskChange& change, absl::FunctionRef<absl::Status()> run) override;
-
-  std::size_t changes() const { return changes_.size(); }
+  std::size_t changes() const {
+    MutexLock lock(&mutex_);
+    return changes_.size();
+  }
 
   // Visits each distinct state that a crash can leave at any moment from `first`
   // up to now; a moment is told as the number of changes before it.
@@ -67,6 +69,10 @@ class RecordingEnv final : public FaultEnv {
       const CrashBounds& bounds,
       const std::function<void(std::size_t moment, const DiskState&)>& visit,
       std::size_t first = 0) const;
+
+ protected:
+  absl::Status Around(DiskChange& change, absl::FunctionRef<absl::Status()> run) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
  private:
   struct Change {
@@ -77,7 +83,7 @@ class RecordingEnv final : public FaultEnv {
 
   const std::string root_;
   const DiskState before_;
-  std::vector<Change> changes_;
+  std::vector<Change> changes_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sealtrain::testing

@@ -32,7 +32,7 @@ EnvFile& Of(sqlite3_file* file) { return *reinterpret_cast<EnvFile*>(file); }
 template <typename Call>
 int Through(ForwardingEnv& env, DiskChange& change, int code, Call call) {
   int answer = SQLITE_OK;
-  const absl::Status status = env.Around(change, [&] {
+  const absl::Status status = env.Make(change, [&] {
     answer = call();
     return answer == SQLITE_OK ? absl::OkStatus() : absl::UnavailableError("SQLite");
   });
@@ -84,7 +84,7 @@ int Sync(sqlite3_file* file, int flags) {
   f.sync_folder = false;
   DiskChange folder{.kind = Kind::kSyncDir, .path = DirName(*f.path)};
   // "unix" does not look at what this one answers.
-  f.env->Around(folder, [] { return absl::OkStatus(); }).IgnoreError();
+  f.env->Make(folder, [] { return absl::OkStatus(); }).IgnoreError();
   return SQLITE_OK;
 }
 
