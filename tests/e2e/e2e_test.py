@@ -1763,7 +1763,7 @@ class Audit(World):
         self.make(50)
         bundle = next((self.home / "audit" / "tile" / "entries").rglob("0*"))
         if bundle.is_dir():
-            bundle = sorted(bundle.iterdir())[-1]
+            bundle = max(bundle.iterdir(), key=lambda partial: int(partial.name))
         data = bundle.read_bytes()
         position = data.find(b"study/notes")
         self.assertGreater(position, 0)
