@@ -74,7 +74,8 @@ class LogWriter final : public AuditLog {
     return group_commit_.Add(std::move(entry));
   }
 
-  absl::Status Publish() override {
+  // An exception in here would leave what is known of the disk untrue.
+  absl::Status Publish() noexcept override {
     MutexLock publishing(&publish_mutex_);
     const absl::Status status = RotationIsDue() ? Rotate() : PublishNews();
     return status.ok() ? status : Fail(status);
@@ -309,6 +310,9 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(
   }
   if (verifiers.front() == verifiers.back() && verifiers.size() > 1) {
     return absl::InvalidArgumentError("the next key of an audit log is the one it has");
+  }
+  if (options.wal_bytes > kMostWalBytes) {
+    return absl::InvalidArgumentError("a write-ahead log of more bytes than one may have");
   }
   ST_ASSIGN_OR_RETURN(auto lock, env.Lock(JoinPath(options.directory, kLockFile)));
   ST_ASSIGN_OR_RETURN(WriterState state, RecoverWriter(env, options.directory, verifiers[0]));

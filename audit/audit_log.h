@@ -27,6 +27,8 @@ namespace sealtrain::audit {
 // Entries are at most this long.
 inline constexpr std::size_t kMaxEntryBytes = 16 * 1024;
 
+inline constexpr std::uint64_t kMostWalBytes = 16 << 20;
+
 struct LogOptions {
   std::string directory;  // the publishable root
   // The log's key name and origin: a schema-less URL without spaces and '+',
@@ -35,8 +37,8 @@ struct LogOptions {
   // How long what is durable may wait to be published with what comes after it.
   absl::Duration publish_interval = absl::Milliseconds(20);
   // The write-ahead log is replaced once it has so many bytes or records: the more, the
-  // longer recovery takes, the fewer, the more is synced. At most 16 MiB.
-  std::uint64_t wal_bytes = 16 << 20;
+  // longer recovery takes, the fewer, the more is synced. At most kMostWalBytes.
+  std::uint64_t wal_bytes = kMostWalBytes;
   std::uint64_t wal_records = 4096;
 };
 
@@ -51,7 +53,7 @@ class AuditLog {
   // last record, refuses everything else that is wrong.
   // DataLoss: the log was changed, truncated or rolled back (says which file
   // and byte). Unavailable: another writer holds it, or no thread can
-  // be started. NotFound: no log.
+  // be started. NotFound: no log. InvalidArgument: `options` or `next_key` cannot be.
   // `next_key`, where the log's key is being replaced, signs beside `key`; log.vkey
   // names both before it does. Once it OpensWith(next_key), after the first Publish() of an
   // entry, `next_key` may be opened with as `key`, at first with that one as `next_key`

@@ -47,7 +47,7 @@ absl::StatusOr<std::uint64_t> GroupCommit::Add(std::string entry) {
   return *group->first_index + place;
 }
 
-void GroupCommit::Lead(Group& group) {
+void GroupCommit::Lead(Group& group) noexcept {
   {
     MutexLock turn(&turn_);
     {

@@ -39,7 +39,8 @@ class GroupCommit {
     std::atomic<std::uint32_t> done = 0;  // 1: first_index is set for good
   };
 
-  void Lead(Group& group);
+  // An exception in here would leave the others asleep.
+  void Lead(Group& group) noexcept;
 
   const std::size_t max_entries_;
   const Commit commit_;

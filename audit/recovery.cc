@@ -39,17 +39,16 @@ bool IsTornCheckpoint(absl::string_view published, const WalContents& wal) {
 }
 
 // Nothing is signed before it is in the write-ahead log. So a checkpoint that
-// this log does not reach is of another history, or this log was rolled back. Returns
-// what the note says.
-absl::StatusOr<Checkpoint> CheckReached(const WalContents& wal, const char* name,
-                                        const std::string& note, const VerifierKey& key) {
+// this log does not reach is of another history, or this log was rolled back.
+absl::Status CheckReached(const WalContents& wal, const char* name, const std::string& note,
+                          const VerifierKey& key) {
   const absl::StatusOr<Checkpoint> checkpoint = VerifyCheckpoint(note, key);
   if (!checkpoint.ok()) {
     return absl::DataLossError(absl::StrCat(name, ": ", checkpoint.status().message()));
   }
   const auto is_it = [&](const WalContents::Record& r) { return r.checkpoint == *checkpoint; };
   if (wal.base == *checkpoint || std::any_of(wal.records.begin(), wal.records.end(), is_it)) {
-    return checkpoint;
+    return absl::OkStatus();
   }
   const std::uint64_t end =
       wal.records.empty() ? wal.base.size : wal.records.back().checkpoint.size;
@@ -82,9 +81,9 @@ bool LeftAnything(Env& env, const std::string& directory, const TreeWriter& tree
 }
 
 // Adds what the write-ahead log holds to the tree, and publishes again what had been
-// published of it, and what is newest. `published`: size of the `checkpoint` that is there.
+// published of it, and what is newest: `checkpoint` once, for readers must not see it go back.
 absl::Status Replay(Env& env, const std::string& directory, const WalContents& contents,
-                    std::uint64_t published, TreeWriter& tree, PublishedFiles& files) {
+                    TreeWriter& tree, PublishedFiles& files) {
   for (const WalContents::Record& logged : contents.records) {
     for (const std::string& entry : logged.record.entries) tree.Add(entry);
     if (tree.Root() != logged.checkpoint.root) {
@@ -93,8 +92,7 @@ absl::Status Replay(Env& env, const std::string& directory, const WalContents& c
     }
     const bool newest = &logged == &contents.records.back();
     if (newest || LeftAnything(env, directory, tree)) {
-      ST_RETURN_IF_ERROR(files.Publish(tree.Take(logged.record.checkpoint_note),
-                                       /*newest=*/tree.size() >= published));
+      ST_RETURN_IF_ERROR(files.Publish(tree.Take(logged.record.checkpoint_note), newest));
     }
   }
   return absl::OkStatus();
@@ -111,32 +109,30 @@ absl::StatusOr<WriterState> RecoverWriter(Env& env, const std::string& directory
   ST_RETURN_IF_ERROR(CheckVkey(env, directory, key));
   ST_ASSIGN_OR_RETURN(const WalContents contents, ReadWal(env, JoinPath(directory, kWalFile), key));
   ST_ASSIGN_OR_RETURN(const std::string last, ReadNoteFile(env, directory, kLastFile));
-  ST_RETURN_IF_ERROR(CheckReached(contents, kLastFile, last, key).status());
+  ST_RETURN_IF_ERROR(CheckReached(contents, kLastFile, last, key));
   ST_ASSIGN_OR_RETURN(const std::string published, ReadNoteFile(env, directory, kCheckpointFile));
   // Checkpoints are published without a sync: what the rename names may not have
   // reached the disk as a whole, or at all.
   const bool torn_checkpoint = IsTornCheckpoint(published, contents);
-  std::uint64_t published_size = 0;
   if (!torn_checkpoint) {
-    ST_ASSIGN_OR_RETURN(const Checkpoint newest,
-                        CheckReached(contents, kCheckpointFile, published, key));
-    published_size = newest.size;
+    ST_RETURN_IF_ERROR(CheckReached(contents, kCheckpointFile, published, key));
   }
 
   ST_ASSIGN_OR_RETURN(TreeWriter tree, TreeWriter::Load(env, directory, contents.base));
   PublishedFiles files(env, directory);
-  ST_RETURN_IF_ERROR(Replay(env, directory, contents, published_size, tree, files));
-  std::string note = contents.records.empty() ? contents.base_note
-                                              : contents.records.back().record.checkpoint_note;
-  if (torn_checkpoint) ST_RETURN_IF_ERROR(files.Publish(tree.Take(note)));
-
-  const std::string wal_path = JoinPath(directory, kWalFile);
-  // What was read may never have reached the disk (a sync may have failed), so
-  // it is not appended to but written again: as published files.
-  const bool fresh = contents.records.empty() && !contents.torn && !torn_checkpoint;
-  ST_ASSIGN_OR_RETURN(WalWriter wal, fresh ? WalWriter::Continue(env, wal_path, contents)
-                                           : StartWal(env, directory, files, note));
-  return WriterState{std::move(tree), std::move(files), std::move(wal), std::move(note)};
+  const std::string* note = &contents.base_note;
+  if (!contents.records.empty()) {
+    // Before anybody can see what follows from it.
+    ST_RETURN_IF_ERROR(SecureWal(env, JoinPath(directory, kWalFile), contents));
+    ST_RETURN_IF_ERROR(Replay(env, directory, contents, tree, files));
+    note = &contents.records.back().record.checkpoint_note;
+  } else if (torn_checkpoint || contents.base.size == 0) {
+    // A creation may have ended before it had synced the empty checkpoint.
+    ST_RETURN_IF_ERROR(files.Publish(tree.Take(*note)));
+  }
+  // A new one, always: even that the one that was read has this name may not be durable.
+  ST_ASSIGN_OR_RETURN(WalWriter wal, StartWal(env, directory, files, *note));
+  return WriterState{std::move(tree), std::move(files), std::move(wal), *note};
 }
 
 absl::StatusOr<WalWriter> StartWal(Env& env, const std::string& directory, PublishedFiles& files,

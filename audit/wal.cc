@@ -138,12 +138,6 @@ absl::StatusOr<WalWriter> WalWriter::Create(Env& env, const std::string& path,
   return WalWriter(std::move(file), header_bytes, file_bytes.size(), digest);
 }
 
-absl::StatusOr<WalWriter> WalWriter::Continue(Env& env, const std::string& path,
-                                              const WalContents& contents) {
-  ST_ASSIGN_OR_RETURN(auto file, env.OpenForUpdate(path));
-  return WalWriter(std::move(file), contents.end, contents.file_size, contents.last_digest);
-}
-
 absl::Status WalWriter::Append(const WalRecord& record) {
   Bytes bytes;
   AppendText(kRecordMagic, bytes);
@@ -191,8 +185,8 @@ absl::StatusOr<WalContents> ParseWal(ByteSpan file, const std::string& name,
   const bool magic_ok = AsText(header.Take(kHeaderMagic.size())) == kHeaderMagic;
   contents.base_note = std::string(header.TakeNote());
   const std::size_t covered = file.size() - header.left();
-  contents.last_digest = header.TakeDigest();
-  if (!magic_ok || header.failed() || crypto::Sha256(file.first(covered)) != contents.last_digest) {
+  Digest last_digest = header.TakeDigest();
+  if (!magic_ok || header.failed() || crypto::Sha256(file.first(covered)) != last_digest) {
     return absl::DataLossError(absl::StrCat(name, ": bad header at byte 0"));
   }
   absl::StatusOr<Checkpoint> base = VerifyCheckpoint(contents.base_note, key);
@@ -203,7 +197,6 @@ absl::StatusOr<WalContents> ParseWal(ByteSpan file, const std::string& name,
 
   std::uint64_t size = contents.base.size;
   contents.end = file.size() - header.left();
-  contents.file_size = file.size();
   while (true) {
     const ByteSpan rest = file.subspan(contents.end);
     // Never written: no record begins with a zero.
@@ -217,22 +210,26 @@ absl::StatusOr<WalContents> ParseWal(ByteSpan file, const std::string& name,
                                                 " before a good one at byte ",
                                                 contents.end + 1 + *good));
       }
-      contents.torn = true;
       break;
     }
     const std::uint64_t new_size = size + parsed->content.record.entries.size();
-    if (parsed->previous != contents.last_digest || parsed->content.record.first_index != size ||
+    if (parsed->previous != last_digest || parsed->content.record.first_index != size ||
         parsed->content.checkpoint.size != new_size) {
       return absl::DataLossError(
           absl::StrCat(name, ": record at byte ", contents.end, " does not follow the one before"));
     }
     size = new_size;
-    contents.last_digest = parsed->digest;
+    last_digest = parsed->digest;
     parsed->content.offset = contents.end;
     contents.end += parsed->size;
     contents.records.push_back(std::move(parsed->content));
   }
   return contents;
+}
+
+absl::Status SecureWal(Env& env, const std::string& path, const WalContents& contents) {
+  ST_ASSIGN_OR_RETURN(const std::string file, env.ReadFile(path, kMaxWalBytes));
+  return WriteFileDurably(env, path, AsBytes(file).first(contents.end));
 }
 
 }  // namespace sealtrain::audit

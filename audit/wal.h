@@ -39,13 +39,9 @@ struct WalContents {
   std::string base_note;
   Checkpoint base;
   std::vector<Record> records;
-  // Where the last whole record ends.
+  // Where the last whole record ends. More behind it are zeros, which were never written
+  // to, or a record that a crash cut off, and that was never acknowledged.
   std::uint64_t end = 0;
-  std::uint64_t file_size = 0;
-  // Whether there is more behind it than zeros, which were never written to: a record
-  // that a crash cut off, and that was never acknowledged.
-  bool torn = false;
-  Digest last_digest{};  // of the last whole record, or of the header
 };
 
 // Writes records over zeros that are there already, so that a sync has nothing but
@@ -56,15 +52,11 @@ class WalWriter {
   // by one that goes on from `base_note`.
   static absl::StatusOr<WalWriter> Create(Env& env, const std::string& path,
                                           absl::string_view base_note);
-  // Goes on with the whole file that ReadWal() returned `contents` of.
-  static absl::StatusOr<WalWriter> Continue(Env& env, const std::string& path,
-                                            const WalContents& contents);
-
   // Makes the record durable: one write, one sync.
   absl::Status Append(const WalRecord& record);
 
   std::uint64_t bytes() const { return bytes_; }      // without the zeros
-  std::uint64_t records() const { return records_; }  // since Create() or Continue()
+  std::uint64_t records() const { return records_; }  // since Create()
 
  private:
   WalWriter(std::unique_ptr<UpdatableFile> file, std::uint64_t bytes, std::uint64_t file_size,
@@ -88,6 +80,9 @@ absl::StatusOr<WalContents> ReadWal(Env& env, const std::string& path, const Ver
 // The same from memory; `name` is for messages.
 absl::StatusOr<WalContents> ParseWal(ByteSpan file, const std::string& name,
                                      const VerifierKey& key);
+// Makes durable what ReadWal() returned `contents` of, and cuts off what is behind it. What
+// was read may be in the page cache only: its sync has failed, or never came.
+absl::Status SecureWal(Env& env, const std::string& path, const WalContents& contents);
 
 }  // namespace sealtrain::audit
 

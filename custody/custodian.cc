@@ -55,7 +55,7 @@ absl::Status MayBeOfACrash(const absl::Status& status) {
   if (!absl::IsDataLoss(status)) return status;
   return absl::DataLossError(absl::StrCat(
       status.message(),
-      "; after a power cut that may be so until the home is opened next, which tells"));
+      "; after a crash or a full disk that may be so until the home is opened next, which tells"));
 }
 
 // Sees that key store and log belong together, tells the log what a crash kept from

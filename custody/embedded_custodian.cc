@@ -285,8 +285,9 @@ absl::StatusOr<std::unique_ptr<audit::LogReader>> EmbeddedCustodian::ReadLog() {
 }
 
 absl::StatusOr<std::string> EmbeddedCustodian::AuditCheckpoint() {
+  std::string checkpoint = log_->checkpoint();
   ST_RETURN_IF_ERROR(log_->Publish());
-  return log_->checkpoint();
+  return checkpoint;
 }
 
 }  // namespace sealtrain::custody

@@ -68,7 +68,7 @@ class AccessReviewTest : public ::testing::Test {
     for (const Event& event : entries_) tree->Add(event.SerializeAsString());
     const auto note = SignCheckpoint(
         {.origin = kTestOrigin, .size = tree->size(), .root = tree->Root()}, TestKey());
-    EXPECT_OK(tree->Publish(*note));
+    EXPECT_OK(PublishedFiles(env, log_dir_).Publish(tree->Take(*note)));
     WriteText(log_dir_ + "/log.vkey", FormatVkey(TestVerifier()) + "\n");
     log_ = *LogReader::Open(env, log_dir_);
     auto review = ReviewAccess(*log_, since, until, /*key_trusted=*/false, {});

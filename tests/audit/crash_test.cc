@@ -419,8 +419,8 @@ TEST_F(RefusalTest, OfAChangedRightEdge) {
 TEST_F(RefusalTest, OfARecordThatDoesNotGiveItsSignedRoot) {
   // Only the holder of the key can write this: a wrong root, rightly signed.
   ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadTestWal(log_dir_));
-  ASSERT_OK_AND_ASSIGN(WalWriter writer,
-                       WalWriter::Continue(Env::Posix(), log_dir_ + "/.state/wal", contents));
+  ASSERT_OK_AND_ASSIGN(WalWriter writer, WalWriter::Create(Env::Posix(), log_dir_ + "/.state/wal",
+                                                           contents.base_note));
   ASSERT_OK(writer.Append(
       {6,
        {"entry"},

@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 using ::sealtrain::testing::CrashBounds;
 using ::sealtrain::testing::CrashCount;
 using ::sealtrain::testing::DiskState;
+using ::sealtrain::testing::FaultEnv;
 using ::sealtrain::testing::RecordingEnv;
 using ::sealtrain::testing::TempDir;
 
@@ -70,12 +71,15 @@ class PowerCutTest : public ::testing::Test {
 
   // In every state that a crash leaves; for a few of them, in states that are left when
   // their recovery is cut off as well.
-  CrashCount ExpectSoundAfterAnyCrash(const RecordingEnv& recording) {
+  CrashCount ExpectSoundAfterAnyCrash(const RecordingEnv& recording,
+                                      const CrashBounds& states = {.exhaustive = 16, .drawn = 4},
+                                      std::size_t first = 0) {
     std::size_t visited = 0;
     std::size_t recoveries = 0;
     const std::string crashed = dir_.Join("crashed");
     return recording.ForEachCrashState(
-        {.exhaustive = 16, .drawn = 4}, [&](std::size_t moment, const DiskState& disk) {
+        states,
+        [&](std::size_t moment, const DiskState& disk) {
           if (HasFailure()) return;
           fs::remove_all(crashed);
           disk.WriteTo(crashed);
@@ -91,7 +95,8 @@ class PowerCutTest : public ::testing::Test {
             ExpectSound(moment, twice);
             ++twice_;
           });
-        });
+        },
+        first);
   }
 
   struct Told {
@@ -142,6 +147,38 @@ TEST_F(PowerCutTest, LosesNothingWhileTheWriteAheadLogGrows) {
   const CrashCount count = ExpectSoundAfterAnyCrash(recording);
   EXPECT_GT(count.distinct, 50u);
   EXPECT_GT(twice_, 50u);
+}
+
+// A sync fails, in an append or while the write-ahead log is replaced, and the process ends.
+// Another goes on from what is in the page cache; then comes the power cut.
+TEST_F(PowerCutTest, LosesNothingWhereASyncHadFailedBefore) {
+  for (const FaultEnv::Op op : {FaultEnv::Op::kSync, FaultEnv::Op::kSyncDir}) {
+    bool failed = true;
+    for (int skip = 0; failed && !HasFailure(); ++skip) {
+      SCOPED_TRACE(absl::StrCat("failure of ", static_cast<int>(op), " after ", skip));
+      fs::remove_all(log_dir_);
+      told_.clear();
+      MakeLogAtOnce(log_dir_, 2);
+      RecordingEnv recording(log_dir_);
+      LogOptions options = TestOptions(log_dir_);
+      options.wal_records = 2;
+      {
+        ASSERT_OK_AND_ASSIGN(auto log, AuditLog::Open(recording, options, TestKey()));
+        recording.FailOn(op, skip, absl::UnavailableError("broken"), /*times=*/1);
+        for (int i = 0; i < 3; ++i) {
+          if (!log->Append(TestEvent(log->size())).ok()) break;
+          Tell(recording.changes(), log->size(), log->checkpoint());
+          if (!log->Publish().ok()) break;
+        }
+      }
+      failed = recording.failures() > 0;
+      recording.Heal();
+      const std::size_t reopened = recording.changes();
+      Write(recording, options, 1, {});
+      ExpectSoundAfterAnyCrash(recording, {.exhaustive = 4, .drawn = 2}, reopened);
+    }
+    EXPECT_FALSE(failed);
+  }
 }
 
 }  // namespace

@@ -54,7 +54,6 @@ TEST_F(WalTest, RoundTrips) {
   ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(Env::Posix(), path_, TestVerifier()));
   EXPECT_EQ(contents.base.size, 10u);
   EXPECT_EQ(contents.base_note, NoteOfSize(10));
-  EXPECT_FALSE(contents.torn);
   EXPECT_EQ(contents.end, bytes_.size());
   ASSERT_EQ(contents.records.size(), 3u);
   EXPECT_EQ(contents.records[1].record.entries, (std::vector<std::string>{"b", ""}));
@@ -64,18 +63,16 @@ TEST_F(WalTest, RoundTrips) {
   EXPECT_EQ(contents.records[2].offset, offsets_[2]);
 }
 
-TEST_F(WalTest, GoesOnAfterReopening) {
+TEST_F(WalTest, IsSecuredUpToItsLastWholeRecord) {
+  WriteText(path_, absl::StrCat(bytes_, "torn"));
   ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(Env::Posix(), path_, TestVerifier()));
-  ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Continue(Env::Posix(), path_, contents));
-  ASSERT_OK(wal.Append({16, {"f"}, NoteOfSize(17)}));
-  ASSERT_OK_AND_ASSIGN(const WalContents longer, ReadWal(Env::Posix(), path_, TestVerifier()));
-  EXPECT_EQ(longer.records.size(), 4u);
+  ASSERT_OK(SecureWal(Env::Posix(), path_, contents));
+  EXPECT_EQ(ReadText(path_), bytes_);
 }
 
 TEST_F(WalTest, GrowsByZerosBeforeItsRecordsNeedThem) {
   const std::uint64_t first = 64 << 10;
-  ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(Env::Posix(), path_, TestVerifier()));
-  ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Continue(Env::Posix(), path_, contents));
+  ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Create(Env::Posix(), path_, NoteOfSize(16)));
   std::vector<std::uint64_t> sizes = {first};  // that the file had
   for (std::uint64_t size = 16; wal.bytes() < 3 * (1 << 20); ++size) {
     ASSERT_OK(wal.Append({size, {std::string(16'000, 'f')}, NoteOfSize(size + 1)}));
@@ -90,9 +87,8 @@ TEST_F(WalTest, GrowsByZerosBeforeItsRecordsNeedThem) {
   if (sizes.back() == (4 << 20)) expected.push_back(4 << 20);
   EXPECT_EQ(sizes, expected);
   ASSERT_OK_AND_ASSIGN(const WalContents grown, ReadWal(Env::Posix(), path_, TestVerifier()));
-  EXPECT_FALSE(grown.torn);
   EXPECT_EQ(grown.end, wal.bytes());
-  EXPECT_EQ(grown.records.size(), 3 + wal.records());
+  EXPECT_EQ(grown.records.size(), wal.records());
 }
 
 TEST_F(WalTest, HasRoomForARecordLargerThanAStep) {
@@ -111,14 +107,11 @@ TEST_F(WalTest, TellsWhatWasNeverWrittenFromATornTail) {
     for (std::size_t whole = 0; whole < offsets_.size(); ++whole) {
       const std::string records = bytes_.substr(0, offsets_[whole]);
       ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(records + std::string(zeros, '\0')));
-      ASSERT_FALSE(contents.torn);
       ASSERT_EQ(contents.end, offsets_[whole]);
-      ASSERT_EQ(contents.file_size, offsets_[whole] + zeros);
       for (const std::size_t at : {std::size_t{0}, zeros / 2, zeros - 1}) {
         std::string tail(zeros, '\0');
         tail[at] = 'A';
         ASSERT_OK_AND_ASSIGN(const WalContents torn, Parse(records + tail));
-        ASSERT_TRUE(torn.torn);
         ASSERT_EQ(torn.end, offsets_[whole]);
       }
     }
@@ -145,7 +138,7 @@ TEST_F(WalTest, CutsATornTailAtAnyByte) {
               half.begin() + static_cast<std::ptrdiff_t>(from), '\0');
     ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(half));
     ASSERT_EQ(contents.records.size(), 2u) << from;
-    ASSERT_TRUE(contents.torn);
+    ASSERT_EQ(contents.end, offsets_[2]) << from;
   }
   for (std::size_t size = offsets_[0]; size < bytes_.size(); ++size) {
     ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(bytes_.substr(0, size)));
@@ -153,7 +146,6 @@ TEST_F(WalTest, CutsATornTailAtAnyByte) {
         std::upper_bound(offsets_.begin(), offsets_.end(), size) - offsets_.begin() - 1);
     ASSERT_EQ(contents.records.size(), whole) << size;
     ASSERT_EQ(contents.end, offsets_[whole]);
-    ASSERT_EQ(contents.torn, size != offsets_[whole]);
   }
 }
 
@@ -162,7 +154,7 @@ TEST_F(WalTest, CutsATailThatIsNotWhatWasWritten) {
   std::string zeroes = bytes_;
   std::fill(zeroes.begin() + static_cast<std::ptrdiff_t>(offsets_[2] + 20), zeroes.end(), '\0');
   ASSERT_OK_AND_ASSIGN(const WalContents contents, Parse(zeroes));
-  EXPECT_TRUE(contents.torn);
+  EXPECT_EQ(contents.end, offsets_[2]);
   EXPECT_EQ(contents.records.size(), 2u);
 }
 
@@ -222,7 +214,7 @@ TEST_F(WalTest, TakesNoRecordThatTheKeyDidNotSign) {
   const std::string planted = ReadText(dir_.Join("forged")).substr(offsets_[0]);
   ASSERT_OK_AND_ASSIGN(const WalContents contents,
                        Parse(bytes_.substr(0, offsets_[2]) + "torn" + planted));
-  EXPECT_TRUE(contents.torn);
+  EXPECT_EQ(contents.end, offsets_[2]);
   EXPECT_EQ(contents.records.size(), 2u);
 }
 
