@@ -13,6 +13,7 @@
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/known_names.h"
+#include "sealtrain/policy/lease.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -227,7 +228,9 @@ json ScanJson(const policy::ColumnPlan& column) {
 
 void AddObligations(const policy::Decision& decision, json& object) {
   if (decision.dp) object["dp"] = PrivacyJson(*decision.dp);
-  if (decision.lease) object["lease_seconds"] = absl::ToInt64Seconds(*decision.lease);
+  if (decision.lease) {
+    object["lease_seconds"] = absl::ToInt64Seconds(policy::LeaseOf(decision.lease));
+  }
   if (decision.max_opens) object["max_opens"] = *decision.max_opens;
   if (decision.retention) object["retention_seconds"] = absl::ToInt64Seconds(*decision.retention);
   if (decision.k_anonymity) object["k_anonymity"] = KAnonymityJson(*decision.k_anonymity);
@@ -267,6 +270,7 @@ json DecisionJson(const policy::Request& request, const policy::Decision& decisi
                  {"policy_id", decision.policy_id},
                  {"policy_version", decision.policy_version},
                  {"policy_sha256", HexEncode(decision.policy_sha256)}};
+  if (!decision.would_end.empty()) object["would_end"] = decision.would_end;
   if (decision.nearest_miss) {
     object["nearest_miss"] = {{"id", decision.nearest_miss->id},
                               {"line", decision.nearest_miss->line},

@@ -1,10 +1,10 @@
 // sealtrain policy: can, who-can, plan.
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +24,7 @@
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/duties.h"
 #include "sealtrain/policy/explain.h"
+#include "sealtrain/policy/prospects.h"
 
 namespace sealtrain::cli {
 namespace {
@@ -50,6 +51,7 @@ struct CanArgs {
 struct Question {
   policy::Request request;
   std::vector<policy::SealedColumn> in_doubt;
+  bool facts_are_of_custody = false;  // what it does not know, it would not allow
 };
 
 // Only the columns that were asked for, in that order; none named: all.
@@ -65,30 +67,24 @@ std::vector<policy::SealedColumn> PickColumns(std::vector<policy::SealedColumn> 
   return picked;
 }
 
-// Whether it depends on how the column was sealed what `policy` says of it.
-bool TreatmentDecides(const policy::LoadedPolicy& policy, policy::Request request,
-                      const policy::SealedColumn& sealed) {
-  std::set<std::pair<bool, bool>> answers;
-  for (const policy::SealedColumn::Treatment& treatment : sealed.treatments) {
-    request.columns = {sealed.column};
-    request.columns.front().applied = treatment.transform;
-    const policy::Decision decision = policy.Decide(request);
-    answers.emplace(decision.allow,
-                    decision.allow && decision.columns.front().transform.kind() == policy::DROP);
-  }
-  return answers.size() > 1;
-}
-
 // Of columns that may have been sealed in more than one way, which counts: none if the answer
 // depends on it.
-void SettleTreatments(const policy::LoadedPolicy& policy, Question& question) {
-  if (!policy::ActionOpens(question.request.action)) return question.in_doubt.clear();
+absl::Status SettleTreatments(const policy::LoadedPolicy& policy, Question& question) {
+  if (!policy::ActionOpens(question.request.action)) {
+    question.in_doubt.clear();
+    return absl::OkStatus();
+  }
   for (const policy::SealedColumn& sealed : question.in_doubt) {
-    if (TreatmentDecides(policy, question.request, sealed)) continue;
+    policy::Request alone = question.request;
+    alone.columns = {sealed.column};
+    ST_ASSIGN_OR_RETURN(const policy::Prospects prospects,
+                        policy::ForeseeAnswer(policy, alone, question.in_doubt));
+    if (prospects.as_given == policy::Answer::kUnknown) continue;
     for (policy::RequestedColumn& column : question.request.columns) {
       if (column.name == sealed.column.name) column.applied = sealed.treatments.front().transform;
     }
   }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Question> BuildQuestion(Context& context, const CanArgs& args,
@@ -112,7 +108,9 @@ absl::StatusOr<Question> BuildQuestion(Context& context, const CanArgs& args,
   }
   Question question;
   policy::Request& request = question.request;
-  if (found.custodian != nullptr && args.source.schema_args.file.empty()) {
+  question.facts_are_of_custody =
+      found.custodian != nullptr && args.source.schema_args.file.empty();
+  if (question.facts_are_of_custody) {
     ST_ASSIGN_OR_RETURN(request,
                         found.custodian->RequestFor(context.principal(), action, args.dataset,
                                                     args.purpose, args.columns, args.model));
@@ -144,7 +142,7 @@ absl::StatusOr<Question> BuildQuestion(Context& context, const CanArgs& args,
   if (args.approvals) request.approvals = args.approvals;
   if (args.age_seconds) request.dataset_age = absl::Seconds(*args.age_seconds);
   if (at) request.now = *at;
-  SettleTreatments(found.stack.in_force(), question);
+  ST_RETURN_IF_ERROR(SettleTreatments(found.stack.in_force(), question));
   return question;
 }
 
@@ -157,6 +155,96 @@ absl::StatusOr<policy::Decision> Decide(const CanArgs& args, const PolicySource:
   policy::Decision decision = found.stack.in_force().Decide(request);
   policy::TraceDuties(found.stack.sets, request, decision);
   return decision;
+}
+
+const char* AnswerWord(policy::Answer answer) {
+  switch (answer) {
+    case policy::Answer::kNo:
+      return "no";
+    case policy::Answer::kUnknown:
+      return "unknown";
+    case policy::Answer::kYes:
+      return "yes";
+  }
+  return "";
+}
+
+// The options that give those facts which `request` lacks and `with` has, and their values.
+std::vector<std::pair<std::string, std::string>> MissingOptions(const policy::Request& request,
+                                                                const policy::Request& with) {
+  std::vector<std::pair<std::string, std::string>> options;
+  if (with.trust != request.trust) options.emplace_back("--trust", policy::Trust_Name(with.trust));
+  if (with.rows != request.rows) options.emplace_back("--rows", absl::StrCat(*with.rows));
+  if (with.dataset_age != request.dataset_age) {
+    options.emplace_back("--age", absl::StrCat(absl::ToInt64Seconds(*with.dataset_age)));
+  }
+  if (with.approvals != request.approvals) {
+    options.emplace_back("--approvals", absl::StrCat(*with.approvals));
+  }
+  return options;
+}
+
+// An answer, and the decision as it is to be shown: of an unknown one a denial that says what it
+// depends on.
+struct Answered {
+  policy::Answer answer = policy::Answer::kNo;
+  policy::Decision decision;
+  std::vector<std::string> depends_on;  // options that were not given
+};
+
+// Of a denial because it is not known how a column was sealed: there may be no way.
+void NameUnsealable(const policy::Request& request, const Question& question,
+                    policy::Decision& denial) {
+  for (const policy::RequestedColumn& column : request.columns) {
+    const bool is_in_doubt =
+        std::any_of(question.in_doubt.begin(), question.in_doubt.end(),
+                    [&column](const auto& sealed) { return sealed.column.name == column.name; });
+    if (column.applied || is_in_doubt) continue;
+    denial.reason_code = "no_matching_permit";
+    denial.reason = absl::StrCat("under this policy nobody can seal column \"",
+                                 Printable(column.name), "\", so there is nothing to open");
+    return;
+  }
+}
+
+absl::StatusOr<Answered> Ask(const CanArgs& args, const PolicySource::Found& found,
+                             const Question& question, const policy::Request& request) {
+  Answered answered;
+  policy::Decision& decision = answered.decision;
+  ST_ASSIGN_OR_RETURN(decision, Decide(args, found, request));
+  answered.answer = decision.allow ? policy::Answer::kYes : policy::Answer::kNo;
+  if (question.facts_are_of_custody) return answered;
+  ST_ASSIGN_OR_RETURN(policy::Prospects prospects,
+                      policy::ForeseeAnswer(found.stack.in_force(), request, question.in_doubt));
+  if (prospects.answer == policy::Answer::kNo && prospects.denial) {
+    decision = *std::move(prospects.denial);
+  }
+  if (prospects.answer == policy::Answer::kNo && decision.reason_code == "unknown_fact") {
+    NameUnsealable(request, question, decision);
+  }
+  if (prospects.answer != policy::Answer::kUnknown) return answered;
+
+  answered.answer = policy::Answer::kUnknown;
+  policy::Decision unknown;
+  unknown.reason_code = "unknown_fact";
+  unknown.reason = decision.reason;
+  unknown.policy_id = decision.policy_id;
+  unknown.policy_version = decision.policy_version;
+  unknown.policy_sha256 = decision.policy_sha256;
+  if (prospects.turning) {
+    std::vector<std::string> values;
+    for (const auto& [option, value] : MissingOptions(request, *prospects.turning)) {
+      answered.depends_on.push_back(option);
+      values.push_back(absl::StrCat(option, " ", value));
+    }
+    unknown.reason =
+        absl::StrCat("it depends on what is not given: with ", absl::StrJoin(values, " "),
+                     prospects.at_turning == policy::Answer::kUnknown
+                         ? ", on how the columns were sealed"
+                         : absl::StrCat(", ", AnswerWord(prospects.at_turning)));
+  }
+  decision = std::move(unknown);
+  return answered;
 }
 
 // How a column may have been sealed, a line each, the column in front.
@@ -186,56 +274,58 @@ absl::Status RunCan(Context& context, const CanArgs& args) {
   ST_ASSIGN_OR_RETURN(const PolicySource::Found found, args.source.Open(context, args.dataset));
   ST_ASSIGN_OR_RETURN(const Question question, BuildQuestion(context, args, found));
   const policy::Request& request = question.request;
-  ST_ASSIGN_OR_RETURN(const policy::Decision decision, Decide(args, found, request));
+  ST_ASSIGN_OR_RETURN(const Answered whole, Ask(args, found, question, request));
 
   std::string in_doubt;
-  bool is_unknown = false;
   json columns = json::array();
   Rows rows = {{"Column", "Classes", "Alone", ""}};
   for (const policy::RequestedColumn& column : request.columns) {
     policy::Request alone = request;
     alone.columns = {column};
-    ST_ASSIGN_OR_RETURN(const policy::Decision single, Decide(args, found, alone));
+    ST_ASSIGN_OR_RETURN(const Answered single, Ask(args, found, question, alone));
+    const policy::Decision& decision = single.decision;
     const auto doubt = std::find_if(question.in_doubt.begin(), question.in_doubt.end(),
                                     [&column](const policy::SealedColumn& sealed) {
                                       return sealed.column.name == column.name;
                                     });
-    const bool depends = doubt != question.in_doubt.end() && !column.applied;
-    is_unknown |= depends;
-    std::string plan = single.reason;
-    if (single.allow) plan = policy::DescribeTreatment(single.columns.front(), column.applied);
-    if (doubt != question.in_doubt.end() && (depends || single.allow)) {
+    const bool is_yes = single.answer == policy::Answer::kYes;
+    std::string plan = decision.reason;
+    if (is_yes) plan = policy::DescribeTreatment(decision.columns.front(), column.applied);
+    if (doubt != question.in_doubt.end() && single.answer != policy::Answer::kNo) {
       absl::StrAppend(&in_doubt, TreatmentLines(*doubt));
-      if (single.allow) plan = "however it was sealed";
+      if (is_yes) plan = "however it was sealed";
     }
-    rows.push_back({Printable(column.name), ClassesText(column.classes),
-                    single.allow ? "yes" : (depends ? "unknown" : "no"), plan});
-    json entry = {
-        {"name", column.name},
-        {"classes", ClassNames(column.classes)},
-        {"allow", single.allow},
-        {single.allow ? "transform" : "reason",
-         single.allow ? policy::DescribeTransform(single.columns.front().transform) : plan}};
+    rows.push_back(
+        {Printable(column.name), ClassesText(column.classes), AnswerWord(single.answer), plan});
+    json entry = {{"name", column.name},
+                  {"classes", ClassNames(column.classes)},
+                  {"answer", AnswerWord(single.answer)},
+                  {"allow", is_yes},
+                  {"reason_code", decision.reason_code},
+                  {is_yes ? "transform" : "reason",
+                   is_yes ? policy::DescribeTransform(decision.columns.front().transform) : plan}};
     if (column.applied && doubt == question.in_doubt.end()) {
       entry["applied"] = policy::DescribeTransform(*column.applied);
     }
     columns.push_back(std::move(entry));
   }
-  std::string page = "yes\n";
-  if (!decision.allow) {
-    is_unknown = is_unknown && decision.reason_code == "unknown_fact";
-    page = absl::StrCat(is_unknown ? "unknown: " : "no: ", decision.reason, "\n");
-  }
+  const bool is_yes = whole.answer == policy::Answer::kYes;
+  std::string page =
+      absl::StrCat(AnswerWord(whole.answer), is_yes ? "" : ": ", whole.decision.reason, "\n");
   if (rows.size() > 1) absl::StrAppend(&page, Table(rows));
   if (!in_doubt.empty()) {
-    absl::StrAppend(&page, "How it was sealed depends on the situation then; --at and --trust fix ",
-                    "it:\n", in_doubt);
+    absl::StrAppend(&page,
+                    "How it was sealed depends on the situation then, of which --at and --trust "
+                    "give the time and the trust:\n",
+                    in_doubt);
   }
-  json object = DecisionJson(request, decision);
+  json object = DecisionJson(request, whole.decision);
+  object["answer"] = AnswerWord(whole.answer);
+  object["depends_on"] = whole.depends_on;
   object["columns_alone"] = std::move(columns);
   object["sealed_as"] = TreatmentsJson(question.in_doubt);
   context.Print(object, page);
-  if (!decision.allow) context.exit_code = kDenied;
+  if (!is_yes) context.exit_code = kDenied;
   return absl::OkStatus();
 }
 
@@ -307,7 +397,8 @@ void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
   auto can = std::make_shared<CanArgs>();
   CLI::App* command = policy.add_subcommand(
       "can",
-      "Whether one request is allowed, and each of its columns alone: exit code 0 yes, 3 no\n\n"
+      "Whether one request is allowed, and each of its columns alone: exit code 0 yes, 3 no "
+      "or unknown\n\n"
       "Example:\n"
       "  sealtrain --principal workload:train policy can --action TRAIN --dataset mails/train \\\n"
       "      --purpose safety/abuse-detection --column body --trust LOCKED --rows 5000 \\\n"
@@ -315,8 +406,8 @@ void AddPolicyQueryCommands(CLI::App& policy, Context& context) {
       "Without --file the policy in force is asked, without --schema the data set's own\n"
       "columns, and the facts are those of custody. With --schema the columns count as\n"
       "sealed under the same policy, in the trust and at the time that are given, else in\n"
-      "any; where it depends on that, the answer is unknown, exit code 3. Facts that are not\n"
-      "given are unknown.");
+      "any. Where it depends on that, or on facts that neither custody nor the question\n"
+      "gives, the answer is unknown, exit code 3, and says which options give them.");
   can->source.AddOptions(command);
   command->add_option("--action", can->action, "INGEST, SEAL, TRAIN, EVALUATE, ...")->required();
   command->add_option("--dataset", can->dataset, "Data set")->required();

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "sealtrain/base/env.h"
 #include "sealtrain/base/status_macros.h"
@@ -19,6 +20,8 @@ using google::protobuf::SourceLocation;
 
 // Messages within messages; the walk and protobuf's own use the call stack.
 constexpr std::size_t kMaxNesting = 32;
+// Fields without a class that are named in one message.
+constexpr std::size_t kMaxNamed = 16;
 
 bool MayBeSubjectKey(const FieldDescriptor& field) {
   switch (field.type()) {
@@ -50,6 +53,27 @@ class Walk {
       path_.pop_back();
     }
     return absl::OkStatus();
+  }
+
+  absl::Status CheckClasses() const {
+    const FieldDescriptor* first = nullptr;
+    std::vector<std::string> names;
+    for (const Column& column : columns_) {
+      if (!column.classes.empty()) continue;
+      if (first == nullptr) first = &column.leaf();
+      names.push_back(absl::StrCat("\"", column.name, "\""));
+    }
+    if (first == nullptr) return absl::OkStatus();
+    const bool is_one = names.size() == 1;
+    if (names.size() > kMaxNamed) {
+      const std::size_t more = names.size() - kMaxNamed;
+      names.resize(kMaxNamed);
+      names.push_back(absl::StrCat(more, " more"));
+    }
+    return Refuse(*first, absl::StrCat(is_one ? "field " : "fields ", absl::StrJoin(names, ", "),
+                                       is_one ? " has" : " have",
+                                       " no data class: add "
+                                       "[(sealtrain.privacy).data_class = ...]"));
   }
 
   absl::Status CheckSubjectKey(const Descriptor& record) const {
@@ -104,11 +128,6 @@ class Walk {
         }
       }
       return Enter(*field.message_type(), classes);
-    }
-    if (classes.empty()) {
-      return Refuse(field, absl::StrCat("field \"", Name(),
-                                        "\" has no data class: add "
-                                        "[(sealtrain.privacy).data_class = ...]"));
     }
     if (columns_.size() == kMaxColumns) {
       return Refuse(field, absl::StrCat("more than ", kMaxColumns, " columns"));
@@ -177,6 +196,7 @@ absl::StatusOr<std::vector<Column>> CollectColumns(const Descriptor& record,
                                                    const std::string& folder) {
   Walk walk(folder);
   ST_RETURN_IF_ERROR(walk.Enter(record, {}));
+  ST_RETURN_IF_ERROR(walk.CheckClasses());
   ST_RETURN_IF_ERROR(walk.CheckSubjectKey(record));
   return walk.TakeColumns();
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/obligations_internal.h"
 
 namespace sealtrain::policy::internal {
@@ -57,6 +58,17 @@ bool Implies(const Condition& a, const Condition& b) {
       break;
   }
   return false;
+}
+
+bool CanBeKnown(const Condition& condition, Action action) {
+  const bool is_of_rows = condition.kind_case() == Condition::kRowsAtLeast ||
+                          condition.kind_case() == Condition::kDatasetAgeBelow;
+  return !is_of_rows || ActionKnowsRows(action);
+}
+
+std::string UnknownNote(const Condition& condition, Action action) {
+  if (CanBeKnown(condition, action)) return " (not known)";
+  return absl::StrCat(" (never known of ", Action_Name(action), ")");
 }
 
 std::string ConditionText(const Condition& condition) {

@@ -18,6 +18,12 @@ Truth Evaluate(const Condition& condition, const Request& request);
 // Both without error.
 bool Implies(const Condition& a, const Condition& b);
 
+// Whether custody ever knows the fact of a request for `action`.
+bool CanBeKnown(const Condition& condition, Action action);
+
+// Behind a condition that is unknown: " (not known)", or that it never is.
+std::string UnknownNote(const Condition& condition, Action action);
+
 // "trust_at_least LOCKED"
 std::string ConditionText(const Condition& condition);
 

@@ -103,6 +103,9 @@ struct Decision {
   std::optional<RuleRef> nearest_miss;
   std::string nearest_miss_lacks;
   std::string fix_hint;
+  // Forbidden: of each forbid that won what would end it, for people: "with trust_at_least LOCKED".
+  // As the duties, it is left to TraceDuties.
+  std::vector<std::string> would_end;
 
   // Obligations, already met at the strictest.
   std::vector<ColumnPlan> columns;  // one for each requested column, same order

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/numeric/bits.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -29,6 +30,13 @@ bool AreKnown(const std::vector<DataClass>& classes) {
   return std::all_of(classes.begin(), classes.end(), [](DataClass c) {
     return c != DATA_CLASS_UNSPECIFIED && DataClass_IsValid(c);
   });
+}
+
+// Of the columns, and of the model that the request uses.
+ClassMask AskedClasses(const Request& request) {
+  ClassMask asked = ActionUsesModel(request.action) ? MaskOfAll(request.model_classes) : 0;
+  for (const RequestedColumn& column : request.columns) asked |= MaskOfAll(column.classes);
+  return asked;
 }
 
 }  // namespace
@@ -113,8 +121,8 @@ Decision DecisionEngine::Decide(const Request& request) const {
       if (!rule.rule->why().empty()) {
         absl::StrAppend(&forbidden.reason, ": ", Printable(rule.rule->why()));
       }
-      forbidden.fix_hint = rule.rule->forbid().fix_hint();
     }
+    if (forbidden.fix_hint.empty()) forbidden.fix_hint = rule.rule->forbid().fix_hint();
     forbidden.forbids.push_back(rule.ref);
   });
   if (!forbidden.forbids.empty()) return deny(std::move(forbidden));
@@ -246,7 +254,8 @@ void DecisionEngine::ForEachUnmet(const CompiledRule& rule, const RuleIndex::Hol
 }
 
 std::string DecisionEngine::Describe(const Unmet& unmet, const Request& request) {
-  const char* unknown = unmet.unknown ? " (not known)" : "";
+  const std::string unknown =
+      unmet.unknown ? UnknownNote(*unmet.condition, request.action) : std::string();
   switch (unmet.what) {
     case Unmet::kPrincipal:
       return absl::StrCat("principal ", Quoted(request.principal));
@@ -266,7 +275,18 @@ std::string DecisionEngine::Describe(const Unmet& unmet, const Request& request)
   return "";
 }
 
-const char* DecisionEngine::HintFor(const Unmet& unmet) {
+std::string DecisionEngine::HintFor(const Unmet& unmet, const CompiledRule& rule,
+                                    const Request& request) {
+  if (unmet.condition != nullptr) {
+    if (!CanBeKnown(*unmet.condition, request.action)) {
+      return "have the rule changed: it asks for what is never known of this action";
+    }
+    const ClassMask uncovered = AskedClasses(request) & ~rule.classes;
+    if (uncovered != 0) {
+      return absl::StrCat("ask without ", DataClass_Name(absl::countr_zero(uncovered)),
+                          ", which that rule does not cover, or have the class permitted");
+    }
+  }
   switch (unmet.what) {
     case Unmet::kPrincipal:
       return "ask as somebody whom that rule permits, or have it permit you";
@@ -309,7 +329,7 @@ void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
   ForEachUnmet(*nearest, nearest_holds, request, [&](const Unmet& unmet) {
     if (!denial.nearest_miss_lacks.empty()) return;  // the first is told
     denial.nearest_miss_lacks = Describe(unmet, request);
-    if (denial.fix_hint.empty()) denial.fix_hint = HintFor(unmet);
+    if (denial.fix_hint.empty()) denial.fix_hint = HintFor(unmet, *nearest, request);
     if (unmet.unknown) denial.code = "unknown_fact";
   });
 }
@@ -320,7 +340,8 @@ DecisionEngine::Denial DecisionEngine::NoPermit(const Request& request) const {
       .reason = absl::StrCat("no rule permits ", Quoted(request.principal), " to ",
                              Action_Name(request.action), " data set ", Quoted(request.dataset),
                              " for purpose ", Quoted(request.purpose))};
-  FindNearestMiss(request, 0, denial);
+  FindNearestMiss(request, AskedClasses(request), denial);
+  if (!denial.nearest_miss) FindNearestMiss(request, 0, denial);
   return denial;
 }
 

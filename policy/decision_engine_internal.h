@@ -83,7 +83,8 @@ class DecisionEngine {
   static void ForEachUnmet(const CompiledRule& rule, const RuleIndex::Holds& holds,
                            const Request& request, Visit visit);
   static std::string Describe(const Unmet& unmet, const Request& request);
-  static const char* HintFor(const Unmet& unmet);
+  // `rule` lacks `unmet`.
+  static std::string HintFor(const Unmet& unmet, const CompiledRule& rule, const Request& request);
 
   std::optional<Denial> CheckRequest(const Request& request) const;
   Denial NoPermit(const Request& request) const;

@@ -9,17 +9,26 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "sealtrain/base/number_text.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/conditions_internal.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/obligations_internal.h"
+#include "sealtrain/policy/schema.h"
 
 namespace sealtrain::policy {
 namespace {
 
 using internal::MaskOfAll;
+
+const Rule& RuleOf(const LoadedPolicy& set, const RuleRef& ref) {
+  const auto& rules = set.proto().rule();
+  return *std::find_if(rules.begin(), rules.end(),
+                       [&ref](const Rule& some) { return some.id() == ref.id; });
+}
 
 // A rule that had its say.
 struct Voice {
@@ -62,10 +71,7 @@ class Trace {
 
   void Hear(const Say& say) {
     const auto voice = [&set = say.set](const RuleRef& ref) {
-      const auto& rules = set.proto().rule();
-      const auto rule = std::find_if(rules.begin(), rules.end(),
-                                     [&ref](const Rule& some) { return some.id() == ref.id; });
-      return Voice{&*rule, {.rule = ref, .policy_version = set.proto().version()}};
+      return Voice{&RuleOf(set, ref), {.rule = ref, .policy_version = set.proto().version()}};
     };
     std::vector<Voice>& permits = permits_.emplace_back();
     for (const RuleRef& ref : say.answer.determining_rules) permits.push_back(voice(ref));
@@ -90,7 +96,7 @@ class Trace {
           [&](const Obligation& o) { return o.dp().ledger_epsilon() == met.ledger_epsilon(); });
     }
     if (decision_.lease) {
-      Add("lease", DescribeDuration(*decision_.lease), [&](const Obligation& o) {
+      Add("lease", DescribeLease(decision_.lease), [&](const Obligation& o) {
         return o.has_lease() && internal::ToDuration(o.lease()) == decision_.lease;
       });
     }
@@ -235,11 +241,39 @@ class Trace {
   std::vector<DutySource> approvals_from_;  // who asks for so many
 };
 
+// What would keep `rule`, which forbids `request`, from doing so.
+std::string EndOfForbid(const Rule& rule, const Request& request) {
+  std::vector<std::string> ways;
+  const auto add = [&](absl::string_view how, const Condition& condition) {
+    const bool unknown = internal::Evaluate(condition, request) == internal::Truth::kUnknown;
+    ways.push_back(
+        absl::StrCat(how, internal::ConditionText(condition),
+                     unknown ? internal::UnknownNote(condition, request.action) : std::string()));
+  };
+  for (const Condition& condition : rule.unless()) add("with ", condition);
+  for (const Condition& condition : rule.when()) add("without ", condition);
+  if (rule.scope().data_class_size() > 0) {
+    std::vector<std::string> classes;
+    for (const int c : rule.scope().data_class()) {
+      classes.push_back(DataClassName(static_cast<DataClass>(c)));
+    }
+    ways.push_back(absl::StrCat("asked without ", absl::StrJoin(classes, ", ")));
+  }
+  return ways.empty() ? "nothing that a fact could change" : absl::StrJoin(ways, "; or ");
+}
+
 }  // namespace
 
 void TraceDuties(absl::Span<const LoadedPolicy> sets, const Request& request, Decision& decision) {
   decision.duties.clear();
-  if (!decision.allow) return;
+  decision.would_end.clear();
+  if (!decision.allow) {
+    if (decision.reason_code != "forbidden") return;
+    for (const RuleRef& ref : decision.determining_rules) {
+      decision.would_end.push_back(EndOfForbid(RuleOf(sets.back(), ref), request));
+    }
+    return;
+  }
   Trace trace(decision);
   ForEachSay(sets, request, decision, [&trace](const Say& say) { trace.Hear(say); });
   trace.Run();

@@ -1,5 +1,5 @@
-// Which rules each obligation of a decision comes from: asked for when somebody wants to
-// know, so that deciding need not keep count.
+// Which rules each obligation of a decision comes from, and what would end a forbid: asked for
+// when somebody wants to know, so that deciding need not keep count.
 #ifndef SEALTRAIN_POLICY_DUTIES_H_
 #define SEALTRAIN_POLICY_DUTIES_H_
 
@@ -13,7 +13,7 @@ namespace sealtrain::policy {
 
 // Fills `decision.duties` of an answer that DecideSealed(sets, request) gave, or, with one
 // set, its Decide(request). Sets of `request.sealed_under` that are not among `sets` are left out.
-// A denial has no duties. Pure.
+// A denial has no duties; of one that the set in force forbids it fills `decision.would_end`. Pure.
 void TraceDuties(absl::Span<const LoadedPolicy> sets, const Request& request, Decision& decision);
 
 // Which rules such an answer, which allows, rests on: two answers to requests for the same

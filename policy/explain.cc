@@ -12,6 +12,8 @@
 #include "sealtrain/base/number_text.h"
 #include "sealtrain/base/text_table.h"
 #include "sealtrain/base/unicode.h"
+#include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/lease.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/schema.h"
 
@@ -73,8 +75,8 @@ void AppendObligations(std::string& page, const Request& request, const Decision
                absl::StrCat(DescribePrivacy(*decision.dp), "; ledger ",
                             NumberText(decision.dp->ledger_epsilon())));
   }
-  if (decision.lease) {
-    AppendLine(page, "lease", absl::StrCat("keys for ", DescribeDuration(*decision.lease)));
+  if (decision.allow && ActionTakesColumns(request.action)) {
+    AppendLine(page, "lease", absl::StrCat("keys for ", DescribeLease(decision.lease)));
   }
   if (decision.retention) {
     AppendLine(page, "retention",
@@ -125,6 +127,11 @@ std::string DescribeDuration(absl::Duration duration) {
   return absl::StrCat(duration / day, " days");
 }
 
+std::string DescribeLease(const std::optional<absl::Duration>& lease) {
+  return absl::StrCat(DescribeDuration(LeaseOf(lease)),
+                      !lease ? " (default)" : (*lease > kMaxLease ? " (a day at most)" : ""));
+}
+
 std::string DescribeTransform(const Transform& transform) {
   if (!TransformKind_IsValid(transform.kind())) {
     return absl::StrCat("TRANSFORM_", static_cast<int>(transform.kind()));
@@ -165,7 +172,7 @@ std::string DescribeObligations(const Decision& decision) {
     parts.push_back(absl::StrCat(privacy(*decision.dp), ", ledger ",
                                  NumberText(decision.dp->ledger_epsilon())));
   }
-  if (decision.lease) parts.push_back(absl::StrCat("lease ", DescribeDuration(*decision.lease)));
+  if (decision.lease) parts.push_back(absl::StrCat("lease ", DescribeLease(decision.lease)));
   if (decision.retention) {
     parts.push_back(absl::StrCat("retention ", DescribeDuration(*decision.retention)));
   }
@@ -211,6 +218,11 @@ std::string ExplainDecision(const Request& request, const Decision& decision) {
   AppendLine(page, "reason code", decision.reason_code);
   AppendLine(page, decision.allow ? "permitted by" : "forbidden by",
              RuleList(decision.determining_rules));
+  for (std::size_t i = 0; i < decision.would_end.size(); ++i) {
+    AppendLine(
+        page, "would end it",
+        absl::StrCat(Printable(decision.determining_rules[i].id), ": ", decision.would_end[i]));
+  }
   if (decision.nearest_miss) {
     AppendLine(page, "nearest rule", RuleList({*decision.nearest_miss}));
     AppendLine(page, "which lacks", decision.nearest_miss_lacks);

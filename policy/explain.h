@@ -17,6 +17,8 @@ std::string ExplainDecision(const Request& request, const Decision& decision);
 
 // "90 days", "30m".
 std::string DescribeDuration(absl::Duration duration);
+// As custody gives it: "30m", "10m (default)", "24h (a day at most)".
+std::string DescribeLease(const std::optional<absl::Duration>& lease);
 // One line: "PSEUDONYMIZE, domain \"mail-abuse\"".
 std::string DescribeTransform(const Transform& transform);
 // One line: "epsilon at most 3 at delta 1e-05 for one subject, in at most 4096 bytes".

@@ -11,6 +11,9 @@ namespace sealtrain::policy::internal {
 inline constexpr char kAnyPrincipal[] = "any";
 inline constexpr char kGroupPrefix[] = "group:";
 
+// What IsName asks for, in words.
+inline constexpr char kNameForm[] = "1 to 256 bytes without control characters";
+
 // 1 to 256 bytes, none of them a control character.
 bool IsName(absl::string_view name);
 // A name that can ask: not "any", not "group:...".

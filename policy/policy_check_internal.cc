@@ -41,9 +41,10 @@ class Checker {
   }
 
   void CheckHead() {
-    if (!IsName(set_.id())) Error(root_, "`id` is required: 1 to 256 bytes", "id");
+    if (!IsName(set_.id())) Error(root_, absl::StrCat("`id` is required: ", kNameForm), "id");
     if (!IsName(set_.author())) {
-      Error(root_, "`author` is required: who may not approve the set", "author");
+      Error(root_, absl::StrCat("`author` is required: who may not approve the set, ", kNameForm),
+            "author");
     }
     if (!set_.has_version() || set_.version() == 0) {
       Error(root_, "`version` is required and counts from 1", "version");
@@ -92,7 +93,7 @@ class Checker {
       const Group& group = set_.group(i);
       const Place place = root_.Child("group", i);
       if (!IsName(group.name())) {
-        Error(place, "a group needs a `name`", "name");
+        Error(place, absl::StrCat("a group needs a `name` of ", kNameForm), "name");
       } else if (!groups_.insert(group.name()).second) {
         Error(place, absl::StrCat("group ", Quoted(group.name()), " is declared twice"), "name");
       }
@@ -121,7 +122,8 @@ class Checker {
       const Approver& approver = set_.approval().approver(i);
       const Place at = place.Child("approver", i);
       if (!IsName(approver.name()) || absl::StrContains(approver.name(), ' ')) {
-        Error(at, "an approver needs a `name` without spaces", "name");
+        Error(at, absl::StrCat("an approver needs a `name` without spaces, of ", kNameForm),
+              "name");
       }
       if (!names.insert(approver.name()).second) {
         Error(at, absl::StrCat("approver ", Quoted(approver.name()), " is named twice"), "name");
@@ -151,7 +153,7 @@ class Checker {
   void CheckRule(const Rule& rule, const Place& place) {
     rule_id_ = rule.id();
     if (!IsName(rule.id())) {
-      Error(place, "a rule needs an `id`", "id");
+      Error(place, absl::StrCat("a rule needs an `id` of ", kNameForm), "id");
     } else if (!rule_ids_.insert(rule.id()).second) {
       Error(place, absl::StrCat("rule ", Quoted(rule.id()), " is there twice"), "id");
     }
@@ -367,7 +369,7 @@ class Checker {
 
   void CheckTest(const Test& test, const Place& place) {
     if (!IsName(test.name())) {
-      Error(place, "a test needs a `name`", "name");
+      Error(place, absl::StrCat("a test needs a `name` of ", kNameForm), "name");
     } else if (!test_names_.insert(test.name()).second) {
       Error(place, absl::StrCat("test ", Quoted(test.name()), " is there twice"), "name");
     }

@@ -490,6 +490,22 @@ class Policy(World):
         self.sealtrain(*ask, "--column", "text", "--column", "text", expect=USAGE)
         self.sealtrain(*ask, "--rows", "-1", expect=USAGE)
         self.sealtrain(*ask[:-4], expect=USAGE)  # no schema
+        # Without the trust it depends; but a column that is never opened is a no wherever it stands.
+        ask = [arg for arg in ask if arg not in ("--trust", "LOCKED")]
+        answer = self.json(*ask, "--column", "text", expect=DENIED)
+        self.assertEqual((answer["answer"], answer["reason_code"], answer["depends_on"]),
+                         ("unknown", "unknown_fact", ["--trust"]))
+        page = self.sealtrain(*ask, "--column", "text", expect=DENIED)
+        self.assertTrue(page.startswith("unknown: ") and "with --trust LOCKED, yes" in page, page)
+        for columns in (["text", "--column", "address"], ["address", "--column", "text"]):
+            answer = self.json(*ask, "--column", *columns, expect=DENIED)
+            self.assertEqual(answer["answer"], "no")
+            self.assertEqual({c["name"]: (c["answer"], c["reason_code"])
+                              for c in answer["columns_alone"]},
+                             {"text": ("unknown", "unknown_fact"),
+                              "address": ("no", "uncovered_column")})
+            self.assertTrue(self.sealtrain(*ask, "--column", *columns, expect=DENIED)
+                            .startswith("no: "))
 
     def test_who_can_and_plan_list_what_is_open(self):
         files = self.files()

@@ -271,6 +271,43 @@ TEST(Decide, LetsForbidWinAndNamesAllOfThemByLine) {
   EXPECT_EQ(decision.reason, "rule \"no2\" forbids it: why no2");
 }
 
+TEST(Decide, HintsWhatAnyOfTheForbidsHints) {
+  const LoadedPolicy policy =
+      MustLoad(Rule("no1", "forbid {}", "") + Rule("no2", "forbid { fix_hint: \"ask\" }", ""));
+  EXPECT_EQ(policy.Decide(LabelRequest()).fix_hint, "ask");
+}
+
+TEST(Decide, PrefersANearestMissThatCoversWhatIsAsked) {
+  const LoadedPolicy policy = MustLoad(
+      Rule("a", "permit {}", "data_class: FEATURE", "when { rows_at_least: 1000 }") +
+      Rule("b", "permit {}", kLabel, "when { rows_at_least: 1000 } when { rows_at_least: 2000 }"));
+  Decision decision = policy.Decide(LabelRequest());
+  ExpectDenied(decision, "no_matching_permit");
+  ASSERT_TRUE(decision.nearest_miss);
+  EXPECT_EQ(decision.nearest_miss->id, "b");
+  EXPECT_EQ(decision.fix_hint, "ask again once that is so");
+  // More rows would not help where no rule covers the class.
+  decision = policy.Decide(TrainRequest({MakeColumn("x", {HEALTH})}));
+  ASSERT_TRUE(decision.nearest_miss);
+  EXPECT_EQ(decision.nearest_miss->id, "a");
+  EXPECT_EQ(decision.fix_hint,
+            "ask without HEALTH, which that rule does not cover, or have the class permitted");
+}
+
+TEST(Decide, SaysWhatIsNeverKnownOfAnAction) {
+  const LoadedPolicy policy =
+      MustLoad(Rule("a", "permit {}", kLabel, "when { rows_at_least: 1 }", "action: EXPORT_MODEL"));
+  Request request = LabelRequest();
+  request.action = EXPORT_MODEL;
+  request.columns.clear();
+  request.rows.reset();
+  const Decision decision = policy.Decide(request);
+  ExpectDenied(decision, "unknown_fact");
+  EXPECT_EQ(decision.nearest_miss_lacks, "when rows_at_least 1 (never known of EXPORT_MODEL)");
+  EXPECT_EQ(decision.fix_hint,
+            "have the rule changed: it asks for what is never known of this action");
+}
+
 TEST(Decide, ForbidsAClassOnlyWhereAColumnHasIt) {
   const LoadedPolicy policy = MustLoad(
       Rule("a", absl::StrCat("permit { ", OnClass("on_class: FREE_TEXT", "DROP"), "}"), kBoth) +
@@ -750,6 +787,42 @@ TEST(Explain, ShowsWhyNotAndWhatHelps) {
   EXPECT_THAT(forbidden, HasSubstr("forbidden by  no (line 3)\n"));
   EXPECT_THAT(forbidden, HasSubstr("what helps    leave it\n"));
   EXPECT_THAT(forbidden, ::testing::Not(HasSubstr("columns")));
+}
+
+TEST(Explain, SaysWhatWouldEndEachForbid) {
+  const LoadedPolicy policy =
+      MustLoad(Rule("a", "forbid {}", kLabel,
+                    "unless { rows_at_least: 500 } when { trust_at_least: PLAIN }") +
+               Rule("b", "forbid {}", "", "unless { dataset_age_below { seconds: 60 } }") +
+               Rule("c", "forbid {}", "") + Rule("d", "forbid {}", "data_class: HEALTH"));
+  Request request = LabelRequest();
+  request.dataset_age.reset();
+  Decision decision = policy.Decide(request);
+  TraceDuties(absl::MakeConstSpan(&policy, 1), request, decision);
+  EXPECT_THAT(ExplainDecision(request, decision),
+              HasSubstr("would end it  a: with rows_at_least 500; or without trust_at_least PLAIN; "
+                        "or asked without LABEL\n"
+                        "would end it  b: with dataset_age_below 1m (not known)\n"
+                        "would end it  c: nothing that a fact could change\n"
+                        "policy "));
+}
+
+TEST(Explain, ShowsTheLeaseThatCustodyGives) {
+  Request request = LabelRequest();
+  const auto page = [&request](const std::string& permit) {
+    const LoadedPolicy policy =
+        MustLoad(Rule("a", permit, kLabel, "", "action: TRAIN action: EXPORT_MODEL"));
+    Decision decision = policy.Decide(request);
+    TraceDuties(absl::MakeConstSpan(&policy, 1), request, decision);
+    return ExplainDecision(request, decision);
+  };
+  const std::string week = page("permit { obligation { lease { seconds: 604800 } } }");
+  EXPECT_THAT(week, HasSubstr("\nlease         keys for 24h (a day at most)\n"));
+  EXPECT_THAT(week, HasSubstr("lease  24h (a day at most)  a (line 2)\n"));
+  EXPECT_THAT(page("permit {}"), HasSubstr("\nlease         keys for 10m (default)\n"));
+  request.action = EXPORT_MODEL;  // no keys
+  request.columns.clear();
+  EXPECT_THAT(page("permit {}"), ::testing::Not(HasSubstr("lease")));
 }
 
 TEST(Explain, EscapesControlCharacters) {

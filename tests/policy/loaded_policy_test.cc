@@ -107,6 +107,7 @@ TEST(LoadedPolicy, RefusesWhatIsMissingOrOutOfRange) {
   };
   const Case cases[] = {
       {"id: \"p\"", "", "`id` is required", 1},
+      {"id: \"p\"", "id: \"p\\n\"", "without control characters", 1},
       {"author: \"eve\"", "", "`author` is required", 1},
       {"version: 1", "", "`version` is required", 1},
       {"version: 1", "version: 0", "`version` is required", 1},

@@ -205,6 +205,17 @@ TEST_F(SchemaTest, RefusesAnUnlabelledField) {
                        AllOf(HasSubstr("m.proto:6:13: "), HasSubstr("\"n.age\" has no data"))));
 }
 
+TEST_F(SchemaTest, NamesAllUnlabelledFields) {
+  EXPECT_THAT(Refusal("int32 age = 2; N n = 3;", "message N { int32 x = 1; }"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("m.proto:5:1: "),
+                             HasSubstr("fields \"age\", \"n.x\" have no data class"))));
+  std::string many;
+  for (int i = 2; i < 20; ++i) absl::StrAppend(&many, "int32 f", i, " = ", i, "; ");
+  EXPECT_THAT(Refusal(many),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"f17\", 2 more have no")));
+}
+
 TEST_F(SchemaTest, RefusesAnUnspecifiedOrUnknownClass) {
   EXPECT_THAT(Refusal("int32 x = 2 [(sealtrain.privacy).data_class = DATA_CLASS_UNSPECIFIED];"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("DATA_CLASS_UNSPECIFIED")));
