@@ -209,6 +209,11 @@ TEST(PolicyLint, ComparesDeltaWithHowManyThereAre) {
               Contains(HasSubstr("a delta above 1/1000 may expose")));
   EXPECT_THAT(Findings(kTrain, 1000000), Each(Not(HasSubstr("delta"))));
   EXPECT_THAT(Findings(kTrain, 1000001), Contains(HasSubstr("a delta above 1/1000001")));
+  const std::string release =
+      TrainWith("dp { epsilon_max: 3 delta_max: 1e-6 unit: RECORD ledger_epsilon: 8 }",
+                "release { epsilon_max: 3 delta_max: 1e-6 unit: SUBJECT max_bytes: 9 }");
+  EXPECT_THAT(Findings(release, 1000000), Each(Not(HasSubstr("delta"))));
+  EXPECT_THAT(Findings(release, 1000001), Contains(HasSubstr("a delta above 1/1000001")));
 }
 
 TEST(PolicyLint, KnowsWhichNamesCustodyTakes) {
@@ -243,13 +248,29 @@ TEST(PolicyLint, FindsThresholdsThatTellNothingApart) {
 }
 
 TEST(PolicyLint, WantsInspectionsToBeShort) {
-  const std::string inspect = R"(rule { id: "look" permit { obligation { lease { seconds: 1 } } }
-    scope { principal: "ann" action: INSPECT dataset: "mails" purpose: "ads" data_class: LABEL } )";
-  EXPECT_THAT(Findings(inspect + "}"), Contains(HasSubstr("more than seven days")));
-  EXPECT_THAT(Findings(inspect + "not_before { seconds: 1000 } not_after { seconds: 605800 } }"),
+  const auto findings = [](const std::string& of_rule, const std::string& of_set) {
+    std::vector<std::string> found;
+    const std::string text = PolicyText(absl::StrCat(
+        "rule { id: \"look\" permit { obligation { lease { seconds: 1 } } } scope { principal: ",
+        "\"ann\" action: INSPECT dataset: \"mails\" purpose: \"ads\" data_class: LABEL } ", of_rule,
+        " }"));
+    for (const Finding& finding :
+         Check(absl::StrReplaceAll(
+                   text, {{"not_before { seconds: 1000 } not_after { seconds: 2000 }", of_set}}),
+               "p", nullptr)) {
+      found.push_back(finding.message);
+    }
+    return found;
+  };
+  const std::string week = "not_before { seconds: 1000 } not_after { seconds: 605800 }";
+  const std::string longer = "not_before { seconds: 1000 } not_after { seconds: 605801 }";
+  EXPECT_THAT(findings("", ""), Contains(HasSubstr("more than seven days")));
+  EXPECT_THAT(findings(week, ""), Each(Not(HasSubstr("more than seven days"))));
+  EXPECT_THAT(findings("", week), Each(Not(HasSubstr("more than seven days"))));
+  EXPECT_THAT(findings(longer, ""), Contains(HasSubstr("more than seven days")));
+  EXPECT_THAT(findings("", longer), Contains(HasSubstr("more than seven days")));
+  EXPECT_THAT(findings("not_before { seconds: 1000 }", "not_after { seconds: 605800 }"),
               Each(Not(HasSubstr("more than seven days"))));
-  EXPECT_THAT(Findings(inspect + "not_before { seconds: 1000 } not_after { seconds: 605801 } }"),
-              Contains(HasSubstr("more than seven days")));
 }
 
 // --- what tests hold -----------------------------------------------------------
