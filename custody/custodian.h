@@ -147,7 +147,7 @@ class Custodian : public Custody {
   // custody never had it. FailedPrecondition: it is destroyed.
   virtual absl::StatusOr<RevealedEntry> RevealEntry(const EntryRequest& request) = 0;
   // Destroys what an entry seals, if the policy permits ERASE on its data set and
-  // audit::kApprovalsToRedact approvers signed that, whatever the policy asks for. The
+  // policy::kApprovalsToErase approvers signed that, whatever the policy asks for. The
   // log and its proofs stay as they are. Of an approval the signed text goes as well, and
   // counts no more. Errors as RevealEntry().
   virtual absl::Status RedactEntry(const EntryRequest& request) = 0;

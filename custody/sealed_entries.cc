@@ -10,8 +10,13 @@
 #include "sealtrain/custody/audit_events_internal.h"
 #include "sealtrain/custody/embedded_custodian_internal.h"
 #include "sealtrain/custody/home_config_internal.h"
+#include "sealtrain/policy/approvers.h"
 
 namespace sealtrain::custody {
+
+// What the policy room demands, auditors look for.
+static_assert(policy::kApprovalsToErase == audit::kApprovalsToRedact);
+
 absl::Status EmbeddedCustodian::SealWhy(const std::string& why, audit::Event& event) {
   if (why.empty()) return absl::OkStatus();
   if (event.uid().empty()) {
@@ -50,24 +55,7 @@ absl::StatusOr<EmbeddedCustodian::EntryAct> EmbeddedCustodian::DecideOnEntry(
   ST_ASSIGN_OR_RETURN(policy::Request asked,
                       BuildRequest(request.principal, action, dataset, request.purpose, {},
                                    /*model=*/"", about.uid()));
-  ST_ASSIGN_OR_RETURN(Ruling ruling, Rule(std::move(asked)));
-  if (action == policy::ERASE && ruling.status.ok()) {
-    const std::uint64_t approvals = ruling.request.approvals.value_or(0);
-    // Who may change alone who approves could approve twice.
-    if (sets_.back().proto().approval().required() < audit::kApprovalsToRedact) {
-      Refuse(ruling, "too_few_approvals",
-             absl::PermissionDeniedError(absl::StrCat(
-                 "nothing that an entry seals is destroyed under a policy set that takes effect "
-                 "with fewer than ",
-                 audit::kApprovalsToRedact, " approvals (`required`)")));
-    } else if (approvals < audit::kApprovalsToRedact) {
-      Refuse(ruling, "too_few_approvals",
-             absl::PermissionDeniedError(
-                 absl::StrCat("what an entry seals is destroyed with ", audit::kApprovalsToRedact,
-                              " approvals of that at least, and there are ", approvals,
-                              ": see `sealtrain access request --entry`")));
-    }
-  }
+  ST_ASSIGN_OR_RETURN(const Ruling ruling, Rule(std::move(asked)));
   ST_ASSIGN_OR_RETURN(Grant grant, DraftGrant(ruling, dataset, absl::InfiniteFuture()));
   // It is about an entry, and not about what the data set holds by now.
   grant.generation = 0;

@@ -96,7 +96,7 @@ absl::StatusOr<std::vector<Access>> ListAccess(absl::Span<const LoadedPolicy> se
       const bool is_under = std::find(under.begin(), under.end(), set.sha256()) != under.end();
       if (&set == &sets.back() || (gives_out && is_under)) asked.push_back(&set.proto());
     }
-    const internal::RequestSpace space(std::move(asked), schema, filter);
+    const internal::RequestSpace space({std::move(asked)}, schema, filter);
     ST_RETURN_IF_ERROR(space.ForEachCell([&](const internal::Cell& cell) {
       for (Access& access : AccessTo(cell, sets, query)) list.push_back(std::move(access));
     }));

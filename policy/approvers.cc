@@ -30,6 +30,21 @@ std::vector<std::string> WithoutPerson(std::vector<std::string> names, const App
   return names;
 }
 
+std::uint64_t CountApproversFor(absl::Span<const Approval* const> sets,
+                                absl::string_view principal) {
+  const auto& approvers = sets.back()->approver();
+  return static_cast<std::uint64_t>(
+      std::count_if(approvers.begin(), approvers.end(), [&](const Approver& approver) {
+        return std::all_of(sets.begin(), sets.end(), [&](const Approval* set) {
+          return std::any_of(
+              set->approver().begin(), set->approver().end(), [&](const Approver& same) {
+                return same.name() == approver.name() &&
+                       same.public_key() == approver.public_key() && !IsPerson(same, principal);
+              });
+        });
+      }));
+}
+
 std::vector<std::string> DiffApproval(const Approval& before, const Approval& after) {
   std::vector<std::string> changes;
   if (before.required() != after.required()) {

@@ -96,8 +96,8 @@ struct Decision {
   // A word of a closed set, for machines and the log: "allowed",
   // "no_matching_permit", "forbidden", "uncovered_column", "unknown_fact",
   // "expired", "undeclared_purpose", "conflicting_obligations",
-  // "cannot_honour", "invalid_request", "sealed_under". Custody adds its own:
-  // "no_policy", "budget_exhausted", "opens_exhausted", "too_few_approvals".
+  // "cannot_honour", "invalid_request", "sealed_under", "too_few_approvals" (of
+  // ERASE). Custody adds its own: "no_policy", "budget_exhausted", "opens_exhausted".
   std::string reason_code;
   // Denied without a forbid: the rule that came closest and what it lacks.
   std::optional<RuleRef> nearest_miss;

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "sealtrain/base/number_text.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/approvers.h"
 #include "sealtrain/policy/conditions_internal.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/explain.h"
@@ -67,7 +68,7 @@ void ForEachSay(absl::Span<const LoadedPolicy> sets, const Request& request,
 
 class Trace {
  public:
-  explicit Trace(Decision& decision) : decision_(decision) {}
+  Trace(Action action, Decision& decision) : action_(action), decision_(decision) {}
 
   void Hear(const Say& say) {
     const auto voice = [&set = say.set](const RuleRef& ref) {
@@ -76,7 +77,11 @@ class Trace {
     std::vector<Voice>& permits = permits_.emplace_back();
     for (const RuleRef& ref : say.answer.determining_rules) permits.push_back(voice(ref));
     if (say.unapproved == nullptr) return;
-    for (const Voice& permit : permits) HearApprovals(permit.source, permit.rule->when());
+    for (const Voice& permit : permits) {
+      HearApprovals(permit.source, permit.rule->when());
+      // Whoever permits it asks for them, whether in words or not.
+      if (action_ == ERASE) HearApprovals(permit.source, kApprovalsToErase);
+    }
     for (const RuleRef& ref : say.unapproved->determining_rules) {
       const Voice forbid = voice(ref);
       HearApprovals(forbid.source, forbid.rule->unless());
@@ -136,12 +141,17 @@ class Trace {
   void HearApprovals(const DutySource& source,
                      const google::protobuf::RepeatedPtrField<Condition>& conditions) {
     for (const Condition& condition : conditions) {
-      const std::uint64_t asked = condition.approvals_at_least();  // 0: asks for something else
-      if (asked == 0 || asked < approvals_) continue;
-      if (asked > approvals_) approvals_from_.clear();
-      approvals_ = asked;
-      approvals_from_.push_back(source);
+      // 0: it asks for something else.
+      if (const std::uint64_t asked = condition.approvals_at_least(); asked > 0) {
+        HearApprovals(source, asked);
+      }
     }
+  }
+  void HearApprovals(const DutySource& source, std::uint64_t asked) {
+    if (asked < approvals_) return;
+    if (asked > approvals_) approvals_from_.clear();
+    approvals_ = asked;
+    approvals_from_.push_back(source);
   }
 
   // A duty of those permits with an obligation that `asks` for it.
@@ -235,6 +245,7 @@ class Trace {
     }
   }
 
+  const Action action_;
   Decision& decision_;
   std::vector<std::vector<Voice>> permits_;  // of each set
   std::uint64_t approvals_ = 0;
@@ -274,7 +285,7 @@ void TraceDuties(absl::Span<const LoadedPolicy> sets, const Request& request, De
     }
     return;
   }
-  Trace trace(decision);
+  Trace trace(request.action, decision);
   ForEachSay(sets, request, decision, [&trace](const Say& say) { trace.Hear(say); });
   trace.Run();
 }

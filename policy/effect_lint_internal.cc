@@ -17,6 +17,7 @@
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/conditions_internal.h"
 #include "sealtrain/policy/decision_engine_internal.h"
+#include "sealtrain/policy/erasing_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
 #include "sealtrain/policy/policy_check_internal.h"
@@ -60,12 +61,12 @@ class PermitEffects {
         schema_(schema),
         set_(document.set()),
         index_(set_),
-        decide_([&engine](const Request& request) { return engine.Decide(request); }),
+        decide_([this, &engine](const Request& request) { return Decide(engine, set_, request); }),
         effects_(static_cast<std::size_t>(set_.rule_size())) {}
 
   // OutOfRange: there is too much to try.
   absl::Status Try() {
-    const RequestSpace space({&set_}, schema_, {}, kMaxLintDecisions);
+    const RequestSpace space({{&set_}}, schema_, {}, kMaxLintDecisions);
     return space.ForEachCell([this](const Cell& cell) { Look(cell); });
   }
 
@@ -77,7 +78,7 @@ class PermitEffects {
       if (!effect.conflict.empty()) warn(effect.conflict);
       if (!effect.in_scope) continue;
       if (!effect.allows) {
-        warn(absl::StrCat("the permit can never allow anything: ", effect.reason));
+        warn(absl::StrCat("the permit can never allow anything: ", effect.why()));
         continue;
       }
       if (!effect.changes_something) {
@@ -113,7 +114,7 @@ class PermitEffects {
       if (!effect.allows) {
         WarnOfRule(i,
                    absl::StrCat("the permit allows nothing of ", schema_->message_name(),
-                                effect.reason.empty() ? "" : ": ", effect.reason),
+                                effect.why().empty() ? "" : ": ", effect.why()),
                    findings);
       } else if (!effect.changes_something && of_any.changes_something) {
         WarnOfRule(i,
@@ -131,10 +132,17 @@ class PermitEffects {
     bool in_scope = false;
     bool allows = false;
     bool changes_something = false;
-    std::string reason;    // of the most demanding denial in its scope
+    bool others_allow = false;  // without it, something in its scope
+    std::string reason;    // of the most demanding denial in its scope while the set is in force
     std::string conflict;  // that it is part of
     std::set<std::pair<Action, DataClass>> opened;
     std::set<std::string> obstacles;  // why a column cannot be treated as it asks
+
+    // Why it allows nothing; empty if nothing is asked of it.
+    std::string why() const {
+      if (!reason.empty() || !others_allow) return reason;
+      return "wherever others allow what it covers, its own conditions or times do not hold";
+    }
   };
   // What becomes of a column when it is sealed, or must have become of it to be opened.
   struct ColumnEffect {
@@ -167,7 +175,9 @@ class PermitEffects {
           if (cell.column != nullptr) {
             for (const DataClass c : cell.column->classes) effect.opened.insert({cell.action, c});
           }
-        } else if (effect.reason.empty() || outcome.decision.reason_code != "expired") {
+        } else if (outcome.decision.allow) {
+          effect.others_allow = true;
+        } else if (outcome.decision.reason_code != "expired") {
           effect.reason = outcome.decision.reason;
         }
         if (!effect.changes_something) {
@@ -308,7 +318,9 @@ class PermitEffects {
       set.mutable_rule()->DeleteSubrange(static_cast<int>(rule), 1);
       altered = std::make_unique<Altered>(std::move(set));
     }
-    return [engine = &altered->engine](const Request& request) { return engine->Decide(request); };
+    return [&altered = *altered](const Request& request) {
+      return Decide(altered.engine, altered.document.set(), request);
+    };
   }
 
   struct Altered {

@@ -1,6 +1,8 @@
 #include "sealtrain/policy/policy_diff.h"
 
 #include <array>
+#include <cstdint>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -12,6 +14,7 @@
 #include "sealtrain/base/number_text.h"
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/approvers.h"
 #include "sealtrain/policy/duties.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/lease.h"
@@ -72,7 +75,7 @@ class DutyComparison {
   void ComparePrivacy(const std::optional<DifferentialPrivacy>& before,
                       const std::optional<DifferentialPrivacy>& after) {
     if (!before && !after) return;
-    if (!before || !after) return NoteRequired("dp", before.has_value());
+    if (!before || !after) return NoteRequired("dp", &Decision::dp, before, after);
     CompareNumbers("epsilon_max", before->epsilon_max(), after->epsilon_max());
     CompareNumbers("delta_max", before->delta_max(), after->delta_max());
     CompareNumbers("ledger_epsilon", before->ledger_epsilon(), after->ledger_epsilon());
@@ -82,7 +85,8 @@ class DutyComparison {
   void CompareKAnonymity(const std::optional<KAnonymity>& before,
                          const std::optional<KAnonymity>& after) {
     if (!before && !after) return;
-    if (!before || !after) return NoteRequired("k_anonymity", before.has_value());
+    if (!before || !after)
+      return NoteRequired("k_anonymity", &Decision::k_anonymity, before, after);
     if (before->k() != after->k()) {
       Note("k", absl::StrCat(before->k()), absl::StrCat(after->k()), after->k() < before->k(),
            after->k() > before->k());
@@ -111,7 +115,7 @@ class DutyComparison {
 
   void CompareRelease(const std::optional<Release>& before, const std::optional<Release>& after) {
     if (!before && !after) return;
-    if (!before || !after) return NoteRequired("release", before.has_value());
+    if (!before || !after) return NoteRequired("release", &Decision::release, before, after);
     CompareNumbers("release epsilon_max", before->epsilon_max(), after->epsilon_max());
     CompareNumbers("release delta_max", before->delta_max(), after->delta_max());
     CompareUnits("release unit", before->unit(), after->unit());
@@ -122,8 +126,16 @@ class DutyComparison {
   }
 
   // A duty that is there on one side only.
-  void NoteRequired(absl::string_view duty, bool before) {
-    Note(duty, before ? "required" : "none", before ? "none" : "required", before, !before);
+  template <class Duty>
+  void NoteRequired(absl::string_view name, std::optional<Duty> Decision::*duty,
+                    const std::optional<Duty>& before, const std::optional<Duty>& after) {
+    const auto text = [duty](const std::optional<Duty>& some) {
+      if (!some) return std::string("none");
+      Decision alone;
+      alone.*duty = some;
+      return DescribeObligations(alone);
+    };
+    Note(name, text(before), text(after), before.has_value(), after.has_value());
   }
 
   void CompareUnits(absl::string_view duty, PrivacyUnit before, PrivacyUnit after) {
@@ -272,6 +284,20 @@ class CellDiff {
   std::array<std::vector<PolicyChange>, 5> changes_;  // by kind
 };
 
+// Decides requests of `principal`, of whose approvals the policy counts as many as there can be
+// under it.
+std::function<Decision(const Request&)> DecideWithApprovers(const LoadedPolicy& policy,
+                                                            const std::string& principal) {
+  const Approval* const approval = &policy.proto().approval();
+  const std::uint64_t most = CountApproversFor({approval}, principal);
+  return [&policy, most](const Request& request) {
+    if (request.approvals.value_or(0) <= most) return policy.Decide(request);
+    Request possible = request;
+    possible.approvals = most;
+    return policy.Decide(possible);
+  };
+}
+
 }  // namespace
 
 std::string PolicyChangeName(PolicyChange::Kind kind) {
@@ -293,11 +319,11 @@ std::string PolicyChangeName(PolicyChange::Kind kind) {
 absl::StatusOr<std::vector<PolicyChange>> DiffPolicies(const LoadedPolicy& before,
                                                        const LoadedPolicy& after,
                                                        const Schema* schema) {
-  const internal::RequestSpace space({&before.proto(), &after.proto()}, schema, {});
-  const auto decide_before = [&before](const Request& request) { return before.Decide(request); };
-  const auto decide_after = [&after](const Request& request) { return after.Decide(request); };
+  const internal::RequestSpace space({{&before.proto()}, {&after.proto()}}, schema, {});
   std::vector<PolicyChange> changes;
   ST_RETURN_IF_ERROR(space.ForEachCell([&](const Cell& cell) {
+    const auto decide_before = DecideWithApprovers(before, cell.principal->name);
+    const auto decide_after = DecideWithApprovers(after, cell.principal->name);
     CellDiff diff(cell, after);
     for (const Request& situation : cell.situations) {
       diff.Compare(situation, internal::OutcomeOf(decide_before, cell, situation),

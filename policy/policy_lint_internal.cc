@@ -298,24 +298,30 @@ class Linter {
   }
 
   void LintInspection(const Rule& rule, const Place& place) {
-    const bool is_short = rule.has_not_before() && rule.has_not_after() &&
-                          *ToTime(rule.not_after()) - *ToTime(rule.not_before()) <= kLongInspection;
-    if (!is_short) {
+    const auto begin = [](const auto& windowed) {
+      return windowed.has_not_before() ? *ToTime(windowed.not_before()) : absl::InfinitePast();
+    };
+    const auto end = [](const auto& windowed) {
+      return windowed.has_not_after() ? *ToTime(windowed.not_after()) : absl::InfiniteFuture();
+    };
+    if (std::min(end(rule), end(set_)) - std::max(begin(rule), begin(set_)) > kLongInspection) {
       Warn(place, "the permit lets people look at records for more than seven days on end");
     }
   }
 
-  void LintDelta(const Rule& rule, const DifferentialPrivacy& dp, const Place& place) {
-    if (subjects_ && dp.delta_max() > 1 / static_cast<double>(*subjects_)) {
+  // Of `dp` or `release`.
+  template <class WithPrivacy>
+  void LintDelta(const Rule& rule, const WithPrivacy& duty, const Place& place) {
+    if (subjects_ && duty.delta_max() > 1 / static_cast<double>(*subjects_)) {
       Warn(place, absl::StrCat("a delta above 1/", *subjects_, " may expose a whole subject"),
            "delta_max");
     }
-    if (dp.unit() != RECORD) return;  // how many subjects there are, no rule says
+    if (duty.unit() != RECORD) return;  // how many subjects there are, no rule says
     for (const Condition& condition : rule.when()) {
       if (condition.kind_case() != Condition::kRowsAtLeast || condition.rows_at_least() == 0) {
         continue;
       }
-      if (dp.delta_max() > 1 / static_cast<double>(condition.rows_at_least())) {
+      if (duty.delta_max() > 1 / static_cast<double>(condition.rows_at_least())) {
         Warn(place,
              absl::StrCat("a delta above 1/", condition.rows_at_least(),
                           " may expose a whole record of the data sets that the rule asks for"),
@@ -366,7 +372,10 @@ class Linter {
     } else if (obligation.has_text_scan()) {
       LintOnClass(rule, obligation.text_scan(), place.Child("text_scan"));
     }
-    if (obligation.has_release()) LintPrivacy(obligation.release(), place.Child("release"));
+    if (obligation.has_release()) {
+      LintPrivacy(obligation.release(), place.Child("release"));
+      LintDelta(rule, obligation.release(), place.Child("release"));
+    }
     if (!obligation.has_dp()) return;
     const Place at = place.Child("dp");
     LintPrivacy(obligation.dp(), at);

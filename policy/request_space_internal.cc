@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/approvers.h"
 #include "sealtrain/policy/decision_engine_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -27,6 +28,18 @@ std::string FreshName(const std::set<std::string>& taken, const std::string& pre
 std::string ColumnName(const std::vector<DataClass>& classes) {
   return absl::StrJoin(
       classes, "+", [](std::string* out, DataClass c) { absl::StrAppend(out, DataClassName(c)); });
+}
+
+// How many approvals a request in the scope of `rule` may need.
+std::set<std::uint64_t> ApprovalsAsked(Action action, const Rule& rule) {
+  std::set<std::uint64_t> asked;
+  if (action == ERASE) asked.insert(kApprovalsToErase);
+  for (const auto* conditions : {&rule.when(), &rule.unless()}) {
+    for (const Condition& condition : *conditions) {
+      if (condition.has_approvals_at_least()) asked.insert(condition.approvals_at_least());
+    }
+  }
+  return asked;
 }
 
 template <class Windowed>
@@ -52,9 +65,14 @@ struct RequestSpace::Facts {
   }
 };
 
-RequestSpace::RequestSpace(std::vector<const PolicySet*> sets, const Schema* schema,
-                           const Filter& filter, std::uint64_t max_decisions)
-    : max_decisions_(max_decisions), sets_(std::move(sets)), actions_(filter.actions) {
+RequestSpace::RequestSpace(const std::vector<std::vector<const PolicySet*>>& groups,
+                           const Schema* schema, const Filter& filter, std::uint64_t max_decisions)
+    : max_decisions_(max_decisions), actions_(filter.actions) {
+  for (const std::vector<const PolicySet*>& group : groups) {
+    sets_.insert(sets_.end(), group.begin(), group.end());
+    std::vector<const Approval*>& approvals = approvals_.emplace_back();
+    for (const PolicySet* set : group) approvals.push_back(&set->approval());
+  }
   indexes_.reserve(sets_.size());
   for (const PolicySet* set : sets_) indexes_.emplace_back(*set);
   if (actions_.empty()) {
@@ -93,13 +111,24 @@ void RequestSpace::CollectPrincipals(const Filter& filter) {
     if (is_new) principals_.push_back({.name = name, .shown = {}});
     principals_[atom->second].shown.push_back(shown);
   };
+  // An approver is another than anybody else where one approval less can matter.
+  const std::vector<std::string> of_anybody = SignatureOf(FreshName(names, "user:"));
+  for (const PolicySet* set : sets_) {
+    for (const Approver& approver : set->approval().approver()) {
+      for (const std::string& name : {approver.name(), approver.principal()}) {
+        if (IsPrincipal(name) && SignatureOf(name) != of_anybody) names.insert(name);
+      }
+    }
+  }
   for (const std::string& name : names) add(name, name);
   add(FreshName(names, "user:"), "(anybody else)");
 }
 
-// Which rules have the principal in their scope.
+// Which rules have the principal in their scope, and how many of the approvals that these ask
+// for they can have.
 std::vector<std::string> RequestSpace::SignatureOf(const std::string& principal) const {
   std::vector<std::string> signature;
+  std::uint64_t asked = 0;
   Request request;
   request.principal = principal;
   for (std::size_t set = 0; set < indexes_.size(); ++set) {
@@ -108,10 +137,17 @@ std::vector<std::string> RequestSpace::SignatureOf(const std::string& principal)
       for (const RuleIndex::Kind kind : {RuleIndex::Kind::kPermit, RuleIndex::Kind::kForbid}) {
         indexes_[set].ForEachOfAction(
             kind, request, [&](std::size_t rule, const RuleIndex::Holds& holds) {
-              if (holds.principal) signature.push_back(absl::StrCat(set, " ", action, " ", rule));
+              if (!holds.principal) return;
+              signature.push_back(absl::StrCat(set, " ", action, " ", rule));
+              const std::set<std::uint64_t> approvals =
+                  ApprovalsAsked(action, sets_[set]->rule(static_cast<int>(rule)));
+              if (!approvals.empty()) asked = std::max(asked, *approvals.rbegin());
             });
       }
     }
+  }
+  for (const std::uint64_t most : MostApprovals(principal)) {
+    signature.push_back(absl::StrCat(std::min(most, asked)));
   }
   return signature;
 }
@@ -211,7 +247,6 @@ std::vector<std::vector<DataClass>> RequestSpace::ModelsOf(const RulesInScope& i
   std::map<std::vector<bool>, std::size_t> atoms;
   std::vector<std::vector<DataClass>> models;
   for (int number = DATA_CLASS_UNSPECIFIED + 1; number < DataClass_ARRAYSIZE; ++number) {
-    if ((permitted & MaskOf(number)) == 0) continue;
     std::vector<bool> signature;
     for (const Rule* rule : in_scope.rules) {
       signature.push_back((MaskOfAll(rule->scope().data_class()) & MaskOf(number)) != 0);
@@ -220,10 +255,24 @@ std::vector<std::vector<DataClass>> RequestSpace::ModelsOf(const RulesInScope& i
     if (is_new) models.emplace_back();
     models[atom->second].push_back(static_cast<DataClass>(number));
   }
+  // What is denied whatever else holds comes first: the last denial tells most.
+  std::stable_partition(models.begin(), models.end(), [permitted](const auto& model) {
+    return (permitted & MaskOf(model.front())) == 0;
+  });
   return models;
 }
 
-RequestSpace::Facts RequestSpace::FactsOf(Action action, const RulesInScope& in_scope) const {
+std::vector<std::uint64_t> RequestSpace::MostApprovals(const std::string& principal) const {
+  std::vector<std::uint64_t> most;
+  for (const std::vector<const Approval*>& group : approvals_) {
+    most.push_back(CountApproversFor(group, principal));
+  }
+  return most;
+}
+
+RequestSpace::Facts RequestSpace::FactsOf(const Request& request,
+                                          const RulesInScope& in_scope) const {
+  const Action action = request.action;
   bool trust_matters = false;
   std::set<std::uint64_t> rows;
   std::set<absl::Duration, std::greater<>> ages;
@@ -232,14 +281,12 @@ RequestSpace::Facts RequestSpace::FactsOf(Action action, const RulesInScope& in_
   const auto add = [&](const Condition& condition) {
     if (condition.has_trust_at_least()) trust_matters = true;
     if (condition.kind_case() == Condition::kRowsAtLeast) rows.insert(condition.rows_at_least());
-    if (condition.kind_case() == Condition::kApprovalsAtLeast) {
-      approvals.insert(condition.approvals_at_least());
-    }
     if (condition.has_dataset_age_below()) ages.insert(*ToDuration(condition.dataset_age_below()));
   };
   for (const Rule* rule : in_scope.rules) {
     for (const Condition& condition : rule->when()) add(condition);
     for (const Condition& condition : rule->unless()) add(condition);
+    approvals.merge(ApprovalsAsked(action, *rule));
     AddEnds(*rule, ends);
   }
   for (const PolicySet* set : sets_) AddEnds(*set, ends);
@@ -252,6 +299,9 @@ RequestSpace::Facts RequestSpace::FactsOf(Action action, const RulesInScope& in_
   }
   if (!approvals.empty()) {
     approvals.insert(0);
+    const std::vector<std::uint64_t> most = MostApprovals(request.principal);
+    approvals.erase(approvals.upper_bound(*std::max_element(most.begin(), most.end())),
+                    approvals.end());
     facts.approvals.insert(facts.approvals.end(), approvals.begin(), approvals.end());
   }
   if (!ages.empty() && ActionKnowsRows(action)) {
@@ -360,7 +410,7 @@ absl::Status RequestSpace::ForEachCell(const std::function<void(const Cell&)>& v
           const RulesInScope in_scope = FindRules(request);
           if (!in_scope.any_permit) continue;
           cell.applied = AppliedFor(action, in_scope);
-          const Facts facts = FactsOf(action, in_scope);
+          const Facts facts = FactsOf(request, in_scope);
           const bool by_class = ActionTakesColumns(action) || ActionUsesModel(action);
           const std::size_t columns = by_class ? columns_.size() : 1;
           decisions += facts.combinations() * columns * cell.applied.size();

@@ -5,21 +5,23 @@
 // such name, and a number between two thresholds like the lower one. The space
 // holds one request for each combination that can differ:
 //   principals   those named in a set, and one that is not; those whom no rule
-//                tells apart share one atom
+//                tells apart, and who can have the approvals it asks for, share one atom
 //   data sets    exact names in scopes and tests, and for each PREFIX/* and for
 //                "*" one name that nothing else matches
 //   purposes     those that a set declares; all others are denied
 //   facts        each threshold of the rules in question, what lies below, and
-//                unknown; rows and age unknown where custody never knows them
+//                unknown; rows and age unknown where custody never knows them; no more
+//                approvals than there are approvers other than the one who asks
 //   times        before the first and at each end of a window in question
 //   columns      one at a time (a request for several is allowed exactly if each
 //                is allowed alone): those of the schema, else one of each class
 //                and one of each combination of classes in a test
 //   models       EVALUATE: learned from classes that no rule in question tells
-//                apart; EXPORT_MODEL: from columns as above, one at a time
+//                apart, those that none speaks of too; EXPORT_MODEL: from columns as
+//                above, one at a time
 //   applied      each transform the rules in question could require, and unknown
-// Requests in the scope of no permit, and columns and models with a class that no
-// permit in scope covers, are denied by every set and left out.
+// Requests in the scope of no permit, and columns, and models of EXPORT_MODEL, with a
+// class that no permit in scope covers, are denied by every set and left out.
 //
 // One column with one such model is enough, whatever else a request names. The
 // engine asks of each class that a model learned from whether a forbid lists it and
@@ -78,10 +80,11 @@ class RequestSpace {
     std::optional<std::string> purpose;
   };
 
-  // The sets, without errors, must outlive the space. `schema` may be null.
+  // The sets, without errors, must outlive the space. Those of one group decide together, the
+  // one in force last. `schema` may be null.
   // `max_decisions`: how many are worth the wait; the default is a few seconds.
-  RequestSpace(std::vector<const PolicySet*> sets, const Schema* schema, const Filter& filter,
-               std::uint64_t max_decisions = 8'000'000);
+  RequestSpace(const std::vector<std::vector<const PolicySet*>>& groups, const Schema* schema,
+               const Filter& filter, std::uint64_t max_decisions = 8'000'000);
 
   // Calls `visit` for every cell. OutOfRange: all of them would take more
   // decisions than allowed; some may have been visited.
@@ -101,7 +104,9 @@ class RequestSpace {
   void CollectColumns(const Schema* schema);
   std::vector<std::string> SignatureOf(const std::string& principal) const;
   RulesInScope FindRules(const Request& request) const;
-  Facts FactsOf(Action action, const RulesInScope& in_scope) const;
+  // What each group can count at the most.
+  std::vector<std::uint64_t> MostApprovals(const std::string& principal) const;
+  Facts FactsOf(const Request& request, const RulesInScope& in_scope) const;
   static std::vector<std::vector<DataClass>> ModelsOf(const RulesInScope& in_scope);
   static std::vector<Request> SituationsOf(const Request& request, const Facts& facts);
   static std::vector<std::optional<Transform>> AppliedFor(Action action,
@@ -109,6 +114,7 @@ class RequestSpace {
 
   const std::uint64_t max_decisions_;
   std::vector<const PolicySet*> sets_;
+  std::vector<std::vector<const Approval*>> approvals_;  // of each group
   std::vector<RuleIndex> indexes_;
   std::vector<Action> actions_;
   std::vector<NameAtom> principals_;

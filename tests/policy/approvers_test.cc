@@ -40,6 +40,26 @@ TEST(Approvers, DoNotCountForThemselves) {
   EXPECT_THAT(without(""), ElementsAre("ada", "bob", "eve"));
 }
 
+TEST(Approvers, AreCountedWhereEverySetHasThemAndNotForThemselves) {
+  const Approval newest = Three();
+  const auto count = [&newest](const Approval& earlier, const std::string& principal) {
+    return CountApproversFor({&earlier, &newest}, principal);
+  };
+  EXPECT_EQ(CountApproversFor({&newest}, "ann"), 3u);
+  EXPECT_EQ(CountApproversFor({&newest}, "user:ada"), 2u);
+  EXPECT_EQ(CountApproversFor({&newest}, "bob"), 1u);  // two approvers may be he
+  EXPECT_EQ(count(newest, "ann"), 3u);
+  Approval earlier = newest;
+  earlier.mutable_approver(0)->set_public_key("other");
+  EXPECT_EQ(count(earlier, "ann"), 2u);
+  earlier.mutable_approver()->DeleteSubrange(1, 1);
+  EXPECT_EQ(count(earlier, "ann"), 1u);
+  // Who asked as somebody else under an earlier set is still the same person.
+  earlier = newest;
+  earlier.mutable_approver(1)->set_principal("user:bob");
+  EXPECT_EQ(count(earlier, "user:bob"), 2u);
+}
+
 TEST(Approvers, AreComparedAcrossSets) {
   EXPECT_THAT(DiffApproval(Three(), Three()), IsEmpty());
   EXPECT_THAT(

@@ -69,6 +69,29 @@ TEST(EffectLint, FindsAPermitWithAnImpossibleCondition) {
               Contains(HasSubstr("can never allow anything")));
 }
 
+// Where the other allows, nothing is denied but for the time.
+TEST(EffectLint, SaysWhyAPermitBesideAnotherNeverAllows) {
+  const std::string impossible = TrainWith("when { rows_at_least: 1000 }",
+                                           "when { rows_at_least: 9 } unless { rows_at_least: 5 }");
+  const std::string always = absl::StrReplaceAll(
+      kTrain, {{"\"train\"", "\"always\""}, {"when { rows_at_least: 1000 }", ""}});
+  EXPECT_THAT(Findings(impossible + always),
+              Contains(HasSubstr("can never allow anything: wherever others allow what it covers, "
+                                 "its own conditions or times do not hold")));
+}
+
+TEST(EffectLint, FindsAPermitThatNeedsMoreApproversThanThereAre) {
+  EXPECT_THAT(Findings(R"(rule { id: "read" permit {}
+      scope { principal: "ada" action: READ_AUDIT dataset: "mails" purpose: "ads" }
+      when { approvals_at_least: 1 } }
+    rule { id: "erase" permit {}
+      scope { principal: "ann" action: ERASE dataset: "mails" purpose: "ads" } })"),
+              AllOf(Contains(HasSubstr("read: the permit can never allow anything: no rule")),
+                    Contains(HasSubstr("erase: the permit can never allow anything: nothing that "
+                                       "an entry seals is destroyed under a policy set that takes "
+                                       "effect with fewer than 2 approvals"))));
+}
+
 TEST(EffectLint, FindsAPermitInTheShadowOfAnother) {
   const std::string again =
       absl::StrReplaceAll(kTrain, {{"\"train\"", "\"again\""}, {"\"mails/*\"", "\"mails/a\""}});
@@ -209,6 +232,11 @@ TEST(PolicyLint, ComparesDeltaWithHowManyThereAre) {
               Contains(HasSubstr("a delta above 1/1000 may expose")));
   EXPECT_THAT(Findings(kTrain, 1000000), Each(Not(HasSubstr("delta"))));
   EXPECT_THAT(Findings(kTrain, 1000001), Contains(HasSubstr("a delta above 1/1000001")));
+  const std::string release =
+      TrainWith("dp { epsilon_max: 3 delta_max: 1e-6 unit: RECORD ledger_epsilon: 8 }",
+                "release { epsilon_max: 3 delta_max: 1e-6 unit: SUBJECT max_bytes: 9 }");
+  EXPECT_THAT(Findings(release, 1000000), Each(Not(HasSubstr("delta"))));
+  EXPECT_THAT(Findings(release, 1000001), Contains(HasSubstr("a delta above 1/1000001")));
 }
 
 TEST(PolicyLint, KnowsWhichNamesCustodyTakes) {
@@ -243,13 +271,29 @@ TEST(PolicyLint, FindsThresholdsThatTellNothingApart) {
 }
 
 TEST(PolicyLint, WantsInspectionsToBeShort) {
-  const std::string inspect = R"(rule { id: "look" permit { obligation { lease { seconds: 1 } } }
-    scope { principal: "ann" action: INSPECT dataset: "mails" purpose: "ads" data_class: LABEL } )";
-  EXPECT_THAT(Findings(inspect + "}"), Contains(HasSubstr("more than seven days")));
-  EXPECT_THAT(Findings(inspect + "not_before { seconds: 1000 } not_after { seconds: 605800 } }"),
+  const auto findings = [](const std::string& of_rule, const std::string& of_set) {
+    std::vector<std::string> found;
+    const std::string text = PolicyText(absl::StrCat(
+        "rule { id: \"look\" permit { obligation { lease { seconds: 1 } } } scope { principal: ",
+        "\"ann\" action: INSPECT dataset: \"mails\" purpose: \"ads\" data_class: LABEL } ", of_rule,
+        " }"));
+    for (const Finding& finding :
+         Check(absl::StrReplaceAll(
+                   text, {{"not_before { seconds: 1000 } not_after { seconds: 2000 }", of_set}}),
+               "p", nullptr)) {
+      found.push_back(finding.message);
+    }
+    return found;
+  };
+  const std::string week = "not_before { seconds: 1000 } not_after { seconds: 605800 }";
+  const std::string longer = "not_before { seconds: 1000 } not_after { seconds: 605801 }";
+  EXPECT_THAT(findings("", ""), Contains(HasSubstr("more than seven days")));
+  EXPECT_THAT(findings(week, ""), Each(Not(HasSubstr("more than seven days"))));
+  EXPECT_THAT(findings("", week), Each(Not(HasSubstr("more than seven days"))));
+  EXPECT_THAT(findings(longer, ""), Contains(HasSubstr("more than seven days")));
+  EXPECT_THAT(findings("", longer), Contains(HasSubstr("more than seven days")));
+  EXPECT_THAT(findings("not_before { seconds: 1000 }", "not_after { seconds: 605800 }"),
               Each(Not(HasSubstr("more than seven days"))));
-  EXPECT_THAT(Findings(inspect + "not_before { seconds: 1000 } not_after { seconds: 605801 } }"),
-              Contains(HasSubstr("more than seven days")));
 }
 
 // --- what tests hold -----------------------------------------------------------

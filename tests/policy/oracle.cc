@@ -383,6 +383,10 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
     columns.push_back(*plan);
     decision.scans.push_back(*plan == "KEEP" ? ScansOf(column, permits) : "");
   }
+  if (request.action == ERASE &&
+      (set.approval().required() < 2 || request.approvals.value_or(0) < 2)) {
+    return decision;
+  }
   decision.allow = true;
   decision.columns = columns;
   if (dp) decision.dp = DpText(*dp);

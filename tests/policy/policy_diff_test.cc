@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/types/span.h"
 #include "google/protobuf/text_format.h"
@@ -27,6 +28,7 @@ namespace sealtrain::policy {
 namespace {
 
 using ::sealtrain::policy::testing::MustLoad;
+using ::sealtrain::policy::testing::MustLoadWithThree;
 using ::sealtrain::policy::testing::OracleDecide;
 using ::sealtrain::policy::testing::World;
 using ::testing::AllOf;
@@ -178,14 +180,14 @@ TEST(PolicyDiff, SaysEverythingThatHoldsForWhatOpens) {
     scope { principal: "ann" action: TRAIN dataset: "mails" purpose: "ads" data_class: FREE_TEXT }
     when { approvals_at_least: 1 } }
   )";
-  const std::string erase = R"(rule { id: "erase" permit {}
-    scope { principal: "ann" action: ERASE dataset: "mails" purpose: "ads" } }
+  const std::string read = R"(rule { id: "read" permit {}
+    scope { principal: "ann" action: READ_AUDIT dataset: "mails" purpose: "ads" } }
   )";
   const std::string none = R"(rule { id: "none" forbid {}
     scope { principal: "any" action: SHRED dataset: "*" purpose: "ads" } }
   )";
   std::vector<std::string> told;
-  for (const PolicyChange& change : Diff(none, seal + train + erase)) {
+  for (const PolicyChange& change : Diff(none, seal + train + read)) {
     EXPECT_EQ(change.kind, Kind::kOpens);
     told.push_back(absl::StrCat(Action_Name(change.action), " ", change.what));
   }
@@ -196,7 +198,73 @@ TEST(PolicyDiff, SaysEverythingThatHoldsForWhatOpens) {
           "out",
           AllOf(StartsWith("TRAIN BUCKET, step 0.1234567; lease 1m; at most 7 opens; "),
                 HasSubstr("1 approval")),
-          "ERASE no duties"));
+          "READ_AUDIT no duties"));
+}
+
+// "opens ann: what" of each change.
+std::vector<std::string> Told(const LoadedPolicy& before, const LoadedPolicy& after) {
+  absl::StatusOr<std::vector<PolicyChange>> changes = DiffPolicies(before, after, nullptr);
+  EXPECT_OK(changes);
+  std::vector<std::string> told;
+  for (const PolicyChange& change : *changes) {
+    told.push_back(absl::StrCat(PolicyChangeName(change.kind), " ",
+                                absl::StrJoin(change.principals, "+"), ": ", change.what));
+  }
+  return told;
+}
+
+TEST(PolicyDiff, KnowsWhatErasingTakesWhateverASetSays) {
+  const std::string erase = R"(rule { id: "erase" permit {}
+    scope { principal: "ann" action: ERASE dataset: "mails" purpose: "ads" } }
+  )";
+  EXPECT_THAT(Told(MustLoadWithThree(erase, 1), MustLoadWithThree(erase, 2)),
+              ElementsAre("opens ann: needs 2 approvals"));
+  EXPECT_THAT(Told(MustLoadWithThree(erase, 2), MustLoadWithThree(erase, 1)),
+              ElementsAre("closes ann: nothing that an entry seals is destroyed under a policy set "
+                          "that takes effect with fewer than 2 approvals (`required`)"));
+  EXPECT_THAT(Told(MustLoadWithThree(erase, 2), MustLoadWithThree(erase, 3)), IsEmpty());
+}
+
+// Each of them has one approver less than anybody else.
+TEST(PolicyDiff, CountsNobodyAmongTheirOwnApprovers) {
+  const auto rule = [](int approvals) {
+    return MustLoadWithThree(
+        absl::StrCat("rule { id: \"read\" permit {} scope { principal: \"any\" ",
+                     "action: READ_AUDIT dataset: \"mails\" purpose: \"ads\" } ",
+                     "when { approvals_at_least: ", approvals, " } }"));
+  };
+  EXPECT_THAT(Told(rule(2), rule(3)),
+              UnorderedElementsAre(StartsWith("closes ada+bea+cam+user:cam: "),
+                                   StartsWith("closes ann+bob+(anybody else): ")));
+  EXPECT_THAT(Told(rule(3), rule(2)),
+              UnorderedElementsAre(StartsWith("opens ada+bea+cam+user:cam: "),
+                                   StartsWith("opens ann+bob+(anybody else): ")));
+}
+
+TEST(PolicyDiff, TellsTheNumbersOfADutyThatComesOrGoes) {
+  const auto rule = [](const std::string& obligation, const std::string& actions) {
+    return absl::StrCat("rule { id: \"some\" permit { ", obligation,
+                        " } scope { principal: \"ann\" action: ", actions,
+                        " dataset: \"mails\" purpose: \"ads\" data_class: LABEL } }\n");
+  };
+  const auto comes = [&](const std::string& obligation, const std::string& action) {
+    return Told(MustLoad(rule("", action)), MustLoad(rule(obligation, action)));
+  };
+  EXPECT_THAT(
+      comes("obligation { dp { epsilon_max: 3 delta_max: 1e-6 unit: SUBJECT ledger_epsilon: 8 } }",
+            "TRAIN"),
+      ElementsAre("tightens ann: dp none -> epsilon 3, delta 1e-06 of a subject, ledger 8"));
+  EXPECT_THAT(comes("obligation { release { epsilon_max: 3 delta_max: 1e-6 unit: RECORD "
+                    "max_bytes: 500 } }",
+                    "EXPORT_MODEL"),
+              ElementsAre("tightens ann: release none -> release at epsilon 3, delta 1e-06 of a "
+                          "record, 500 bytes"));
+  const std::string k = "obligation { k_anonymity { k: 5 max_suppressed: 0.07 } }";
+  EXPECT_THAT(comes(k, "SEAL"), ElementsAre("tightens ann: k_anonymity none -> k 5 with at most "
+                                            "0.07 of the records left out"));
+  EXPECT_THAT(Told(MustLoad(rule(k, "SEAL")), MustLoad(rule("", "SEAL"))),
+              ElementsAre("loosens ann: k_anonymity k 5 with at most 0.07 of the records left out "
+                          "-> none"));
 }
 
 TEST(PolicyDiff, ComparesLeasesAsCustodyGivesThem) {
@@ -639,6 +707,64 @@ TEST(Access, NamesWhoCouldAndUnderWhichFacts) {
   query.purpose = "ads";
   ASSERT_OK_AND_ASSIGN(const std::vector<Access> none, Listed(MustLoad(kTrainRule), query));
   EXPECT_THAT(none, IsEmpty());
+}
+
+// "PRINCIPALS 1/4; duties" of each.
+std::vector<std::string> WhoCan(const LoadedPolicy& policy, Action action) {
+  AccessQuery query;
+  query.actions = {action};
+  const absl::StatusOr<std::vector<Access>> list = Listed(policy, query);
+  EXPECT_OK(list);
+  std::vector<std::string> who;
+  for (const Access& access : *list) {
+    who.push_back(absl::StrCat(absl::StrJoin(access.principals, "+"), " ",
+                               access.allowed_situations, "/", access.situations, "; ",
+                               DescribeObligations(access.decision)));
+  }
+  return who;
+}
+
+TEST(Access, TriesModelsOfClassesThatNoPermitCovers) {
+  const auto rule = [](const std::string& name, const std::string& effect,
+                       const std::string& classes) {
+    return absl::StrCat("rule { id: \"", name, "\" ", effect,
+                        " scope { principal: \"ann\" action: EVALUATE dataset: \"mails\" ",
+                        "purpose: \"ads\" ", classes, " } }\n");
+  };
+  const std::string permit = rule("some", "permit {}", "data_class: LABEL");
+  // At 999, 1000 and 2000, of LABEL or of something else.
+  EXPECT_THAT(WhoCan(MustLoad(permit), EVALUATE), ElementsAre("ann 1/6; "));
+  EXPECT_THAT(WhoCan(MustLoad(permit + rule("no", "forbid {}", "data_class: HEALTH")), EVALUATE),
+              ElementsAre("ann 1/9; "));
+  std::string all;
+  for (int number = DATA_CLASS_UNSPECIFIED + 1; number < DataClass_ARRAYSIZE; ++number) {
+    absl::StrAppend(&all, "data_class: ", DataClass_Name(static_cast<DataClass>(number)), " ");
+  }
+  EXPECT_THAT(WhoCan(MustLoad(rule("all", "permit {}", all)), EVALUATE),
+              ::testing::Contains("ann 1/3; "));
+}
+
+TEST(Access, KnowsWhatErasingTakesWhateverTheSetSays) {
+  const std::string erase = R"(rule { id: "erase" permit {}
+    scope { principal: "any" action: ERASE dataset: "mails" purpose: "ads" } }
+  )";
+  EXPECT_THAT(WhoCan(MustLoadWithThree(erase, 1), ERASE), IsEmpty());
+  // Approvals unknown, 0 or 2, at 999, 1000 and 2000.
+  EXPECT_THAT(WhoCan(MustLoadWithThree(erase, 2), ERASE),
+              ElementsAre("ann+bob+(anybody else) 1/9; needs 2 approvals"));
+}
+
+TEST(Access, CountsNoMoreApprovalsThanOneCanHave) {
+  const LoadedPolicy policy = MustLoadWithThree(R"(rule { id: "read" permit {}
+    scope { principal: "any" action: READ_AUDIT dataset: "mails" purpose: "ads" }
+    when { approvals_at_least: 3 } }
+  )");
+  EXPECT_THAT(WhoCan(policy, READ_AUDIT),
+              ElementsAre("ann+bob+(anybody else) 1/9; needs 3 approvals"));
+  AccessQuery query;
+  query.principal = "user:cam";
+  ASSERT_OK_AND_ASSIGN(const std::vector<Access> list, Listed(policy, query));
+  EXPECT_THAT(list, IsEmpty());
 }
 
 TEST(Access, SaysWhatSomebodyNeverGets) {

@@ -18,6 +18,22 @@ inline std::string PolicyText(const std::string& rules) {
          std::string(64, 'a') + "\" } }\n" + rules;
 }
 
+// `rules` behind a head that names two approvers more, bea and cam, who asks as "user:cam".
+inline LoadedPolicy MustLoadWithThree(const std::string& rules, int required = 1) {
+  const auto approver = [](const std::string& name, const std::string& more) {
+    return " approver { name: \"" + name + "\" public_key: \"" + std::string(64, name[0]) + "\" " +
+           more + "}";
+  };
+  std::string text = PolicyText(rules);
+  const std::string one = "approval { required: 1";
+  text.replace(text.find(one), one.size(),
+               "approval { required: " + std::to_string(required) + approver("bea", "") +
+                   approver("cam", "principal: \"user:cam\" "));
+  absl::StatusOr<LoadedPolicy> policy = LoadedPolicy::Load(text, "p.textproto");
+  EXPECT_OK(policy);
+  return *std::move(policy);
+}
+
 inline LoadedPolicy MustLoad(const std::string& rules) {
   absl::StatusOr<LoadedPolicy> policy = LoadedPolicy::Load(PolicyText(rules), "p.textproto");
   EXPECT_OK(policy);
