@@ -45,6 +45,7 @@ git ls-files '*.cc' '*.h' | xargs clang-format-14 --dry-run -Werror
 if [ "$quick" != --quick ]; then
   say "ThreadSanitizer"
   build tsan "${concurrent[@]%%=*}"
+  export TSAN_OPTIONS=suppressions=$root/tests/tsan-suppressions.txt
   printf '%s\n' "${concurrent[@]}" | xargs -P "$test_jobs" -I{} bash -c '
     entry="{}"
     name=${entry%%=*}
