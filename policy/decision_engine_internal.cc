@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "sealtrain/base/unicode.h"
 #include "sealtrain/policy/actions.h"
+#include "sealtrain/policy/approvers.h"
 #include "sealtrain/policy/conditions_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
@@ -135,11 +136,35 @@ Decision DecisionEngine::Decide(const Request& request) const {
   if (std::optional<Denial> denial = MeetObligations(permits, request, decision)) {
     return deny(*std::move(denial));
   }
+  if (std::optional<Denial> denial = CheckErasing(request)) return deny(*std::move(denial));
   decision.allow = true;
   decision.reason_code = "allowed";
   decision.determining_rules.reserve(permits.size());
   for (const CompiledRule* permit : permits) decision.determining_rules.push_back(permit->ref);
   return decision;
+}
+
+std::optional<DecisionEngine::Denial> DecisionEngine::CheckErasing(const Request& request) const {
+  if (request.action != ERASE) return std::nullopt;
+  const auto too_few = [](std::string reason, std::string fix_hint) {
+    return Denial{
+        .code = "too_few_approvals", .reason = std::move(reason), .fix_hint = std::move(fix_hint)};
+  };
+  // Who may change alone who approves could approve twice.
+  if (set_.approval().required() < kApprovalsToErase) {
+    return too_few(absl::StrCat("nothing that an entry seals is destroyed under a policy set that "
+                                "takes effect with fewer than ",
+                                kApprovalsToErase, " approvals (`required`)"),
+                   "apply a version that requires more");
+  }
+  if (request.approvals.value_or(0) < kApprovalsToErase) {
+    return too_few(
+        absl::StrCat("what an entry seals is destroyed with ", kApprovalsToErase,
+                     " approvals of that at least, and there are ",
+                     request.approvals ? absl::StrCat(*request.approvals) : "none that is known"),
+        "have it approved, see `sealtrain access request --entry`");
+  }
+  return std::nullopt;
 }
 
 std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request& request) const {

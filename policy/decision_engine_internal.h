@@ -9,7 +9,8 @@
 //   3. at least one permit matches;
 //   4. the action can carry out every kind of obligation of the matching permits;
 //   5. every column is covered, its transforms meet, and the action can carry
-//      out what they meet at.
+//      out what they meet at;
+//   6. what the audit log seals is destroyed with the approvals that this takes.
 //
 // A deny carries no plan and no obligations.
 #ifndef SEALTRAIN_POLICY_DECISION_ENGINE_INTERNAL_H_
@@ -92,6 +93,8 @@ class DecisionEngine {
                                         Decision& decision) const;
   std::optional<Denial> PlanColumn(const Matches& permits, const Request& request,
                                    const RequestedColumn& column, ColumnPlan& plan) const;
+  // Destroying what the audit log seals takes approvals that no rule can make fewer.
+  std::optional<Denial> CheckErasing(const Request& request) const;
   // The model that the request uses, by what it learned from.
   std::optional<Denial> CheckModel(const Matches& permits, const Request& request) const;
   // `what` has the class `missing`: "column \"age\" is".

@@ -17,7 +17,6 @@
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/conditions_internal.h"
 #include "sealtrain/policy/decision_engine_internal.h"
-#include "sealtrain/policy/erasing_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
 #include "sealtrain/policy/policy_check_internal.h"
@@ -61,7 +60,7 @@ class PermitEffects {
         schema_(schema),
         set_(document.set()),
         index_(set_),
-        decide_([this, &engine](const Request& request) { return Decide(engine, set_, request); }),
+        decide_([&engine](const Request& request) { return engine.Decide(request); }),
         effects_(static_cast<std::size_t>(set_.rule_size())) {}
 
   // OutOfRange: there is too much to try.
@@ -318,9 +317,7 @@ class PermitEffects {
       set.mutable_rule()->DeleteSubrange(static_cast<int>(rule), 1);
       altered = std::make_unique<Altered>(std::move(set));
     }
-    return [&altered = *altered](const Request& request) {
-      return Decide(altered.engine, altered.document.set(), request);
-    };
+    return [&altered = *altered](const Request& request) { return altered.engine.Decide(request); };
   }
 
   struct Altered {

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/policy/decision_engine_internal.h"
-#include "sealtrain/policy/erasing_internal.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/policy_check_internal.h"
 #include "sealtrain/policy/policy_document_internal.h"
@@ -69,7 +68,7 @@ const PolicySet& LoadedPolicy::proto() const { return impl_->document->set(); }
 const Digest& LoadedPolicy::sha256() const { return impl_->sha256; }
 
 Decision LoadedPolicy::Decide(const Request& request) const {
-  return internal::Decide(impl_->engine, proto(), request);
+  return impl_->engine.Decide(request);
 }
 
 std::vector<TestResult> LoadedPolicy::RunTests() const {

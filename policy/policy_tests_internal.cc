@@ -11,7 +11,6 @@
 #include "absl/time/time.h"
 #include "sealtrain/base/number_text.h"
 #include "sealtrain/policy/conditions_internal.h"
-#include "sealtrain/policy/erasing_internal.h"
 #include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/mutants_internal.h"
 #include "sealtrain/policy/names_internal.h"
@@ -277,7 +276,7 @@ std::vector<TestResult> RunTests(const PolicyDocument& document, const DecisionE
   for (int i = 0; i < set.test_size(); ++i) {
     const Test& test = set.test(i);
     const std::vector<std::string> differences =
-        Differences(test.expect(), set, Decide(engine, set, ToRequest(set, test.request())));
+        Differences(test.expect(), set, engine.Decide(ToRequest(set, test.request())));
     results.push_back({.name = test.name(),
                        .line = document.root().Child("test", i).line(),
                        .passed = differences.empty(),
@@ -289,8 +288,7 @@ std::vector<TestResult> RunTests(const PolicyDocument& document, const DecisionE
 std::set<std::string> DecidingRules(const PolicyDocument& document, const DecisionEngine& engine) {
   std::set<std::string> deciding;
   for (const Test& test : document.set().test()) {
-    const Decision decision =
-        Decide(engine, document.set(), ToRequest(document.set(), test.request()));
+    const Decision decision = engine.Decide(ToRequest(document.set(), test.request()));
     for (const RuleRef& rule : decision.determining_rules) deciding.insert(rule.id);
   }
   return deciding;
