@@ -147,7 +147,10 @@ absl::StatusOr<std::vector<SealedColumn>> ColumnsAsSealed(const LoadedPolicy& po
   AccessQuery sealing;
   sealing.actions = {SEAL};
   sealing.dataset = dataset;
-  ST_ASSIGN_OR_RETURN(const std::vector<Access> all, ListAccess(sets, &schema, sealing));
+  std::vector<Access> ever;
+  if (trust || now) {
+    ST_ASSIGN_OR_RETURN(ever, ListAccess(sets, &schema, sealing));
+  }
   sealing.trust = trust;
   sealing.now = now;
   ST_ASSIGN_OR_RETURN(const std::vector<Access> then, ListAccess(sets, &schema, sealing));
@@ -158,7 +161,7 @@ absl::StatusOr<std::vector<SealedColumn>> ColumnsAsSealed(const LoadedPolicy& po
     sealed.column.classes = column.classes;
     sealed.treatments = TreatmentsOf(column.name, then);
     // Whoever opens now need not be what sealed, nor in time to seal.
-    if (sealed.treatments.empty()) sealed.treatments = TreatmentsOf(column.name, all);
+    if (sealed.treatments.empty()) sealed.treatments = TreatmentsOf(column.name, ever);
     if (sealed.treatments.size() == 1) {
       sealed.column.applied = sealed.treatments.front().transform;
     }
