@@ -64,7 +64,7 @@ std::string WhyNot(const policy::Decision& denial) {
 void AddTo(std::vector<Chapter>& chapters, const policy::Access& access) {
   std::string heading = "never";
   if (access.decision.allow) {
-    const std::string duties = policy::DescribeObligations(access.decision);
+    const std::string duties = policy::DescribeObligations(access.action, access.decision);
     heading = absl::StrCat("under ", duties.empty() ? "no duties" : duties);
   }
   auto chapter = std::find_if(chapters.begin(), chapters.end(),

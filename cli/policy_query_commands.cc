@@ -201,7 +201,7 @@ void NameUnsealable(const policy::Request& request, const Question& question,
                     [&column](const auto& sealed) { return sealed.column.name == column.name; });
     if (column.applied || is_in_doubt) continue;
     denial.reason_code = "no_matching_permit";
-    denial.reason = absl::StrCat("under this policy nobody can seal column \"",
+    denial.reason = absl::StrCat("under this policy nobody can take in and seal column \"",
                                  Printable(column.name), "\", so there is nothing to open");
     return;
   }
@@ -358,7 +358,8 @@ absl::Status RunWhoCan(Context& context, const WhoCanArgs& args) {
       continue;
     }
     rows.push_back({Printable(absl::StrJoin(access.principals, ", ")), Printable(access.column),
-                    WhatOneGets(access), policy::DescribeObligations(access.decision),
+                    WhatOneGets(access),
+                    policy::DescribeObligations(access.action, access.decision),
                     WhenOneGets(access, access.allowed_situations),
                     RuleRefsText(access.decision.determining_rules)});
   }

@@ -56,13 +56,25 @@ std::vector<Access> AccessTo(const internal::Cell& cell, absl::Span<const Loaded
   return found;
 }
 
-// Each way in which `sealing` allows the column, once.
+// Whether a job that INGESTs by the one may SEAL by the other.
+bool CanBeOneJob(const Access& ingesting, const Access& sealing) {
+  return ingesting.action == INGEST && ingesting.principals == sealing.principals &&
+         ingesting.purpose == sealing.purpose && ingesting.column == sealing.column &&
+         (ingesting.transform.kind() == KEEP ||
+          ingesting.transform.SerializeAsString() == sealing.transform.SerializeAsString());
+}
+
+// Each way in which `list`, of INGEST and SEAL, has the column sealed, once.
 std::vector<SealedColumn::Treatment> TreatmentsOf(const std::string& column,
-                                                  const std::vector<Access>& sealing) {
+                                                  const std::vector<Access>& list) {
   std::vector<SealedColumn::Treatment> treatments;
   std::set<std::string> seen;
-  for (const Access& access : sealing) {
-    if (access.column != column) continue;
+  for (const Access& access : list) {
+    if (access.action != SEAL || access.column != column) continue;
+    const bool is_taken_in =
+        std::any_of(list.begin(), list.end(),
+                    [&access](const Access& ingesting) { return CanBeOneJob(ingesting, access); });
+    if (!is_taken_in) continue;
     if (!seen.insert(access.transform.SerializeAsString()).second) continue;
     treatments.push_back(
         {.transform = access.transform,
@@ -145,7 +157,7 @@ absl::StatusOr<std::vector<SealedColumn>> ColumnsAsSealed(const LoadedPolicy& po
                                                           std::optional<absl::Time> now) {
   const auto sets = absl::MakeConstSpan(&policy, 1);
   AccessQuery sealing;
-  sealing.actions = {SEAL};
+  sealing.actions = {INGEST, SEAL};
   sealing.dataset = dataset;
   std::vector<Access> ever;
   if (trust || now) {

@@ -81,8 +81,8 @@ struct SealedColumn {
 };
 
 // The columns of `schema` as data set `dataset` may hold them if it was sealed under this very
-// policy, by whoever may, for whatever purpose and in whatever situation: in that trust and at
-// that time, if they are given and anybody may seal the column then. OutOfRange as above.
+// policy, by whoever may INGEST and SEAL, for whatever purpose and in whatever situation: in that
+// trust and at that time, if they are given and anybody may do so then. OutOfRange as above.
 absl::StatusOr<std::vector<SealedColumn>> ColumnsAsSealed(const LoadedPolicy& policy,
                                                           const Schema& schema,
                                                           const std::string& dataset,

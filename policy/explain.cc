@@ -161,7 +161,7 @@ std::string DescribeTreatment(const ColumnPlan& column, const std::optional<Tran
   return text;
 }
 
-std::string DescribeObligations(const Decision& decision) {
+std::string DescribeObligations(Action action, const Decision& decision) {
   std::vector<std::string> parts;
   const auto privacy = [](const auto& dp) {
     return absl::StrCat("epsilon ", NumberText(dp.epsilon_max()), ", delta ",
@@ -172,7 +172,9 @@ std::string DescribeObligations(const Decision& decision) {
     parts.push_back(absl::StrCat(privacy(*decision.dp), ", ledger ",
                                  NumberText(decision.dp->ledger_epsilon())));
   }
-  if (decision.lease) parts.push_back(absl::StrCat("lease ", DescribeLease(decision.lease)));
+  if (ActionTakesColumns(action)) {
+    parts.push_back(absl::StrCat("lease ", DescribeLease(decision.lease)));
+  }
   if (decision.retention) {
     parts.push_back(absl::StrCat("retention ", DescribeDuration(*decision.retention)));
   }

@@ -27,9 +27,9 @@ std::string DescribeRelease(const Release& release);
 // lies, what it was sealed under, if `applied` says so: "as sealed: BUCKET, step 5".
 std::string DescribeTreatment(const ColumnPlan& column,
                               const std::optional<Transform>& applied = std::nullopt);
-// What holds for the request as a whole, in one line: "epsilon 3, delta 1e-05 of a
-// subject, ledger 6; lease 30m; needs 2 approvals". The approvals are those of `duties`.
-std::string DescribeObligations(const Decision& decision);
+// What holds for a request for `action` as a whole, in one line: "epsilon 3, delta 1e-05 of a
+// subject, ledger 6; lease 10m (default); needs 2 approvals". The approvals are those of `duties`.
+std::string DescribeObligations(Action action, const Decision& decision);
 // The rules of a duty of `decision`: "train (line 12), old (line 5 of version 1)".
 std::string DescribeSources(const Decision& decision, const Duty& duty);
 

@@ -133,7 +133,7 @@ class DutyComparison {
       if (!some) return std::string("none");
       Decision alone;
       alone.*duty = some;
-      return DescribeObligations(alone);
+      return DescribeObligations(ACTION_UNSPECIFIED, alone);  // which has no lease
     };
     Note(name, text(before), text(after), before.has_value(), after.has_value());
   }
@@ -152,11 +152,8 @@ class DutyComparison {
   void CompareLeases(const std::optional<absl::Duration>& before,
                      const std::optional<absl::Duration>& after) {
     if (LeaseOf(before) == LeaseOf(after)) return;
-    const auto text = [](const std::optional<absl::Duration>& lease) {
-      return absl::StrCat(DescribeDuration(LeaseOf(lease)), lease ? "" : " (default)");
-    };
     const bool longer = LeaseOf(after) > LeaseOf(before);
-    Note("lease", text(before), text(after), longer, !longer);
+    Note("lease", DescribeLease(before), DescribeLease(after), longer, !longer);
   }
 
   void CompareRetentions(const std::optional<absl::Duration>& before,
@@ -198,12 +195,12 @@ std::string Duties(const LoadedPolicy& policy, const Request& situation, const O
   }
   std::string others;
   if (situation.approvals.value_or(0) == 0) {
-    others = DescribeObligations(outcome.decision);
+    others = DescribeObligations(situation.action, outcome.decision);
   } else {
     // How many of the approvals it takes, tracing the duties tells.
     Decision traced = outcome.decision;
     TraceDuties(absl::MakeConstSpan(&policy, 1), situation, traced);
-    others = DescribeObligations(traced);
+    others = DescribeObligations(situation.action, traced);
   }
   if (!others.empty()) duties.push_back(std::move(others));
   return duties.empty() ? "no duties" : absl::StrJoin(duties, "; ");

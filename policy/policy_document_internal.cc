@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
@@ -15,6 +16,7 @@ namespace {
 namespace pb = ::google::protobuf;
 
 constexpr int kMaxTextNesting = 32;
+constexpr absl::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 class SyntaxErrors final : public pb::io::ErrorCollector {
  public:
@@ -120,6 +122,10 @@ PolicyDocument::PolicyDocument(absl::string_view text) {
   }
   if (const std::optional<std::pair<int, int>> at = NotUtf8(text)) {
     errors.AddError(at->first, at->second, "not UTF-8");
+    return;
+  }
+  if (absl::StartsWith(text, kByteOrderMark)) {
+    errors.AddError(0, 0, "a byte order mark: save the file as UTF-8 without it");
     return;
   }
   pb::TextFormat::Parser parser;

@@ -18,12 +18,15 @@
 namespace sealtrain::policy::internal {
 namespace {
 
-// A name of legal form that is not in `taken`.
-std::string FreshName(const std::set<std::string>& taken, const std::string& prefix) {
-  std::string name = absl::StrCat(prefix, "other");
-  for (int i = 2; taken.count(name) > 0; ++i) name = absl::StrCat(prefix, "other", i);
-  return name;
+// `name`, which says what it stands for, or with a number behind it one that is not in `taken`.
+std::string FreshName(const std::set<std::string>& taken, const std::string& name) {
+  std::string fresh = name;
+  for (int i = 2; taken.count(fresh) > 0; ++i) fresh = absl::StrCat(name, i);
+  return fresh;
 }
+
+constexpr char kAnybodyElse[] = "user:anybody-else";
+constexpr char kAnyOther[] = "any-other";
 
 std::string ColumnName(const std::vector<DataClass>& classes) {
   return absl::StrJoin(
@@ -112,7 +115,7 @@ void RequestSpace::CollectPrincipals(const Filter& filter) {
     principals_[atom->second].shown.push_back(shown);
   };
   // An approver is another than anybody else where one approval less can matter.
-  const std::vector<std::string> of_anybody = SignatureOf(FreshName(names, "user:"));
+  const std::vector<std::string> of_anybody = SignatureOf(FreshName(names, kAnybodyElse));
   for (const PolicySet* set : sets_) {
     for (const Approver& approver : set->approval().approver()) {
       for (const std::string& name : {approver.name(), approver.principal()}) {
@@ -121,7 +124,7 @@ void RequestSpace::CollectPrincipals(const Filter& filter) {
     }
   }
   for (const std::string& name : names) add(name, name);
-  add(FreshName(names, "user:"), "(anybody else)");
+  add(FreshName(names, kAnybodyElse), "(anybody else)");
 }
 
 // Which rules have the principal in their scope, and how many of the approvals that these ask
@@ -179,10 +182,10 @@ void RequestSpace::CollectDatasets(const Filter& filter) {
   std::set<std::string> taken = exact;
   taken.insert(prefixes.begin(), prefixes.end());
   for (const std::string& prefix : prefixes) {
-    datasets_.push_back({.name = FreshName(taken, absl::StrCat(prefix, "/")),
+    datasets_.push_back({.name = FreshName(taken, absl::StrCat(prefix, "/", kAnyOther)),
                          .shown = {absl::StrCat(prefix, "/* (any other)")}});
   }
-  datasets_.push_back({.name = FreshName(taken, ""), .shown = {"* (any other)"}});
+  datasets_.push_back({.name = FreshName(taken, kAnyOther), .shown = {"* (any other)"}});
 }
 
 void RequestSpace::CollectPurposes(const Filter& filter) {

@@ -65,7 +65,7 @@ std::vector<std::string> AccessLines(absl::Span<const LoadedPolicy> sets, const 
   for (const Access& access : *list) {
     if (access.column != column) continue;
     lines.push_back(absl::StrCat(DescribeTransform(access.transform), "; ",
-                                 DescribeObligations(access.decision), "; ",
+                                 DescribeObligations(access.action, access.decision), "; ",
                                  access.allowed_situations, "/", access.situations));
   }
   return lines;
@@ -142,14 +142,17 @@ TEST(ListAccess, HoldsFactsThatAreGiven) {
 }
 
 TEST(ColumnsAsSealed, NamesEachWayInWhichAColumnMayHaveBeenSealed) {
-  const auto seal = [](const std::string& id, int step, const std::string& more) {
-    return AccessPermit(id, BucketDuty(step), more, "SEAL");
+  const auto seal = [](const std::string& id, int step, const std::string& more,
+                       const char* actions = "INGEST action: SEAL") {
+    return AccessPermit(id, BucketDuty(step), more, actions);
   };
   const LoadedPolicy policy = MustLoad(seal("a", 5, "not_after { seconds: 1500 }") +
                                        seal("b", 10,
                                             "not_before { seconds: 1500 } not_after { "
                                             "seconds: 1800 } when { trust_at_least: "
-                                            "LOCKED }"));
+                                            "LOCKED }") +
+                                       // Which nobody takes in.
+                                       seal("c", 20, "not_before { seconds: 1800 }", "SEAL"));
   ASSERT_OK_AND_ASSIGN(
       const std::shared_ptr<const Schema> schema,
       Schema::FromProtoFile(JoinPath(SEALTRAIN_SOURCE_DIR, "examples/policies/hospital.proto"),

@@ -766,7 +766,7 @@ TEST(Explain, SaysWhoseApprovalsAreNeeded) {
   request.approvals = 1;
   Decision decision = policy.Decide(request);
   TraceDuties(absl::MakeConstSpan(&policy, 1), request, decision);
-  EXPECT_EQ(DescribeObligations(decision), "needs 1 approval");
+  EXPECT_EQ(DescribeObligations(TRAIN, decision), "lease 10m (default); needs 1 approval");
   EXPECT_THAT(ExplainDecision(request, decision),
               HasSubstr("approvals     needs those of 1 approver of the policy, other than the "
                         "one who asks\n"));

@@ -432,6 +432,12 @@ TEST(Expect, RefusesWhatCouldNeverFail) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("an empty obligation")));
 }
 
+TEST(LoadedPolicy, RefusesAByteOrderMarkByName) {
+  EXPECT_THAT(LoadStatus("\xef\xbb\xbf" + Edited("", "")),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(StartsWith("p.textproto:1:1: "), HasSubstr("a byte order mark"))));
+}
+
 TEST(LoadedPolicy, NamesThePlaceOfWhatIsNotUtf8) {
   const auto refuses = [](const std::string& from, const std::string& to, const char* where) {
     EXPECT_THAT(LoadStatus(Edited(from, to)),

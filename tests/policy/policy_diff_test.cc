@@ -86,10 +86,13 @@ TEST(PolicyDiff, NamesWhomItOpensAColumnFor) {
     EXPECT_THAT(change.principals, ElementsAre("eve"));
     EXPECT_EQ(change.action, TRAIN);
     EXPECT_EQ(change.dataset, "mails/* (any other)");
-    EXPECT_EQ(change.what, "KEEP; epsilon 3, delta 1e-06 of a subject, ledger 8");
+    EXPECT_EQ(change.what,
+              "KEEP; epsilon 3, delta 1e-06 of a subject, ledger 8; lease 10m (default)");
   }
-  EXPECT_THAT(Diff(Edited("\"group:team\"", "\"any\""), kTrainRule).front().principals,
-              UnorderedElementsAre("(anybody else)"));
+  const PolicyChange closed = Diff(Edited("\"group:team\"", "\"any\""), kTrainRule).front();
+  EXPECT_THAT(closed.principals, UnorderedElementsAre("(anybody else)"));
+  EXPECT_THAT(closed.what, HasSubstr("no rule permits \"user:anybody-else\" to TRAIN data set "
+                                     "\"mails/any-other\""));
 }
 
 TEST(PolicyDiff, TellsLooserFromTighterDuties) {
@@ -194,8 +197,8 @@ TEST(PolicyDiff, SaysEverythingThatHoldsForWhatOpens) {
   EXPECT_THAT(
       told,
       ElementsAre(
-          "SEAL KEEP; IBAN SCRUB; retention 2 days; k 5 with at most 0.07 of the records left "
-          "out",
+          "SEAL KEEP; IBAN SCRUB; lease 10m (default); retention 2 days; k 5 with at most 0.07 of "
+          "the records left out",
           AllOf(StartsWith("TRAIN BUCKET, step 0.1234567; lease 1m; at most 7 opens; "),
                 HasSubstr("1 approval")),
           "READ_AUDIT no duties"));
@@ -288,7 +291,8 @@ TEST(PolicyDiff, ComparesLeasesAsCustodyGivesThem) {
   EXPECT_THAT(changes(lease(30), ""), ElementsAre("tightens lease 30m -> 10m (default)"));
   EXPECT_THAT(changes(lease(5), ""), ElementsAre("loosens lease 5m -> 10m (default)"));
   EXPECT_THAT(changes("", lease(10)), IsEmpty());
-  EXPECT_THAT(changes(lease(1439), lease(9999)), ElementsAre("loosens lease 23h59m -> 24h"));
+  EXPECT_THAT(changes(lease(1439), lease(9999)),
+              ElementsAre("loosens lease 23h59m -> 24h (a day at most)"));
   EXPECT_THAT(changes(lease(1440), lease(1441)), IsEmpty());
 }
 
@@ -702,7 +706,7 @@ TEST(Access, NamesWhoCouldAndUnderWhichFacts) {
   EXPECT_EQ(list[0].situation, "trust LOCKED, 100 rows, at 1970-01-01T00:16:40+00:00");
   ASSERT_TRUE(list[0].decision.dp.has_value());
   EXPECT_EQ(list[0].decision.determining_rules.front().id, "train");
-  EXPECT_THAT(DescribeObligations(list[0].decision), HasSubstr("epsilon 3"));
+  EXPECT_THAT(DescribeObligations(list[0].action, list[0].decision), HasSubstr("epsilon 3"));
   EXPECT_THAT(list[0].decision.duties, Not(IsEmpty()));
   query.purpose = "ads";
   ASSERT_OK_AND_ASSIGN(const std::vector<Access> none, Listed(MustLoad(kTrainRule), query));
@@ -719,7 +723,7 @@ std::vector<std::string> WhoCan(const LoadedPolicy& policy, Action action) {
   for (const Access& access : *list) {
     who.push_back(absl::StrCat(absl::StrJoin(access.principals, "+"), " ",
                                access.allowed_situations, "/", access.situations, "; ",
-                               DescribeObligations(access.decision)));
+                               DescribeObligations(access.action, access.decision)));
   }
   return who;
 }
@@ -733,15 +737,15 @@ TEST(Access, TriesModelsOfClassesThatNoPermitCovers) {
   };
   const std::string permit = rule("some", "permit {}", "data_class: LABEL");
   // At 999, 1000 and 2000, of LABEL or of something else.
-  EXPECT_THAT(WhoCan(MustLoad(permit), EVALUATE), ElementsAre("ann 1/6; "));
+  EXPECT_THAT(WhoCan(MustLoad(permit), EVALUATE), ElementsAre("ann 1/6; lease 10m (default)"));
   EXPECT_THAT(WhoCan(MustLoad(permit + rule("no", "forbid {}", "data_class: HEALTH")), EVALUATE),
-              ElementsAre("ann 1/9; "));
+              ElementsAre("ann 1/9; lease 10m (default)"));
   std::string all;
   for (int number = DATA_CLASS_UNSPECIFIED + 1; number < DataClass_ARRAYSIZE; ++number) {
     absl::StrAppend(&all, "data_class: ", DataClass_Name(static_cast<DataClass>(number)), " ");
   }
   EXPECT_THAT(WhoCan(MustLoad(rule("all", "permit {}", all)), EVALUATE),
-              ::testing::Contains("ann 1/3; "));
+              ::testing::Contains("ann 1/3; lease 10m (default)"));
 }
 
 TEST(Access, KnowsWhatErasingTakesWhateverTheSetSays) {
