@@ -382,11 +382,11 @@ void BM_Command(benchmark::State& state, const char* command) {
   }
   state.counters["MiB"] = static_cast<double>(usage.ru_maxrss) / 1024;
 }
-#define SEALTRAIN_BENCH_COMMAND(name, command) \
-  BENCHMARK_CAPTURE(BM_Command, name, command) \
-      ->ArgsProduct({{100'000, 1'000'000}})    \
-      ->UseRealTime()                          \
-      ->Iterations(1)                          \
+#define SEALTRAIN_BENCH_COMMAND(name, command)          \
+  BENCHMARK_CAPTURE(BM_Command, name, command)          \
+      ->ArgsProduct({{100'000, 1'000'000, 10'000'000}}) \
+      ->UseRealTime()                                   \
+      ->Iterations(1)                                   \
       ->Unit(benchmark::kMillisecond)
 SEALTRAIN_BENCH_COMMAND(log, "log");
 SEALTRAIN_BENCH_COMMAND(search, "search --principal nobody");

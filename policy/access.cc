@@ -12,6 +12,7 @@
 #include "sealtrain/base/status_macros.h"
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/duties.h"
+#include "sealtrain/policy/prospects.h"
 #include "sealtrain/policy/request_space_internal.h"
 #include "sealtrain/policy/sealed_decision.h"
 
@@ -84,6 +85,21 @@ std::vector<SealedColumn::Treatment> TreatmentsOf(const std::string& column,
   return treatments;
 }
 
+// The denial of a request that is denied whatever its facts: with those that the rules in force
+// like best, since what they would not help against tells more than what they would.
+Decision DenialOf(absl::Span<const LoadedPolicy> sets, const Request& request) {
+  Request of_any_facts = request;
+  of_any_facts.trust = TRUST_UNSPECIFIED;
+  of_any_facts.rows = std::nullopt;
+  of_any_facts.dataset_age = std::nullopt;
+  of_any_facts.approvals = std::nullopt;
+  absl::StatusOr<Prospects> prospects = ForeseeAnswer(sets.back(), of_any_facts, {});
+  if (prospects.ok() && prospects->denial && prospects->denial->reason_code != "unknown_fact") {
+    return *std::move(prospects->denial);
+  }
+  return DecideSealed(sets, request);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Access>> ListAccess(absl::Span<const LoadedPolicy> sets,
@@ -143,7 +159,7 @@ std::vector<Access> WithDenied(absl::Span<const LoadedPolicy> sets, const Schema
         denied.request.columns = {{.name = column.name, .classes = column.classes, .applied = {}}};
       }
       denied.request.model_classes = column.classes;
-      denied.decision = DecideSealed(sets, denied.request);
+      denied.decision = DenialOf(sets, denied.request);
       denied.allowed_situations = 0;
     }
   }

@@ -65,7 +65,7 @@ absl::StatusOr<std::vector<Access>> ListAccess(absl::Span<const LoadedPolicy> se
 
 // `list`, which ListAccess(sets, &schema, ...) gave, with a denial, of no situation, for every
 // column of the schema that somebody never gets where they get others: behind these, its
-// reason that of the first of their situations.
+// reason one that the facts which rules like best do not end.
 std::vector<Access> WithDenied(absl::Span<const LoadedPolicy> sets, const Schema& schema,
                                std::vector<Access> list);
 

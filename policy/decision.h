@@ -40,7 +40,7 @@ struct Request {
   // For the approvals, not decided on: the model of EXPORT_MODEL; the uid of the entry of
   // the audit log of READ_AUDIT and ERASE.
   std::string model;
-  std::string entry_uid = "";
+  std::string entry_uid{};
   // EVALUATE and EXPORT_MODEL: the classes of all that the model learned from, which
   // it inherits. Empty: not known, which never opens.
   std::vector<DataClass> model_classes;

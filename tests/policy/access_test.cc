@@ -141,6 +141,30 @@ TEST(ListAccess, HoldsFactsThatAreGiven) {
               ElementsAre("KEEP; lease 1m; 12/12"));
 }
 
+TEST(WithDenied, TellsWhatNoFactsWouldHelpAgainst) {
+  const std::string forbids = R"(rule { id: "no" forbid {}
+    scope { principal: "any" action: TRAIN dataset: "*" purpose: "safety" data_class: FREE_TEXT
+      data_class: PUBLIC } )";
+  ASSERT_OK_AND_ASSIGN(
+      const std::shared_ptr<const Schema> schema,
+      Schema::FromProtoFile(JoinPath(SEALTRAIN_SOURCE_DIR, "examples/policies/mail_abuse.proto"),
+                            "Mail"));
+  const auto reason_of_body = [&](const std::string& end) {
+    const LoadedPolicy policy = MustLoad(AccessPermit("labels", "", "") + forbids + end);
+    const auto sets = absl::MakeConstSpan(&policy, 1);
+    AccessQuery query;
+    query.actions = {TRAIN};
+    absl::StatusOr<std::vector<Access>> list = ListAccess(sets, schema.get(), query);
+    EXPECT_OK(list);
+    for (const Access& access : WithDenied(sets, *schema, *std::move(list))) {
+      if (access.column == "body") return access.decision.reason_code;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(reason_of_body("}"), "forbidden");
+  EXPECT_EQ(reason_of_body("unless { trust_at_least: LOCKED } }"), "uncovered_column");
+}
+
 TEST(ColumnsAsSealed, NamesEachWayInWhichAColumnMayHaveBeenSealed) {
   const auto seal = [](const std::string& id, int step, const std::string& more,
                        const char* actions = "INGEST action: SEAL") {
