@@ -131,16 +131,16 @@ class PermitEffects {
     bool in_scope = false;
     bool allows = false;
     bool changes_something = false;
-    bool others_allow = false;  // without it, something in its scope
-    std::string reason;    // of the most demanding denial in its scope while the set is in force
+    bool holds = false;    // somewhere in its scope, all that it asks for itself
+    std::string reason;    // of the most demanding denial where it holds
     std::string conflict;  // that it is part of
     std::set<std::pair<Action, DataClass>> opened;
     std::set<std::string> obstacles;  // why a column cannot be treated as it asks
 
     // Why it allows nothing; empty if nothing is asked of it.
     std::string why() const {
-      if (!reason.empty() || !others_allow) return reason;
-      return "wherever others allow what it covers, its own conditions or times do not hold";
+      if (!in_scope || holds) return reason;
+      return "no request meets all of its conditions within its times";
     }
   };
   // What becomes of a column when it is sealed, or must have become of it to be opened.
@@ -174,10 +174,9 @@ class PermitEffects {
           if (cell.column != nullptr) {
             for (const DataClass c : cell.column->classes) effect.opened.insert({cell.action, c});
           }
-        } else if (outcome.decision.allow) {
-          effect.others_allow = true;
-        } else if (outcome.decision.reason_code != "expired") {
-          effect.reason = outcome.decision.reason;
+        } else if (HoldsIn(set_.rule(static_cast<int>(permit)), situation)) {
+          effect.holds = true;
+          NoteReason(outcome.decision, effect.reason);
         }
         if (!effect.changes_something) {
           effect.changes_something =
@@ -187,14 +186,27 @@ class PermitEffects {
     }
   }
 
+  // The conditions and the window of a permit.
+  static bool HoldsIn(const Rule& permit, const Request& situation) {
+    const auto has = [&situation](Truth truth) {
+      return [&situation, truth](const Condition& condition) {
+        return Evaluate(condition, situation) == truth;
+      };
+    };
+    return (!permit.has_not_before() || ToTime(permit.not_before()) <= situation.now) &&
+           (!permit.has_not_after() || situation.now < ToTime(permit.not_after())) &&
+           std::all_of(permit.when().begin(), permit.when().end(), has(Truth::kTrue)) &&
+           std::all_of(permit.unless().begin(), permit.unless().end(), has(Truth::kFalse));
+  }
+
+  // That the set is not in force tells the least.
+  static void NoteReason(const Decision& denial, std::string& reason) {
+    if (reason.empty() || denial.reason_code != "expired") reason = denial.reason;
+  }
+
   void NoteColumn(const Cell& cell, const Outcome& outcome) {
     ColumnEffect& effect = columns_[{cell.action, cell.column->name}];
-    if (!outcome.transform) {
-      if (effect.reason.empty() || outcome.decision.reason_code != "expired") {
-        effect.reason = outcome.decision.reason;
-      }
-      return;
-    }
+    if (!outcome.transform) return NoteReason(outcome.decision, effect.reason);
     effect.transforms.emplace(TextOf(*outcome.transform), *outcome.transform);
     if (ActionSeals(cell.action)) {
       effect.ways.insert(

@@ -69,27 +69,29 @@ TEST(EffectLint, FindsAPermitWithAnImpossibleCondition) {
               Contains(HasSubstr("can never allow anything")));
 }
 
-// Where the other allows, nothing is denied but for the time.
+// And not that the forbid denies what it cannot hold for, or the other allows.
 TEST(EffectLint, SaysWhyAPermitBesideAnotherNeverAllows) {
   const std::string impossible = TrainWith("when { rows_at_least: 1000 }",
                                            "when { rows_at_least: 9 } unless { rows_at_least: 5 }");
   const std::string always = absl::StrReplaceAll(
       kTrain, {{"\"train\"", "\"always\""}, {"when { rows_at_least: 1000 }", ""}});
-  EXPECT_THAT(Findings(impossible + always),
-              Contains(HasSubstr("can never allow anything: wherever others allow what it covers, "
-                                 "its own conditions or times do not hold")));
+  EXPECT_THAT(Findings(impossible + always + kForbid),
+              Contains(HasSubstr("can never allow anything: no request meets all of its conditions "
+                                 "within its times")));
 }
 
 TEST(EffectLint, FindsAPermitThatNeedsMoreApproversThanThereAre) {
-  EXPECT_THAT(Findings(R"(rule { id: "read" permit {}
+  EXPECT_THAT(
+      Findings(R"(rule { id: "read" permit {}
       scope { principal: "ada" action: READ_AUDIT dataset: "mails" purpose: "ads" }
       when { approvals_at_least: 1 } }
     rule { id: "erase" permit {}
       scope { principal: "ann" action: ERASE dataset: "mails" purpose: "ads" } })"),
-              AllOf(Contains(HasSubstr("read: the permit can never allow anything: no rule")),
-                    Contains(HasSubstr("erase: the permit can never allow anything: nothing that "
-                                       "an entry seals is destroyed under a policy set that takes "
-                                       "effect with fewer than 2 approvals"))));
+      AllOf(Contains(HasSubstr("read: the permit can never allow anything: no request meets all "
+                               "of its conditions")),
+            Contains(HasSubstr("erase: the permit can never allow anything: nothing that "
+                               "an entry seals is destroyed under a policy set that takes "
+                               "effect with fewer than 2 approvals"))));
 }
 
 TEST(EffectLint, FindsAPermitInTheShadowOfAnother) {
