@@ -198,14 +198,17 @@ class Reviewer {
   }
 
   void AddOutcome(const Event& event, absl::Time time) {
-    AccessReview::Access& access = AccessOf(event);
+    if (event.phase() != SUCCEEDED) ++review_.failed;
+    CountOutcome(event.phase(), time, AccessOf(event));
+    // An ingestion is decided twice, and ends once.
+    if (event.action() != "SEAL") return;
+    const auto ingest = accesses_.find(KeyOf(event, "INGEST"));
+    if (ingest != accesses_.end()) CountOutcome(event.phase(), time, ingest->second);
+  }
+
+  static void CountOutcome(Phase phase, absl::Time time, AccessReview::Access& access) {
     access.last = time;
-    if (event.phase() == SUCCEEDED) {
-      ++access.succeeded;
-    } else {
-      ++access.failed;
-      ++review_.failed;
-    }
+    ++(phase == SUCCEEDED ? access.succeeded : access.failed);
   }
 
   void FindUnusual(const std::string& principal, const History& history) {
@@ -237,9 +240,13 @@ class Reviewer {
     }
   }
 
+  using AccessKey = std::tuple<std::string, std::string, std::string, std::string>;
+  static AccessKey KeyOf(const Event& event, const std::string& action) {
+    return {event.actor().principal(), action, event.object().dataset(), event.purpose()};
+  }
+
   AccessReview::Access& AccessOf(const Event& event) {
-    AccessReview::Access& access = accesses_[{event.actor().principal(), event.action(),
-                                              event.object().dataset(), event.purpose()}];
+    AccessReview::Access& access = accesses_[KeyOf(event, event.action())];
     access.principal = event.actor().principal();
     access.action = event.action();
     access.dataset = event.object().dataset();
@@ -257,8 +264,7 @@ class Reviewer {
   AccessReview review_;
   OpenIntents intents_;
   std::map<std::string, History> principals_;
-  std::map<std::tuple<std::string, std::string, std::string, std::string>, AccessReview::Access>
-      accesses_;
+  std::map<AccessKey, AccessReview::Access> accesses_;
   std::map<std::string, AccessReview::Denials> denials_;
   std::map<std::pair<std::string, std::string>, AccessReview::Budget> budgets_;
   std::size_t points_ = 0;  // of all budgets
@@ -299,7 +305,8 @@ absl::StatusOr<AccessReview> ReviewAccess(LogReader& log, absl::Time since, absl
                   .key_trusted = key_trusted,
                   .old_checkpoints = {}};
   for (const KeptCheckpoint& kept : old) {
-    if (SignsEntries(kept, log.keys())) review.proof.old_checkpoints.push_back(kept.name);
+    const std::uint64_t size = SignedSize(kept, log.keys());
+    if (size > 0) review.proof.old_checkpoints.push_back({kept.name, size});
   }
   return review;
 }

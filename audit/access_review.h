@@ -33,8 +33,12 @@ struct AccessReview {
     Checkpoint checkpoint;
     std::string vkey;
     bool key_trusted = false;  // the user gave the key
-    // The log goes on from these, by name; those of an empty log are left out.
-    std::vector<std::string> old_checkpoints;
+    struct OldCheckpoint {
+      std::string name;
+      std::uint64_t size = 0;
+    };
+    // The log goes on from these; those of an empty log are left out.
+    std::vector<OldCheckpoint> old_checkpoints;
   };
   // Who asked for what, and what for; the most granted first.
   struct Access {

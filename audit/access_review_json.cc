@@ -101,7 +101,10 @@ nlohmann::ordered_json ReviewToJson(const AccessReview& review) {
             {"root", EncodeBase64(checkpoint.root)},
             {"key", review.proof.vkey},
             {"key_trusted", review.proof.key_trusted},
-            {"old_checkpoints", review.proof.old_checkpoints}}},
+            {"old_checkpoints", ArrayOf(review.proof.old_checkpoints,
+                                        [](const AccessReview::Proof::OldCheckpoint& old) {
+                                          return ReviewJson{{"name", old.name}, {"size", old.size}};
+                                        })}}},
           {"never_verified", NeverVerified(review)}};
 }
 

@@ -1,5 +1,6 @@
 #include "sealtrain/audit/access_review_view.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -186,8 +187,9 @@ std::vector<std::string> ProvenAgainst(const AccessReview& review) {
                    proof.checkpoint.origin, " were hashed again and lead to the root ",
                    EncodeBase64(proof.checkpoint.root), "."),
       absl::StrCat("That root is signed by ", WhoseKey(proof.key_trusted), ": ", proof.vkey, ".")};
-  for (const std::string& name : proof.old_checkpoints) {
-    sentences.push_back(absl::StrCat("The log goes on from the checkpoint ", name, "."));
+  for (const AccessReview::Proof::OldCheckpoint& old : proof.old_checkpoints) {
+    sentences.push_back(absl::StrCat("The log goes on from the checkpoint ", old.name,
+                                     ", which signs its first ", old.size, " entries."));
   }
   return sentences;
 }
@@ -199,7 +201,17 @@ std::vector<std::string> NeverVerified(const AccessReview& review) {
         "The log's key: it is the one in the log's own folder. Whoever can replace that folder can "
         "replace its key too.");
   }
-  if (review.proof.old_checkpoints.empty()) {
+  const std::uint64_t size = review.proof.checkpoint.size;
+  std::uint64_t known = 0;
+  for (const AccessReview::Proof::OldCheckpoint& old : review.proof.old_checkpoints) {
+    known = std::max(known, old.size);
+  }
+  if (known > 0 && known < size) {
+    sentences.push_back(absl::StrCat(
+        "That entries ", known, " to ", size - 1,
+        " were not taken back or written anew: no checkpoint that was given signs them."));
+  }
+  if (known == 0) {
     sentences.emplace_back(
         "That nothing was taken back: no checkpoint kept elsewhere was given. Whoever holds the "
         "log's key could have rewritten it, and a backup could have brought an old state back.");

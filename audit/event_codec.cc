@@ -2,6 +2,9 @@
 
 #include <time.h>
 
+#include <cstdint>
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "sealtrain/audit/audit_log.h"
@@ -10,6 +13,9 @@
 
 namespace sealtrain::audit {
 namespace {
+
+// Where times stop that everybody can represent.
+constexpr std::uint64_t kMaxWallTime = std::numeric_limits<std::int64_t>::max();
 
 std::uint64_t BootTimeNanos() {
   timespec now;
@@ -27,6 +33,7 @@ std::string Fault(const Event& event) {
   if (event.phase() == PHASE_UNSPECIFIED || !Phase_IsValid(event.phase())) {
     return absl::StrCat("event phase ", static_cast<int>(event.phase()));
   }
+  if (event.wall_time_ns() > kMaxWallTime) return "time, behind the year 2262";
   if (event.uid().size() != sizeof(Id)) return "event uid of another size than 16 bytes";
   if (!event.request_uid().empty() && event.request_uid().size() != sizeof(Id)) {
     return "request uid of another size than 16 bytes";

@@ -1,5 +1,6 @@
 #include "sealtrain/audit/event_view.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
@@ -50,6 +51,12 @@ std::string Remark(const Event& event) {
 
 Json FieldsOf(const Message& message);
 
+// JSON has no name for what is not finite; Protobuf's has.
+Json NumberOf(double number) {
+  if (std::isfinite(number)) return number;
+  return std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
+}
+
 // One value of a field, the i-th if it is repeated.
 Json ValueOf(const Message& message, const FieldDescriptor& field, std::optional<int> i) {
   const Reflection& get = *message.GetReflection();
@@ -76,9 +83,9 @@ Json ValueOf(const Message& message, const FieldDescriptor& field, std::optional
     case FieldDescriptor::CPPTYPE_INT64:
       return i ? get.GetRepeatedInt64(message, f, *i) : get.GetInt64(message, f);
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return i ? get.GetRepeatedDouble(message, f, *i) : get.GetDouble(message, f);
+      return NumberOf(i ? get.GetRepeatedDouble(message, f, *i) : get.GetDouble(message, f));
     case FieldDescriptor::CPPTYPE_FLOAT:
-      return i ? get.GetRepeatedFloat(message, f, *i) : get.GetFloat(message, f);
+      return NumberOf(i ? get.GetRepeatedFloat(message, f, *i) : get.GetFloat(message, f));
     case FieldDescriptor::CPPTYPE_BOOL:
       return i ? get.GetRepeatedBool(message, f, *i) : get.GetBool(message, f);
   }

@@ -2,8 +2,9 @@
 // added to them shows up here without anybody remembering it.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -33,27 +34,39 @@ void AppendPaths(const google::protobuf::Descriptor& type, const FieldPath& pref
   }
 }
 
-// Text as a cell. What a spreadsheet would take for a formula gets an apostrophe
-// in front (OWASP, CSV injection): '=' and its likes, full-width ones included.
-std::string TextCell(const std::string& text) {
-  std::string cell = Printable(text);
-  constexpr absl::string_view kFormula[] = {
-      "=", "+", "-", "@", "\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D", "\xEF\xBC\xA0"};
-  // Spreadsheets skip spaces in front of a formula.
-  const std::size_t first = cell.find_first_not_of(' ');
-  const bool is_formula =
-      first != cell.npos &&
-      std::any_of(std::begin(kFormula), std::end(kFormula), [&](absl::string_view sign) {
-        return absl::StartsWith(absl::string_view(cell).substr(first), sign);
-      });
-  if (is_formula) cell.insert(0, "'");
+// '=' and its likes, full-width and small ones included, behind any spaces, which
+// spreadsheets skip.
+bool IsFormula(absl::string_view cell) {
+  constexpr std::u32string_view kSpaces =
+      U" \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+      U"\u2007\u2008\u2009\u200A\u202F\u205F\u3000";
+  constexpr std::u32string_view kSigns = U"=+-@\uFF1D\uFF0B\uFF0D\uFF20\uFE66\uFE62\uFE63\uFE6B";
+  std::optional<char32_t> first;
+  do {
+    first = TakeCodePoint(cell);
+  } while (first && kSpaces.find(*first) != kSpaces.npos);
+  return first && kSigns.find(*first) != kSigns.npos;
+}
+
+// What would move the cursor or hide is escaped within; the rest is as JSON has it.
+nlohmann::ordered_json PrintableStrings(const nlohmann::ordered_json& value) {
+  if (value.is_string()) return Printable(value.get<std::string>());
+  nlohmann::ordered_json safe = value;
+  for (auto& [key, item] : safe.items()) item = PrintableStrings(item);
+  return safe;
+}
+
+// Printable text as a cell. What a spreadsheet would take for a formula gets an apostrophe
+// in front (OWASP, CSV injection).
+std::string TextCell(std::string cell) {
+  if (IsFormula(cell)) cell.insert(0, "'");
   return absl::StrCat("\"", absl::StrReplaceAll(cell, {{"\"", "\"\""}}), "\"");
 }
 
 std::string Cell(const nlohmann::ordered_json& value) {
   if (value.is_null()) return "";
-  if (value.is_string()) return TextCell(value.get<std::string>());
-  return value.is_primitive() ? value.dump() : TextCell(OneLine(value));
+  if (value.is_string()) return TextCell(Printable(value.get<std::string>()));
+  return value.is_primitive() ? value.dump() : TextCell(OneLine(PrintableStrings(value)));
 }
 
 class Csv final : public EntryFormatter {

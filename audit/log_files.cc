@@ -26,11 +26,8 @@ absl::StatusOr<File> ReadPartialOrFull(Env& env, const std::string& log_director
     std::string path = path_of(tile);
     absl::StatusOr<std::string> bytes = env.ReadFile(JoinPath(log_directory, path), kMaxFileBytes);
     if (bytes.ok()) return File{std::move(path), *std::move(bytes), tile.width};
-    if (absl::IsOutOfRange(bytes.status())) {
-      return absl::DataLossError(absl::StrCat(path, ": too long"));
-    }
-    if (!absl::IsNotFound(bytes.status())) return bytes.status();
-    if (tile.width == kTileWidth) return absl::DataLossError(absl::StrCat(wanted, ": missing"));
+    if (!absl::IsNotFound(bytes.status())) return AsDamage(bytes.status(), path);
+    if (tile.width == kTileWidth) return AsDamage(bytes.status(), wanted);
     tile.width = kTileWidth;
   }
 }
@@ -40,6 +37,16 @@ absl::Status InFile(const std::string& path, const absl::Status& status) {
 }
 
 }  // namespace
+
+absl::Status AsDamage(const absl::Status& error, absl::string_view name) {
+  const auto damage = [name](const char* what) {
+    return absl::DataLossError(absl::StrCat(name, ": ", what));
+  };
+  if (absl::IsNotFound(error)) return damage("missing");
+  if (absl::IsOutOfRange(error)) return damage("too long");
+  if (IsOfAnotherKind(error)) return damage("something else than a file or a folder of the log");
+  return error;
+}
 
 std::string KeptCheckpointPath(std::uint64_t size) {
   return absl::StrCat(kCheckpointsFolder, "/", size);

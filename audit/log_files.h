@@ -27,6 +27,11 @@ inline constexpr char kLockFile[] = ".state/lock";
 inline constexpr char kWalFile[] = ".state/wal";
 inline constexpr char kLastFile[] = ".state/last";
 
+// What `error`, of reading the file or folder `name` below a log's root, says of the log.
+// DataLoss: it is missing, too long, or something else is there. All else as it is: whoever
+// may not read a log has not seen that it was changed.
+absl::Status AsDamage(const absl::Status& error, absl::string_view name);
+
 // Where the checkpoint of that size is kept, below the log's root.
 std::string KeptCheckpointPath(std::uint64_t size);
 

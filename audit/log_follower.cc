@@ -33,8 +33,12 @@ absl::StatusOr<std::unique_ptr<LogFollower>> LogFollower::Open(Env& env, Options
 
 absl::StatusOr<std::uint64_t> LogFollower::Poll(absl::FunctionRef<void(const Entry&)> show,
                                                 absl::FunctionRef<absl::Status()> flush) {
-  ST_ASSIGN_OR_RETURN(auto log,
-                      LogReader::Open(env_, options_.log_directory, options_.trusted_vkeys));
+  absl::StatusOr<std::unique_ptr<LogReader>> opened =
+      LogReader::Open(env_, options_.log_directory, options_.trusted_vkeys);
+  if (absl::IsNotFound(opened.status())) {  // it was there
+    return absl::DataLossError(opened.status().message());
+  }
+  ST_ASSIGN_OR_RETURN(auto log, std::move(opened));
   const std::uint64_t size = log->checkpoint().size;
   if (last_.has_value()) {
     ST_RETURN_IF_ERROR(log->CheckExtends(*last_));

@@ -23,14 +23,11 @@ absl::Status Annotate(absl::string_view where, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
 }
 
-// A file that a log must have. DataLoss: missing or too long.
+// A file that a log must have. DataLoss: as AsDamage().
 absl::StatusOr<std::string> ReadRequired(Env& env, const std::string& directory,
                                          const std::string& name) {
   absl::StatusOr<std::string> text = env.ReadFile(JoinPath(directory, name), kMaxNoteBytes);
-  if (absl::IsNotFound(text.status())) return absl::DataLossError(absl::StrCat(name, ": missing"));
-  if (absl::IsOutOfRange(text.status())) {
-    return absl::DataLossError(absl::StrCat(name, ": too long"));
-  }
+  if (!text.ok()) return AsDamage(text.status(), name);
   return text;
 }
 
@@ -198,10 +195,7 @@ absl::StatusOr<std::vector<PublishedLog::OldCheckpoint>> PublishedLog::ParseGive
 
 absl::StatusOr<std::vector<std::uint64_t>> PublishedLog::KeptSizes() {
   const auto names = env_.List(JoinPath(directory_, kCheckpointsFolder));
-  if (absl::IsNotFound(names.status())) {
-    return absl::DataLossError(absl::StrCat(kCheckpointsFolder, ": missing"));
-  }
-  ST_RETURN_IF_ERROR(names.status());
+  if (!names.ok()) return AsDamage(names.status(), kCheckpointsFolder);
   // A running writer may be ahead of us. But it moves `checkpoint` before it
   // keeps a copy, so no copy is ahead of what is there by now.
   ST_ASSIGN_OR_RETURN(const std::string now_note, ReadRequired(env_, directory_, kCheckpointFile));
@@ -238,7 +232,7 @@ absl::Status PublishedLog::CheckPartials(const std::string& full_path, std::size
   const std::string folder = PartialsPath(full_path);
   const auto names = env_.List(JoinPath(directory_, folder));
   if (absl::IsNotFound(names.status())) return absl::OkStatus();
-  ST_RETURN_IF_ERROR(names.status());
+  if (!names.ok()) return AsDamage(names.status(), folder);
   for (const std::string& name : *names) {
     const std::optional<std::uint64_t> count = DecodeDecimal(name);
     // Wider ones are of a checkpoint newer than ours.
@@ -247,7 +241,9 @@ absl::Status PublishedLog::CheckPartials(const std::string& full_path, std::size
     const ByteSpan expected = prefix(*count);
     const auto actual = env_.ReadFile(JoinPath(directory_, path), expected.size());
     if (absl::IsNotFound(actual.status())) continue;  // the full one came between
-    if (!actual.ok() && !absl::IsOutOfRange(actual.status())) return actual.status();
+    if (!actual.ok() && !absl::IsOutOfRange(actual.status())) {
+      return AsDamage(actual.status(), path);
+    }
     if (!actual.ok() || AsBytes(*actual) != expected) {
       return absl::DataLossError(absl::StrCat(path, ": was changed"));
     }
@@ -322,9 +318,9 @@ absl::StatusOr<ProofHashes> PublishedLog::ProveConsistency(std::uint64_t old_siz
 
 }  // namespace
 
-bool SignsEntries(const KeptCheckpoint& kept, absl::Span<const VerifierKey> keys) {
+std::uint64_t SignedSize(const KeptCheckpoint& kept, absl::Span<const VerifierKey> keys) {
   const absl::StatusOr<SignedCheckpoint> verified = VerifyCheckpoint(kept.note, keys);
-  return verified.ok() && verified->checkpoint.size > 0;
+  return verified.ok() ? verified->checkpoint.size : 0;
 }
 
 absl::Status LogReader::ForEach(std::uint64_t begin, std::uint64_t end,

@@ -36,9 +36,9 @@ struct KeptCheckpoint {
   std::string note;
 };
 
-// Whether `kept` signs any entries, and so says anything of what came later: that a log
-// was once empty shows of no entry that it was not taken out. False: or not by `keys`.
-bool SignsEntries(const KeptCheckpoint& kept, absl::Span<const VerifierKey> keys);
+// Of how many entries `kept` shows that they are what they were; of later ones it shows nothing.
+// 0: or it is not signed by one of `keys`.
+std::uint64_t SignedSize(const KeptCheckpoint& kept, absl::Span<const VerifierKey> keys);
 
 struct VerifyReport {
   Checkpoint checkpoint;

@@ -87,16 +87,13 @@ absl::StatusOr<std::vector<KeptCheckpoint>> ReadCosigned(Env& env,
   std::vector<KeptCheckpoint> cosigned;
   const auto names = env.List(JoinPath(log_directory, kCheckpointsFolder));
   if (absl::IsNotFound(names.status())) return cosigned;
-  ST_RETURN_IF_ERROR(names.status());
+  if (!names.ok()) return AsDamage(names.status(), kCheckpointsFolder);
   for (const std::string& name : *names) {
     absl::string_view size_text = name;
     if (!absl::ConsumeSuffix(&size_text, kCosignedSuffix) || !DecodeDecimal(size_text)) continue;
     std::string path = absl::StrCat(kCheckpointsFolder, "/", name);
     absl::StatusOr<std::string> note = env.ReadFile(JoinPath(log_directory, path), kMaxNoteBytes);
-    if (absl::IsOutOfRange(note.status())) {
-      return absl::DataLossError(absl::StrCat(path, ": too long"));
-    }
-    ST_RETURN_IF_ERROR(note.status());
+    if (!note.ok()) return AsDamage(note.status(), path);
     cosigned.push_back({.name = std::move(path), .note = *std::move(note)});
   }
   return cosigned;

@@ -74,7 +74,7 @@ absl::StatusOr<std::uint64_t> SizeOf(const WitnessAnswer& answer) {
   const std::optional<std::uint64_t> size =
       absl::ConsumeSuffix(&text, "\n") ? DecodeDecimal(text) : std::nullopt;
   if (answer.content_type != kSizeType || !size) {
-    return absl::DataLossError("malformed answer of a witness: no size");
+    return absl::InvalidArgumentError("malformed answer of a witness: no size");
   }
   return *size;
 }

@@ -50,7 +50,7 @@ struct WitnessAnswer {
 WitnessAnswer Refusal(int status, absl::string_view why);  // one line
 WitnessAnswer CosignedAnswer(std::string signature_lines);
 WitnessAnswer OtherSizeAnswer(std::uint64_t size);
-// The size in the body of an OtherSizeAnswer(). DataLoss: there is none.
+// The size in the body of an OtherSizeAnswer(). InvalidArgument: there is none.
 absl::StatusOr<std::uint64_t> SizeOf(const WitnessAnswer& answer);
 
 // An answer where there is no HTTP: as a CGI program prints it (RFC 3875 section 6).

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -21,6 +22,14 @@
 
 namespace sealtrain {
 namespace {
+
+constexpr char kAnotherKind[] = "sealtrain/another-kind";
+
+absl::Status AnotherKind(absl::string_view message) {
+  absl::Status status = absl::InvalidArgumentError(message);
+  status.SetPayload(kAnotherKind, absl::Cord());
+  return status;
+}
 
 absl::Status PosixError(int error, absl::string_view what, absl::string_view path) {
   const std::string message = absl::StrCat(what, " ", path, ": ", std::strerror(error));
@@ -33,11 +42,13 @@ absl::Status PosixError(int error, absl::string_view what, absl::string_view pat
     case EPERM:
     case EROFS:
     case ENAMETOOLONG:
+    case EINVAL:
+      return absl::InvalidArgumentError(message);
     case EISDIR:
     case ENOTDIR:
     case ELOOP:
-    case EINVAL:
-      return absl::InvalidArgumentError(message);
+    case ENXIO:  // a socket
+      return AnotherKind(message);
     default:
       return absl::UnavailableError(message);
   }
@@ -170,7 +181,7 @@ class PosixEnv final : public Env {
     struct stat st;
     if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
       ::close(fd);
-      return absl::InvalidArgumentError(absl::StrCat("not a regular file: ", path));
+      return AnotherKind(absl::StrCat("not a regular file: ", path));
     }
     return std::make_unique<PosixRandomAccessFile>(path, fd,
                                                    static_cast<std::uint64_t>(st.st_size));
@@ -269,7 +280,7 @@ class PosixEnv final : public Env {
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return PosixError(errno, "cannot open lock", path);
     if (RetryOnInterrupt([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) != 0) {
       const int error = errno;
@@ -288,6 +299,10 @@ class PosixEnv final : public Env {
 Env& Env::Posix() {
   static PosixEnv* const env = new PosixEnv;
   return *env;
+}
+
+bool IsOfAnotherKind(const absl::Status& error) {
+  return error.GetPayload(kAnotherKind).has_value();
 }
 
 absl::Status WriteFileDurably(Env& env, const std::string& path, ByteSpan bytes) {

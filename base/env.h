@@ -7,7 +7,8 @@
 //
 // Errors, each naming the path: NotFound; AlreadyExists; InvalidArgument (not a
 // regular file, path too long, no permission: PermissionDenied is kept for
-// policy); Unavailable (ENOSPC, EDQUOT, EIO, EMFILE and all else).
+// policy; IsOfAnotherKind() tells the first from the rest); Unavailable (ENOSPC, EDQUOT,
+// EIO, EMFILE and all else).
 //
 // Thread-safe; the files it returns are not.
 #ifndef SEALTRAIN_BASE_ENV_H_
@@ -103,6 +104,9 @@ class Env {
   // Unavailable: another process or Lock() holds it.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
 };
+
+// Whether an Env said so because in the place of a file, or of a folder, is something else.
+bool IsOfAnotherKind(const absl::Status& error);
 
 // Replaces `path` by a file of these bytes so that a crash leaves the old or
 // the new one: temporary file, sync, rename, sync of the folder. A failure

@@ -4,8 +4,8 @@ namespace sealtrain::cli {
 namespace {
 
 constexpr char kDescription[] =
-    R"help(Reads and verifies the audit log: who opened what, when and what for. Collects
-the cosignatures of witnesses, and is one.
+    R"help(Reads and verifies the audit log: who opened what, when and what for.
+Collects the cosignatures of witnesses, and is one.
 
 Examples:
   sealtrain-audit --home H log -n 20
@@ -18,8 +18,9 @@ Examples:
   sealtrain-audit --log COPY verify --policy trust.policy --max-age 2d
   sealtrain-audit verify-model spam.receipt --vkey "$(cat log.vkey)"
 
-Exit codes: 0 ok, 1 nothing found or findings, 2 usage, 4 the log was changed, truncated, rolled
-back or forked, or a proof or receipt does not hold, 75 try again.)help";
+Exit codes: 0 ok, 1 nothing found or findings, 2 usage, or what was named cannot be read, 4 the
+log was changed, truncated, rolled back or forked, or a proof or receipt does not hold, 75 try
+again.)help";
 
 }  // namespace
 

@@ -64,6 +64,9 @@ class AuditContext {
   // An InvalidArgument that exits with kUsage.
   absl::Status UsageError(const absl::string_view message);
 
+  // Whether `log` has an entry `index`. OutOfRange, with the exit code kCheckFailed: no.
+  absl::Status CheckHasEntry(const audit::LogReader& log, std::uint64_t index);
+
   bool key_trusted() const { return !vkey_.empty(); }
   // The size that --at names.
   const std::optional<std::uint64_t>& at() const { return at_; }

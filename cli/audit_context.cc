@@ -107,6 +107,13 @@ absl::Status AuditContext::UsageError(const absl::string_view message) {
   return absl::InvalidArgumentError(message);
 }
 
+absl::Status AuditContext::CheckHasEntry(const audit::LogReader& log, std::uint64_t index) {
+  const std::uint64_t size = log.checkpoint().size;
+  if (index < size) return absl::OkStatus();
+  exit_code = kCheckFailed;
+  return absl::OutOfRangeError(absl::StrCat("no entry ", index, " in a log of size ", size));
+}
+
 void AddFilterOptions(CLI::App& command, audit::FilterTerms& terms) {
   command.add_option("--since", terms.since, "From this time on: RFC 3339, or 2d, 3h ago");
   command.add_option("--until", terms.until, "Before this time");

@@ -79,10 +79,8 @@ constexpr std::uint64_t kMaxOthers = 1'000;
 
 absl::Status RunShow(AuditContext& context, std::uint64_t index) {
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
+  ST_RETURN_IF_ERROR(context.CheckHasEntry(*reader, index));
   const std::uint64_t size = reader->checkpoint().size;
-  if (index >= size) {
-    return absl::OutOfRangeError(absl::StrCat("no entry ", index, " in a log of size ", size));
-  }
   Entry shown;
   ST_RETURN_IF_ERROR(reader->ForEach(index, index + 1, [&](const Entry& entry) {
     shown = entry;

@@ -34,9 +34,6 @@ namespace {
 
 constexpr std::uint64_t kMaxEntryFileBytes = 0xFFFF;
 
-// Witnesses may be so far ahead of our clock.
-constexpr absl::Duration kMaxClockSkew = absl::Minutes(5);
-
 struct VerifyFlags {
   std::vector<std::string> old;
   std::string policy;
@@ -47,7 +44,7 @@ struct VerifyFlags {
 absl::StatusOr<audit::TrustPolicy::Times> AllowedTimes(AuditContext& context,
                                                        const VerifyFlags& flags) {
   const absl::Time now = absl::Now();
-  audit::TrustPolicy::Times times{.not_after = now + kMaxClockSkew};
+  audit::TrustPolicy::Times times = audit::TrustPolicy::UpTo(now);
   if (flags.max_age.empty()) return times;
   if (flags.policy.empty()) return context.UsageError("--max-age goes with --policy");
   const absl::StatusOr<absl::Time> since = audit::ParseTime(flags.max_age, now);
@@ -96,7 +93,7 @@ struct Verdict {
   bool key_trusted = false;
   std::string whose_key;
   std::size_t old = 0;
-  bool old_holds = false;  // one of them is of a log that had entries
+  std::uint64_t old_size = 0;  // the most entries that one of them signs
   std::size_t cosigned = 0;
   std::optional<audit::TrustPolicy> policy;
   std::optional<audit::WitnessedCheckpoint> witnessed;  // if there is a policy
@@ -120,7 +117,11 @@ absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) 
                       audit::ReadCosigned(Env::Posix(), directory));
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   for (const audit::KeptCheckpoint& kept : older) {
-    verdict.old_holds |= audit::SignsEntries(kept, reader->keys());
+    if (context.at() && audit::SignedSize(kept, reader->keys()) > *context.at()) {
+      return context.UsageError(
+          absl::StrCat("--old: ", kept.name, " is of more entries than --at"));
+    }
+    verdict.old_size = std::max(verdict.old_size, audit::SignedSize(kept, reader->keys()));
   }
   if (context.at()) {
     // What witnesses saw of the log later says nothing about it as it was then.
@@ -170,11 +171,18 @@ void PrintJson(const Verdict& verdict) {
                                    {"tiles", verdict.report.tiles},
                                    {"kept_checkpoints", verdict.kept()},
                                    {"old_checkpoints", verdict.old},
+                                   {"old_size", verdict.old_size},
                                    {"cosigned_checkpoints", verdict.cosigned},
                                    {"key", verdict.vkey},
                                    {"key_trusted", verdict.key_trusted}};
   if (verdict.witnessed) object["witnessed"] = WitnessedJson(*verdict.policy, *verdict.witnessed);
   PrintObject(object);
+}
+
+std::string OldText(const Verdict& verdict) {
+  if (verdict.old == 0) return "0";
+  return absl::StrCat(verdict.old, ", of size ", verdict.old_size,
+                      verdict.old == 1 ? "" : " at the most");
 }
 
 void PrintText(const Verdict& verdict) {
@@ -186,7 +194,7 @@ void PrintText(const Verdict& verdict) {
             << "entries rehashed    " << verdict.report.entries << "\n"
             << "tiles compared      " << verdict.report.tiles << "\n"
             << "kept checkpoints    " << verdict.kept() << "\n"
-            << "old checkpoints     " << verdict.old << "\n"
+            << "old checkpoints     " << OldText(verdict) << "\n"
             << "against             " << verdict.whose_key << "\n";
   if (verdict.witnessed) std::cout << WitnessedText(*verdict.policy, *verdict.witnessed);
 }
@@ -200,13 +208,17 @@ void PrintNotes(const Verdict& verdict) {
     std::cerr << "note: the log is what its key signed, but too few witnesses have seen it so.\n";
     return;
   }
+  const std::uint64_t size = verdict.report.checkpoint.size;
   const bool witnessed = verdict.witnessed && verdict.witnessed->counted() > 0;
-  if (witnessed && verdict.witnessed->checkpoint.size < verdict.report.checkpoint.size) {
-    std::cerr << "note: no quorum has seen entries " << verdict.witnessed->checkpoint.size << " to "
-              << verdict.report.checkpoint.size - 1
+  const std::uint64_t seen = witnessed ? verdict.witnessed->checkpoint.size : 0;
+  const std::uint64_t known = std::max(seen, verdict.old_size);
+  if (known > 0 && known < size) {
+    std::cerr << "note: no " << (verdict.old_size > 0 ? "old checkpoint signs" : "")
+              << (verdict.old_size > 0 && witnessed ? ", and no " : "")
+              << (witnessed ? "quorum has seen" : "") << " entries " << known << " to " << size - 1
               << "; for these there is the log's key alone.\n";
   }
-  if (!witnessed && !verdict.old_holds) {
+  if (known == 0) {
     std::cerr
         << "note: who holds the log's key can rewrite it, and a backup can bring an old state\n"
            "back. Only a checkpoint kept elsewhere shows that: give it with --old, or have\n"
@@ -234,6 +246,7 @@ struct ProveFlags {
 
 absl::Status RunProve(AuditContext& context, const ProveFlags& flags) {
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
+  ST_RETURN_IF_ERROR(context.CheckHasEntry(*reader, flags.index));
   ST_ASSIGN_OR_RETURN(const std::string proof, reader->Prove(flags.index));
   if (!flags.entry.empty()) {
     std::string bytes;

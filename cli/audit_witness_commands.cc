@@ -363,7 +363,8 @@ absl::Status AskWitnesses(AuditContext& context, const CosignFlags& flags) {
   const absl::Status worst = round->Worst();
   bool enough = worst.ok();
   if (policy) {
-    ST_ASSIGN_OR_RETURN(const auto judged, policy->Judge(round->file.note(), round->log_keys, {}));
+    ST_ASSIGN_OR_RETURN(const auto judged, policy->Judge(round->file.note(), round->log_keys,
+                                                         audit::TrustPolicy::UpTo(absl::Now())));
     enough = judged.quorum;
   }
   PrintRound(context, asked, *round, policy, enough);

@@ -22,6 +22,19 @@ bool AsksForJson(int argc, char** argv) {
                      [](const char* a) { return absl::string_view(a) == "--json"; });
 }
 
+// The first option or argument in `app` or its commands that was given "" for a value: more often
+// than not a variable of a script that is not set, and what it stands for would be left out.
+const CLI::Option* FindEmpty(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const std::vector<std::string> values = option->results();
+    if (std::find(values.begin(), values.end(), "") != values.end()) return option;
+  }
+  for (const CLI::App* command : app.get_subcommands()) {
+    if (const CLI::Option* option = FindEmpty(*command)) return option;
+  }
+  return nullptr;
+}
+
 int UsageError(const CLI::App& app, const std::string& message, bool json) {
   PrintError(app.get_name(), absl::InvalidArgumentError(message), json);
   std::cerr << "Run with --help for what there is.\n";
@@ -38,7 +51,10 @@ void BeginProgram() {
 std::optional<int> ParseCommandLine(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
-    return std::nullopt;
+    const CLI::Option* const empty = FindEmpty(app);
+    if (empty == nullptr) return std::nullopt;
+    return UsageError(app, absl::StrCat(empty->get_name(), ": an empty value"),
+                      AsksForJson(argc, argv));
   } catch (const CLI::RequiredError& error) {
     // CLI11 misses a command before it looks at what stands in its place.
     const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
@@ -65,13 +81,14 @@ void PrintError(const std::string& program, const absl::Status& status, bool jso
   std::cout << object.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) << "\n";
 }
 
-int EndProgram(const std::string& program, const absl::Status& status, bool json, int exit_code) {
+int EndProgram(const std::string& program, const absl::Status& status, bool json, int exit_code,
+               ExitCode unwritten) {
   if (!status.ok()) PrintError(program, status, json);
   const int code = exit_code >= 0 ? exit_code : ExitCodeFor(status);
   if (std::cout.flush()) return code;
   std::cerr << program << ": cannot write the output"
             << (status.ok() ? "; what was asked for is done" : "") << "\n";
-  return code == kOk ? kCheckFailed : code;
+  return code == kOk ? unwritten : code;
 }
 
 }  // namespace sealtrain::cli

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "sealtrain/base/exit_code.h"
 
 namespace sealtrain::cli {
 
@@ -30,9 +31,10 @@ std::optional<int> ParseCommandLine(CLI::App& app, int argc, char** argv);
 void PrintError(const std::string& program, const absl::Status& status, bool json);
 
 // Last of all: tells of an error, and returns the exit code, which is `exit_code` if
-// that is not negative. Where nothing failed but that the output could not be written,
-// it is not kTryAgain: what was asked for is done.
-int EndProgram(const std::string& program, const absl::Status& status, bool json, int exit_code);
+// that is not negative, and `unwritten` where nothing failed but that the output could not
+// be written.
+int EndProgram(const std::string& program, const absl::Status& status, bool json, int exit_code,
+               ExitCode unwritten);
 
 }  // namespace sealtrain::cli
 

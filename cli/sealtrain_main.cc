@@ -41,7 +41,8 @@ int Main(int argc, char** argv) {
   // Every command may come to hold keys or records; custody measures this.
   absl::Status status = LockDown();
   if (status.ok()) status = context.run ? context.run() : context.UsageError("no command");
-  return EndProgram(app.get_name(), status, context.json(), context.exit_code);
+  // Not kTryAgain: what was asked for is done.
+  return EndProgram(app.get_name(), status, context.json(), context.exit_code, kCheckFailed);
 }
 
 }  // namespace

@@ -94,7 +94,13 @@ Pager::~Pager() {
     ::close(saved_stderr_);
   }
   paging = false;
-  while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+  int status = 0;
+  while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
+  }
+  // What the shell answers when it finds no such program, or may not run it.
+  if (WIFEXITED(status) && (WEXITSTATUS(status) == 127 || WEXITSTATUS(status) == 126)) {
+    std::cerr << "$PAGER cannot be run, so nothing was shown: give --no-pager\n";
+    std::cout.setstate(std::ios::failbit);  // it was not written
   }
 }
 

@@ -14,6 +14,9 @@ install(DIRECTORY ${SEALTRAIN_GENERATED_DIR}/sealtrain
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.pb.h")
 install(FILES ${PROJECT_SOURCE_DIR}/policy/import/sealtrain/data_class.proto
         DESTINATION ${CMAKE_INSTALL_DATADIR}/sealtrain/proto/sealtrain)
+# What whoever reads the log's entries with a program of their own needs.
+install(FILES ${PROJECT_SOURCE_DIR}/audit/event.proto
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/sealtrain/proto/sealtrain/audit)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Sealtrain)
 install(EXPORT SealtrainTargets NAMESPACE sealtrain:: DESTINATION ${package_dir})

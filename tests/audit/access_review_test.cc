@@ -123,6 +123,30 @@ TEST_F(AccessReviewTest, TellsWhoOpenedWhatAndHowItEnded) {
   EXPECT_EQ(review.hours[0], 4u);
 }
 
+// One job, decided twice, that ends once.
+TEST_F(AccessReviewTest, CountsHowAnIngestionEndedForBothOfItsDecisions) {
+  Event ingest = Request(At(10, 0), "job:a");
+  ingest.set_type(SEAL_ACCESS);
+  ingest.set_action("INGEST");
+  Add(ingest);
+  Event seal = Request(At(10, 0), "job:a");
+  seal.set_type(SEAL_ACCESS);
+  seal.set_action("SEAL");
+  seal.set_request_uid(ingest.uid());
+  Add(seal);
+  Event end = Outcome(At(10, 1), ingest, FAILED);
+  end.set_type(SEAL_ACCESS);
+  end.set_action("SEAL");
+  Add(end);
+  const AccessReview review = Review();
+  EXPECT_EQ(review.failed, 1u);
+  ASSERT_THAT(review.accesses, SizeIs(2));
+  for (const AccessReview::Access& access : review.accesses) {
+    EXPECT_EQ(access.granted, 1u) << access.action;
+    EXPECT_EQ(access.failed, 1u) << access.action;
+  }
+}
+
 TEST_F(AccessReviewTest, ClosesIntentsByOutcomesAfterThePeriod) {
   Add(Outcome(At(25, 0), Add(Request(At(19, 23), "job:a")), SUCCEEDED));
   EXPECT_THAT(Review().dangling, IsEmpty());
@@ -307,6 +331,12 @@ TEST_F(AccessReviewTest, SaysWhatNobodyVerified) {
               AllOf(Not(HasSubstr("The log's key")), Not(HasSubstr("nothing was taken back"))));
   EXPECT_THAT(absl::StrJoin(ProvenAgainst(strict), "\n"),
               AllOf(HasSubstr("the key given with --vkey"), HasSubstr("the checkpoint kept")));
+  Add(Request(At(13, 0), "job:a"));
+  Review();  // of two entries
+  ASSERT_OK_AND_ASSIGN(const AccessReview older,
+                       ReviewAccess(*log_, kSince, kUntil, true, {{.name = "kept", .note = note}}));
+  EXPECT_THAT(absl::StrJoin(NeverVerified(older), "\n"),
+              HasSubstr("That entries 1 to 1 were not taken back or written anew"));
 }
 
 TEST_F(AccessReviewTest, RefusesALogThatDoesNotGoOnFromAnOldCheckpoint) {

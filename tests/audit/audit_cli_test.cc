@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
+#include "sealtrain/base/env.h"
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/tests/audit/audit_cli_fixture.h"
 #include "sealtrain/tests/audit/audit_test_util.h"
@@ -61,7 +62,7 @@ TEST_F(AuditCliTest, AnswersAgainForAnOldState) {
   EXPECT_THAT(old.err, AllOf(HasSubstr("0 shown; scanned entries 0 to 2 of 3 (complete)"),
                              HasSubstr("the same question: --at 3 --principal job:c\n")));
   EXPECT_EQ(RunOnLog("search --principal job:c --at 4").code, 0);
-  EXPECT_EQ(RunOnLog("log --at 5").code, 1);
+  EXPECT_EQ(RunOnLog("log --at 5").code, 2);
 }
 
 TEST_F(AuditCliTest, TakesAllFiltersTogether) {
@@ -248,12 +249,20 @@ TEST_F(AuditCliTest, Verifies) {
   EXPECT_THAT(plain.err, AllOf(HasSubstr("give --vkey"), HasSubstr("--old")));
   // That it once was empty shows of no entry that it was not taken out.
   EXPECT_THAT(RunOnLog("verify --old " + log_dir_ + "/checkpoints/0").err, HasSubstr("--old"));
-  EXPECT_THAT(RunOnLog("verify --old " + log_dir_ + "/checkpoints/1").err, Not(HasSubstr("--old")));
+  const Result one = RunOnLog("verify --old " + log_dir_ + "/checkpoints/1");
+  EXPECT_THAT(one.out, HasSubstr("old checkpoints     1, of size 1\n"));
+  EXPECT_THAT(one.err, AllOf(Not(HasSubstr("--old")),
+                             HasSubstr("no old checkpoint signs entries 1 to 3; for these there is "
+                                       "the log's key alone")));
+  EXPECT_THAT(RunOnLog("verify --old " + log_dir_ + "/checkpoints/4").err,
+              Not(HasSubstr("key alone")));
+  EXPECT_EQ(RunOnLog("verify --at 2 --old " + log_dir_ + "/checkpoints/3").code, 2);
   const Result full =
       RunOnLog("verify --vkey " + vkey + " --old " + log_dir_ + "/checkpoints/2 --json");
   EXPECT_EQ(full.code, 0) << full.err;
   const auto json = nlohmann::json::parse(full.out);
   EXPECT_EQ(json["old_checkpoints"], 1);
+  EXPECT_EQ(json["old_size"], 2);
   EXPECT_EQ(json["key_trusted"], true);
   EXPECT_EQ(RunOnLog("verify --vkey nonsense").code, 2);
   EXPECT_EQ(RunOnLog("verify --vkey " + audit::FormatVkey(audit::TestVerifier(8))).code, 4);
@@ -271,6 +280,48 @@ TEST_F(AuditCliTest, NamesTheFirstBadEntryOfATamperedLog) {
     EXPECT_EQ(result.code, 4) << command;
     EXPECT_THAT(result.err, HasSubstr("tile/entries/000.p/4: entry 3 at byte")) << command;
   }
+}
+
+// That something cannot be read is never "nothing found".
+TEST_F(AuditCliTest, TellsWhatCannotBeReadFromWhatIsNotThere) {
+  namespace fs = std::filesystem;
+  const std::string search = "search --principal nobody";
+  ASSERT_EQ(RunOnLog(search).code, 1);
+  for (const char* name : {"tile/entries/000.p/4", "tile/0/000.p/4", "checkpoint", "log.vkey"}) {
+    const std::string path = JoinPath(log_dir_, name);
+    const std::string bytes = audit::ReadText(path);
+    fs::remove(path);
+    fs::create_directory(path);
+    EXPECT_EQ(RunOnLog(search).code, 4) << name;
+    EXPECT_EQ(RunOnLog("verify").code, 4) << name;
+    EXPECT_EQ(RunOnLog("dangling").code, 4) << name;
+    fs::remove(path);
+    fs::create_symlink(fs::path(path).filename(), path);  // to itself
+    EXPECT_EQ(RunOnLog(search).code, 4) << name;
+    fs::remove(path);
+    audit::WriteText(path, bytes);
+  }
+  for (const char* name : {"checkpoints", "tile/entries/000.p"}) {
+    const std::string path = JoinPath(log_dir_, name);
+    fs::rename(path, path + ".kept");
+    audit::WriteText(path, "a file");
+    EXPECT_EQ(RunOnLog("verify").code, 4) << name;
+    fs::remove(path);
+    fs::rename(path + ".kept", path);
+  }
+  ASSERT_EQ(RunOnLog(search).code, 1);
+  EXPECT_EQ(RunOnLog("log >/dev/full").code, 75);
+}
+
+TEST_F(AuditCliTest, TakesNoEmptyValues) {
+  for (const char* arguments :
+       {"verify --max-age ''", "watch --once --state ''", "search --since ''", "report --since ''",
+        "prove 2 --out ''", "verify --vkey ''", "search --principal job:a --principal ''"}) {
+    const Result result = RunOnLog(arguments);
+    EXPECT_EQ(result.code, 2) << arguments;
+    EXPECT_EQ(result.out, "") << arguments;
+  }
+  EXPECT_THAT(RunOnLog("watch --once --state ''").err, HasSubstr("--state: an empty value"));
 }
 
 TEST_F(AuditCliTest, ProvesAndChecksOffline) {

@@ -77,6 +77,9 @@ TEST(EncodeEvent, RefusesWhatNoReaderTakes) {
   Event format = TestEvent(0);
   format.set_format(2);
   EXPECT_THAT(EncodeEvent(format), StatusIs(kInvalid));
+  Event time = TestEvent(0);
+  time.set_wall_time_ns(std::uint64_t{1} << 63);
+  EXPECT_THAT(EncodeEvent(time), StatusIs(kInvalid));
   Event uid = TestEvent(0);
   uid.set_uid("short");
   EXPECT_THAT(EncodeEvent(uid), StatusIs(kInvalid));
@@ -111,6 +114,9 @@ TEST(DecodeEvent, RejectsWhatIsUnknown) {
   Event event = TestEvent(0);
   EXPECT_OK(DecodeEvent(event.SerializeAsString()));
   event.set_phase(static_cast<Phase>(77));
+  EXPECT_THAT(DecodeEvent(event.SerializeAsString()), StatusIs(kDataLoss));
+  event = TestEvent(0);
+  event.set_wall_time_ns(std::uint64_t{1} << 63);
   EXPECT_THAT(DecodeEvent(event.SerializeAsString()), StatusIs(kDataLoss));
   event = TestEvent(0);
   event.set_format(0);

@@ -98,7 +98,9 @@ TEST(CsvFormatter, HasAColumnForEachField) {
   Event event = RichEvent();
   event.mutable_object()->add_column("subject");
   event.mutable_privacy()->set_epsilon(1.5);
+  event.mutable_privacy()->set_ledger_epsilon(std::numeric_limits<double>::infinity());
   const auto fields = CsvRecord(event);
+  EXPECT_EQ(fields.at("privacy.ledger_epsilon"), "Infinity");
   EXPECT_EQ(fields.at("index"), "4");
   EXPECT_EQ(fields.at("time"), "1970-01-01T00:16:40.000000000Z");
   EXPECT_EQ(fields.at("phase"), "INTENT");
@@ -111,7 +113,11 @@ TEST(CsvFormatter, HasAColumnForEachField) {
 }
 
 TEST(CsvFormatter, GuardsAgainstFormulas) {
-  for (const char* formula : {"=1+1", "+1", "-1", "@SUM(A1)", "  =1",
+  for (const char* formula : {"=1+1", "+1", "-1", "@SUM(A1)", "  =1", "\u00A0=1", " \u3000@A",
+                              "\uFE66"
+                              "1",
+                              "\uFE6B"
+                              "A",
                               "\xEF\xBC\x9D"
                               "1",
                               "=HYPERLINK(\"http://x\",\"y\")"}) {
@@ -122,6 +128,15 @@ TEST(CsvFormatter, GuardsAgainstFormulas) {
   Event event = RichEvent();
   event.mutable_actor()->set_principal("\t=1");
   EXPECT_EQ(CsvRecord(event).at("actor.principal"), "\\u{9}=1");
+}
+
+TEST(CsvFormatter, WritesListsThatAreJson) {
+  Event event = RichEvent();
+  event.mutable_object()->clear_column();
+  for (const char* name : {"in\"gest", "a\\b", "\x1B[2J", "=1"})
+    event.mutable_object()->add_column(name);
+  EXPECT_EQ(nlohmann::json::parse(CsvRecord(event).at("object.column")),
+            nlohmann::json::array({"in\"gest", "a\\\\b", "\\u{1b}[2J", "=1"}));
 }
 
 TEST(CsvFormatter, KeepsHostileNamesInTheirCell) {

@@ -51,11 +51,11 @@ TEST(WitnessAnswer, HasASizeInOneSpelling) {
   for (const char* body :
        {"", "\n", "5", "5\n\n", "05\n", "-5\n", " 5\n", "9223372036854775808\n"}) {
     EXPECT_THAT(SizeOf({.status = 409, .content_type = "text/x.tlog.size", .body = body}),
-                StatusIs(kDataLoss))
+                StatusIs(absl::StatusCode::kInvalidArgument))
         << body;
   }
   EXPECT_THAT(SizeOf({.status = 409, .content_type = "text/plain", .body = "5\n"}),
-              StatusIs(kDataLoss));
+              StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST(WitnessAnswer, IsPrintedAsACgiProgramDoes) {

@@ -134,6 +134,9 @@ TEST(Env, RefusesToReadWhatIsNoRegularFile) {
   EXPECT_THAT(Env::Posix().OpenForRead(dir.Join("fifo")),
               StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(Env::Posix().OpenForRead(dir.path()), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_TRUE(IsOfAnotherKind(Env::Posix().OpenForRead(dir.Join("fifo")).status()));
+  EXPECT_TRUE(IsOfAnotherKind(Env::Posix().List(dir.Join("fifo")).status()));
+  EXPECT_FALSE(IsOfAnotherKind(Env::Posix().OpenForRead(dir.Join("none")).status()));
 }
 
 TEST(Env, RefusesFilesLargerThanAllowed) {

@@ -44,6 +44,7 @@ TEST(Printable, EscapesWhatATerminalObeys) {
   EXPECT_EQ(Printable("\xE2\x81\xA6"), "\\u{2066}");  // isolate
   EXPECT_EQ(Printable("\xE2\x80\x8B"), "\\u{200b}");  // zero width space
   EXPECT_EQ(Printable("\xEF\xBB\xBF"), "\\u{feff}");
+  EXPECT_EQ(Printable("\u115F\u3164\uFE0F"), "\\u{115f}\\u{3164}\\u{fe0f}");  // seen as nothing
   EXPECT_EQ(Printable("\xFF\xC3"), "\\xff\\xc3");
   EXPECT_EQ(Printable("a\\nb"), "a\\\\nb");
 }
