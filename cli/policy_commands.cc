@@ -16,6 +16,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "absl/types/span.h"
 #include "sealtrain/base/bytes.h"
 #include "sealtrain/base/env.h"
@@ -59,6 +60,7 @@ absl::Status RunCheck(Context& context, const CheckArgs& args) {
                         .message = std::string(schema.status().message())});
   }
 
+  const std::string file = Printable(args.file);
   std::size_t errors = 0;
   std::string page;
   json list = json::array();
@@ -66,7 +68,7 @@ absl::Status RunCheck(Context& context, const CheckArgs& args) {
     const bool is_error = finding.severity == policy::Finding::Severity::kError;
     const char* severity = is_error ? "error" : "warning";
     errors += is_error ? 1 : 0;
-    absl::StrAppend(&page, args.file, ":");
+    absl::StrAppend(&page, file, ":");
     if (finding.line > 0) absl::StrAppend(&page, finding.line, ":", finding.column, ":");
     absl::StrAppend(&page, " ", severity, ": ");
     if (!finding.rule_id.empty()) {
@@ -79,7 +81,7 @@ absl::Status RunCheck(Context& context, const CheckArgs& args) {
                     {"rule", finding.rule_id},
                     {"message", finding.message}});
   }
-  absl::StrAppend(&page, args.file, ": ", errors, errors == 1 ? " error, " : " errors, ",
+  absl::StrAppend(&page, file, ": ", errors, errors == 1 ? " error, " : " errors, ",
                   findings.size() - errors,
                   findings.size() - errors == 1 ? " warning" : " warnings", "\n");
   context.Print({{"file", args.file}, {"errors", errors}, {"findings", list}}, page);
@@ -304,11 +306,15 @@ absl::Status RunApply(Context& context, const std::string& file) {
   const absl::Status applied = custodian->ApplyPolicy(context.principal(), text, file, approvals);
   if (!absl::IsAlreadyExists(applied)) ST_RETURN_IF_ERROR(applied);
   const std::string digest = HexEncode(loaded.sha256());
-  const std::uint64_t version = loaded.proto().version();
+  const policy::PolicySet& set = loaded.proto();
+  const std::uint64_t version = set.version();
+  const bool has_ended =
+      set.has_not_after() && absl::FromUnixSeconds(set.not_after().seconds()) <= absl::Now();
   context.Print(
-      {{"id", loaded.proto().id()}, {"version", version}, {"sha256", digest}},
-      absl::StrCat("In force: ", Printable(loaded.proto().id()), " version ", version,
-                   "\nSHA-256   ", digest, "  (previous_sha256 of version ", version + 1, ")"));
+      {{"id", set.id()}, {"version", version}, {"sha256", digest}, {"has_ended", has_ended}},
+      absl::StrCat("In force: ", Printable(set.id()), " version ", version, "\nSHA-256   ", digest,
+                   "  (previous_sha256 of version ", version + 1, ")",
+                   has_ended ? "\nIts window (`not_after`) has ended: it allows nothing." : ""));
   return absl::OkStatus();
 }
 

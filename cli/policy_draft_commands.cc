@@ -1,6 +1,8 @@
 // sealtrain policy: init, fmt, check-schema.
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -54,14 +56,20 @@ absl::Status RunFormat(Context& context, const FormatArgs& args) {
   ST_ASSIGN_OR_RETURN(const std::string page, policy::FormatPolicy(text, args.file));
   const bool is_canonical = page == text;
   if (args.write && !is_canonical) {
-    ST_RETURN_IF_ERROR(WriteFileDurably(Env::Posix(), args.file, AsBytes(page)));
+    // Behind a link, and as open to others as it was: they are to approve it.
+    const std::string path = CanonicalPath(args.file);
+    std::error_code ignored;
+    const std::filesystem::perms mode = std::filesystem::status(path, ignored).permissions();
+    ST_RETURN_IF_ERROR(WriteFileDurably(Env::Posix(), path, AsBytes(page)));
+    std::filesystem::permissions(path, mode, ignored);
   }
   nlohmann::json object = {{"file", args.file}, {"canonical", is_canonical}};
   std::string shown = page;
   if (args.check || args.write) {
-    shown = absl::StrCat(args.file, is_canonical ? ": is laid out so already"
-                                    : args.write ? ": written anew; approvals of it are void"
-                                                 : ": is not in the canonical layout");
+    shown =
+        absl::StrCat(Printable(args.file), is_canonical ? ": is laid out so already"
+                                           : args.write ? ": written anew; approvals of it are void"
+                                                        : ": is not in the canonical layout");
   } else {
     object["text"] = page;
   }
@@ -86,10 +94,11 @@ absl::Status RunCheckSchema(Context& context, const SchemaChangeArgs& args) {
   std::string page;
   for (const policy::SchemaFault& fault : faults) {
     list.push_back({{"column", fault.column}, {"message", fault.message}});
-    absl::StrAppend(&page, args.after, ": column \"", Printable(fault.column),
+    absl::StrAppend(&page, Printable(args.after), ": column \"", Printable(fault.column),
                     "\": ", fault.message, "\n");
   }
-  if (faults.empty()) page = absl::StrCat(args.after, ": may take the place of ", args.before);
+  if (faults.empty())
+    page = absl::StrCat(Printable(args.after), ": may take the place of ", Printable(args.before));
   context.Print({{"before", args.before}, {"after", args.after}, {"faults", list}}, page);
   if (!faults.empty()) context.exit_code = kCheckFailed;
   return absl::OkStatus();

@@ -95,6 +95,10 @@ absl::StatusOr<Question> BuildQuestion(Context& context, const CanArgs& args,
   if (found.schema != nullptr) {
     ST_RETURN_IF_ERROR(CheckColumns(context, *found.schema, args.columns));
   }
+  if (!args.columns.empty() && !policy::ActionTakesColumns(action) &&
+      !policy::ActionUsesModel(action)) {
+    return context.UsageError(absl::StrCat("--column: ", args.action, " takes no columns"));
+  }
   if (!policy::ActionKnowsRows(action) && (args.rows || args.age_seconds)) {
     return context.UsageError(absl::StrCat("--rows and --age are never known of ", args.action));
   }
@@ -312,6 +316,10 @@ absl::Status RunCan(Context& context, const CanArgs& args) {
   const bool is_yes = whole.answer == policy::Answer::kYes;
   std::string page =
       absl::StrCat(AnswerWord(whole.answer), is_yes ? "" : ": ", whole.decision.reason, "\n");
+  if (const auto& nearest = whole.decision.nearest_miss) {
+    absl::StrAppend(&page, "nearest rule ", Printable(nearest->id), " (line ", nearest->line,
+                    "), which lacks ", whole.decision.nearest_miss_lacks, "\n");
+  }
   if (rows.size() > 1) absl::StrAppend(&page, Table(rows));
   if (!in_doubt.empty()) {
     absl::StrAppend(&page,

@@ -1,6 +1,7 @@
 #include "sealtrain/policy/schema_evolution.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -82,6 +83,54 @@ std::string FaultOf(const Column& before, const Column& after) {
   return "";
 }
 
+// The first number of the range that `message` does not reserve, if there is one.
+std::optional<int> FirstFree(const Descriptor::ReservedRange& range, const Descriptor& message) {
+  int number = range.start;
+  while (number < range.end) {
+    int next = number;
+    for (int i = 0; i < message.reserved_range_count(); ++i) {
+      const Descriptor::ReservedRange& reserved = *message.reserved_range(i);
+      if (reserved.start <= number && number < reserved.end) next = reserved.end;
+    }
+    if (next == number) return number;
+    number = next;
+  }
+  return std::nullopt;
+}
+
+// What a message reserved, and those within it, must stay so. `prefix`: "visit.", of its columns.
+void CompareReserved(const Descriptor& before, const Descriptor& after, const std::string& prefix,
+                     std::vector<SchemaFault>& faults) {
+  for (int i = 0; i < before.reserved_range_count(); ++i) {
+    const std::optional<int> number = FirstFree(*before.reserved_range(i), after);
+    if (!number) continue;
+    const FieldDescriptor* const user = after.FindFieldByNumber(*number);
+    faults.push_back(
+        {.column = absl::StrCat(prefix, user != nullptr ? user->name() : absl::StrCat(*number)),
+         .message =
+             absl::StrCat("its number ", *number,
+                          user != nullptr ? " was reserved: it is that of a column that is gone"
+                                          : " is no longer reserved")});
+  }
+  for (int i = 0; i < before.reserved_name_count(); ++i) {
+    const std::string& name = before.reserved_name(i);
+    if (after.IsReservedName(name)) continue;
+    faults.push_back({.column = absl::StrCat(prefix, name),
+                      .message = after.FindFieldByName(name) != nullptr
+                                     ? "its name was reserved: it is that of a column that is gone"
+                                     : "its name is no longer reserved"});
+  }
+  for (int i = 0; i < before.field_count(); ++i) {
+    const FieldDescriptor& field = *before.field(i);
+    const FieldDescriptor* const same = after.FindFieldByNumber(field.number());
+    if (field.message_type() == nullptr || same == nullptr || same->message_type() == nullptr) {
+      continue;
+    }
+    CompareReserved(*field.message_type(), *same->message_type(),
+                    absl::StrCat(prefix, same->name(), "."), faults);
+  }
+}
+
 }  // namespace
 
 std::vector<SchemaFault> CompareSchemas(const Schema& before, const Schema& after) {
@@ -107,6 +156,7 @@ std::vector<SchemaFault> CompareSchemas(const Schema& before, const Schema& afte
       add("it was the SUBJECT_KEY and is gone");
     }
   }
+  CompareReserved(*before.descriptor(), *after.descriptor(), "", faults);
   return faults;
 }
 

@@ -12,7 +12,7 @@
 namespace sealtrain::policy {
 
 struct SchemaFault {
-  std::string column;  // by its name in `before`
+  std::string column;  // by its name in `before`; of what is reserved there, in `after`
   std::string message;
 };
 
@@ -20,7 +20,8 @@ struct SchemaFault {
 // matters. Refused are: a class taken away; a type, `repeated` or `optional`
 // changed; a number that another column has now (the same type and classes
 // under a new name are a renaming, and fine); a column under a new number; a
-// column that is gone without its number being reserved; another SUBJECT_KEY.
+// column that is gone without its number being reserved; another SUBJECT_KEY; a number
+// or name that was reserved and is used, or is reserved no longer: it belongs to what is gone.
 // Further columns and further classes are fine: no policy opens them unasked.
 // A field without a class is refused when the schema is loaded.
 std::vector<SchemaFault> CompareSchemas(const Schema& before, const Schema& after);

@@ -65,6 +65,36 @@ TEST(CompareSchemas, TakesWhatOnlyAddsOrRenames) {
               IsEmpty());
 }
 
+// What is gone would come back under another meaning, in two steps.
+TEST(CompareSchemas, KeepsWhatIsReserved) {
+  const std::string before = absl::StrReplaceAll(
+      kRecord, {{"  string note = 3 [(sealtrain.privacy).data_class = FREE_TEXT];",
+                 "  reserved 3, 20 to 22; reserved \"note\";"},
+                {"message Place {", "message Place { reserved 2;"}});
+  const auto faults = [&before](const std::string& from, const std::string& to) {
+    EXPECT_NE(before.find(from), std::string::npos) << from;
+    std::vector<std::string> list;
+    for (const SchemaFault& fault :
+         CompareSchemas(*Load(before), *Load(absl::StrReplaceAll(before, {{from, to}})))) {
+      list.push_back(absl::StrCat(fault.column, ": ", fault.message));
+    }
+    return list;
+  };
+  EXPECT_THAT(faults("20 to 22", "20, 21 to 30"), IsEmpty());
+  EXPECT_THAT(faults("reserved 3, ",
+                     "bool back = 3 [(sealtrain.privacy).data_class = PUBLIC]; "
+                     "reserved "),
+              ElementsAre("back: its number 3 was reserved: it is that of a column that is gone"));
+  EXPECT_THAT(faults("20 to 22", "20, 22"), ElementsAre("21: its number 21 is no longer reserved"));
+  EXPECT_THAT(faults("reserved \"note\";", ""),
+              ElementsAre("note: its name is no longer reserved"));
+  EXPECT_THAT(
+      faults("reserved \"note\";", "bool note = 5 [(sealtrain.privacy).data_class = PUBLIC];"),
+      ElementsAre("note: its name was reserved: it is that of a column that is gone"));
+  EXPECT_THAT(faults("reserved 2;", ""),
+              ElementsAre("place.2: its number 2 is no longer reserved"));
+}
+
 TEST(CompareSchemas, RefusesWeakerClasses) {
   EXPECT_THAT(Faults({{" data_class: HEALTH", ""}}),
               ElementsAre("age: its classes are weakened: no longer HEALTH"));
