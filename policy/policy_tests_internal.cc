@@ -209,12 +209,10 @@ class TestScopes {
     tests_of_.resize(static_cast<std::size_t>(set.rule_size()));
     for (std::size_t test = 0; test < requests.size(); ++test) {
       std::vector<std::size_t>& rules = rules_of_.emplace_back();
-      for (const RuleIndex::Kind kind : {RuleIndex::Kind::kPermit, RuleIndex::Kind::kForbid}) {
-        index.ForEachInScope(kind, requests[test], [&](std::size_t rule) {
-          rules.push_back(rule);
-          tests_of_[rule].push_back(test);
-        });
-      }
+      index.ForEachInScope(RuleIndex::Kind::kAny, requests[test], [&](std::size_t rule) {
+        rules.push_back(rule);
+        tests_of_[rule].push_back(test);
+      });
     }
   }
 
