@@ -79,10 +79,11 @@ Transform RequiredTransform(const PolicySet& set, const ColumnPlan& plan) {
       }
     }
   }
-  if (!asked.empty()) return *StrictestOf(asked);  // they meet, as the column is allowed
-  Transform keep;
-  keep.set_kind(KEEP);
-  return keep;
+  Transform required;
+  required.set_kind(KEEP);
+  Transform made;
+  if (!asked.empty()) required = *StrictestOf(asked, made);  // they meet, as the column is allowed
+  return required;
 }
 
 std::string ShortfallOfTransform(const Transform& expected, const PolicySet& set,

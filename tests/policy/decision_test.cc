@@ -546,6 +546,20 @@ Decision OpenUnder(const std::string& required, const std::optional<Transform>& 
       .Decide(TrainRequest({column}));
 }
 
+TEST(Decide, OpensUnderKeepAloneWhateverTransformsMet) {
+  Request request = TrainRequest({MakeColumn("x", {FREE_TEXT})});
+  request.columns[0].applied = MakeTransform(REDACT);
+  const auto asks = [](const std::string& id, const std::string& transform) {
+    return Rule(id, "permit { " + OnClass("on_class: FREE_TEXT", transform) + "}",
+                "data_class: FREE_TEXT");
+  };
+  const Decision decision = MustLoad(asks("a", "TRUNCATE_IP prefix_v4: 24 prefix_v6: 32") +
+                                     asks("b", "TRUNCATE_IP prefix_v4: 16 prefix_v6: 48"))
+                                .Decide(request);
+  ASSERT_TRUE(decision.allow) << decision.reason;
+  EXPECT_EQ(decision.columns[0].transform.ShortDebugString(), "kind: KEEP");
+}
+
 TEST(Decide, OpensOnlyWhatTheReviewTreatedStrictlyEnough) {
   const auto kind_of = [](const Decision& decision) {
     EXPECT_TRUE(decision.allow) << decision.reason;
