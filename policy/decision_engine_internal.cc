@@ -17,12 +17,6 @@
 namespace sealtrain::policy::internal {
 namespace {
 
-Transform Keep() {
-  Transform keep;
-  keep.set_kind(KEEP);
-  return keep;
-}
-
 bool IsKnown(const std::optional<Transform>& applied) {
   return applied && TransformFault(*applied).empty();
 }
@@ -76,8 +70,9 @@ DecisionEngine::DecisionEngine(const PolicyDocument& document, const Digest& sha
     compiled.classes = MaskOfAll(rule.scope().data_class());
     for (const Obligation& obligation : rule.permit().obligation()) {
       if (obligation.has_transform()) {
-        compiled.transforms.emplace_back(MaskOfAll(obligation.transform().on_class()),
-                                         &obligation.transform());
+        compiled.transforms
+            .emplace_back(MaskOfAll(obligation.transform().on_class()), obligation.transform())
+            .second.clear_on_class();
       } else if (obligation.has_text_scan()) {
         compiled.scans.emplace_back(MaskOfAll(obligation.text_scan().on_class()),
                                     &obligation.text_scan());
@@ -91,57 +86,59 @@ DecisionEngine::DecisionEngine(const PolicyDocument& document, const Digest& sha
 
 Decision DecisionEngine::Decide(const Request& request) const {
   Decision decision;
+  if (std::optional<Denial> denial = Judge(request, decision)) {
+    decision = Decision();  // nothing of what was met until then
+    decision.determining_rules = std::move(denial->forbids);
+    decision.reason = std::move(denial->reason);
+    decision.reason_code = std::move(denial->code);
+    decision.fix_hint = std::move(denial->fix_hint);
+    decision.nearest_miss = std::move(denial->nearest_miss);
+    decision.nearest_miss_lacks = std::move(denial->nearest_miss_lacks);
+  } else {
+    decision.allow = true;
+    decision.reason_code = "allowed";
+  }
   decision.policy_id = set_.id();
   decision.policy_version = set_.version();
   decision.policy_sha256 = sha256_;
-  const auto deny = [&decision](Denial denial) {
-    decision.columns.clear();
-    decision.dp.reset();
-    decision.lease.reset();
-    decision.retention.reset();
-    decision.max_opens.reset();
-    decision.k_anonymity.reset();
-    decision.release.reset();
-    decision.determining_rules = std::move(denial.forbids);
-    decision.reason = std::move(denial.reason);
-    decision.reason_code = std::move(denial.code);
-    decision.fix_hint = std::move(denial.fix_hint);
-    decision.nearest_miss = std::move(denial.nearest_miss);
-    decision.nearest_miss_lacks = std::move(denial.nearest_miss_lacks);
-    return decision;
-  };
+  return decision;
+}
 
-  if (std::optional<Denial> denial = CheckRequest(request)) return deny(*std::move(denial));
+std::optional<DecisionEngine::Denial> DecisionEngine::Judge(const Request& request,
+                                                            Decision& decision) const {
+  if (std::optional<Denial> denial = CheckRequest(request)) return denial;
 
-  Denial forbidden{.code = "forbidden", .reason = ""};
-  index_.ForEachInScope(RuleIndex::Kind::kForbid, request, [&](std::size_t number) {
-    const CompiledRule& rule = rules_[number];
-    if (!ForbidApplies(rule, request)) return;
-    if (forbidden.forbids.empty()) {
-      forbidden.reason = absl::StrCat("rule ", Quoted(rule.ref.id), " forbids it");
-      if (!rule.rule->why().empty()) {
-        absl::StrAppend(&forbidden.reason, ": ", Printable(rule.rule->why()));
-      }
-    }
-    if (forbidden.fix_hint.empty()) forbidden.fix_hint = rule.rule->forbid().fix_hint();
-    forbidden.forbids.push_back(rule.ref);
-  });
-  if (!forbidden.forbids.empty()) return deny(std::move(forbidden));
-
+  Matches forbids;
   Matches permits;
-  index_.ForEachInScope(RuleIndex::Kind::kPermit, request, [&](std::size_t number) {
-    if (PermitMatches(rules_[number], request)) permits.push_back(&rules_[number]);
+  index_.ForEachInScope(RuleIndex::Kind::kAny, request, [&](std::size_t number) {
+    const CompiledRule& rule = rules_[number];
+    if (rule.rule->has_forbid()) {
+      if (ForbidApplies(rule, request)) forbids.push_back(&rule);
+    } else if (PermitMatches(rule, request)) {
+      permits.push_back(&rule);
+    }
   });
-  if (permits.empty()) return deny(NoPermit(request));
-  if (std::optional<Denial> denial = MeetObligations(permits, request, decision)) {
-    return deny(*std::move(denial));
-  }
-  if (std::optional<Denial> denial = CheckErasing(request)) return deny(*std::move(denial));
-  decision.allow = true;
-  decision.reason_code = "allowed";
+  if (!forbids.empty()) return Forbidden(forbids);
+  if (permits.empty()) return NoPermit(request);
+  if (std::optional<Denial> denial = MeetObligations(permits, request, decision)) return denial;
+  if (std::optional<Denial> denial = CheckErasing(request)) return denial;
   decision.determining_rules.reserve(permits.size());
   for (const CompiledRule* permit : permits) decision.determining_rules.push_back(permit->ref);
-  return decision;
+  return std::nullopt;
+}
+
+DecisionEngine::Denial DecisionEngine::Forbidden(const Matches& forbids) {
+  const CompiledRule& first = *forbids.front();
+  Denial denial{.code = "forbidden",
+                .reason = absl::StrCat("rule ", Quoted(first.ref.id), " forbids it")};
+  if (!first.rule->why().empty()) {
+    absl::StrAppend(&denial.reason, ": ", Printable(first.rule->why()));
+  }
+  for (const CompiledRule* forbid : forbids) {
+    if (denial.fix_hint.empty()) denial.fix_hint = forbid->rule->forbid().fix_hint();
+    denial.forbids.push_back(forbid->ref);
+  }
+  return denial;
 }
 
 std::optional<DecisionEngine::Denial> DecisionEngine::CheckErasing(const Request& request) const {
@@ -401,10 +398,8 @@ std::optional<DecisionEngine::Denial> DecisionEngine::MeetObligations(const Matc
   if (std::optional<Denial> denial = CheckModel(permits, request)) return denial;
   decision.columns.reserve(request.columns.size());
   for (const RequestedColumn& column : request.columns) {
-    ColumnPlan plan{
-        .name = column.name, .classes = column.classes, .transform = Keep(), .from_rules = {}};
+    ColumnPlan& plan = decision.columns.emplace_back();
     if (std::optional<Denial> denial = PlanColumn(permits, request, column, plan)) return denial;
-    decision.columns.push_back(std::move(plan));
   }
   return std::nullopt;
 }
@@ -427,6 +422,8 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
                                                                  const Request& request,
                                                                  const RequestedColumn& column,
                                                                  ColumnPlan& plan) const {
+  plan.name = column.name;
+  plan.classes = column.classes;
   const ClassMask classes = MaskOfAll(column.classes);
   ClassMask covered = 0;
   ClassMask transformed = 0;
@@ -437,14 +434,8 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
     for (const auto& [on_classes, transform] : permit->transforms) {
       if ((on_classes & classes) == 0) continue;
       transformed |= on_classes;
-      transforms.push_back(transform);
+      transforms.push_back(&transform);
       from_rules.push_back(permit->ref.id);
-    }
-    for (const auto& [on_classes, scan] : permit->scans) {
-      if ((on_classes & classes) == 0) continue;
-      for (const int kind : scan->look_for()) {
-        MeetWith(plan.scan, static_cast<TextScan::Kind>(kind), scan->then());
-      }
     }
   }
   for (const DataClass c : column.classes) {
@@ -460,23 +451,19 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
                                    " kind: ... } }` to a matching permit")};
     }
   }
-  if (!transforms.empty()) {
-    std::sort(from_rules.begin(), from_rules.end());
-    from_rules.erase(std::unique(from_rules.begin(), from_rules.end()), from_rules.end());
-    std::optional<Transform> met = StrictestOf(transforms);
-    if (!met) {
-      return Denial{
-          .code = "conflicting_obligations",
-          .reason = absl::StrCat("the strictest transforms for column ", Quoted(column.name),
-                                 " cannot be compared; they come from rules: ",
-                                 Printable(absl::StrJoin(from_rules, ", ")))};
-    }
-    plan.transform = *std::move(met);
-    plan.from_rules.reserve(from_rules.size());
-    for (const absl::string_view rule : from_rules) plan.from_rules.emplace_back(rule);
+  std::sort(from_rules.begin(), from_rules.end());
+  from_rules.erase(std::unique(from_rules.begin(), from_rules.end()), from_rules.end());
+  const Transform* required = StrictestOf(transforms, plan.transform);
+  if (required == nullptr && !transforms.empty()) {
+    return Denial{
+        .code = "conflicting_obligations",
+        .reason = absl::StrCat("the strictest transforms for column ", Quoted(column.name),
+                               " cannot be compared; they come from rules: ",
+                               Printable(absl::StrJoin(from_rules, ", ")))};
   }
-  const TransformKind kind = plan.transform.kind();
-  if (kind != KEEP) plan.scan.clear();  // no text is left of it
+  plan.from_rules.reserve(from_rules.size());
+  for (const absl::string_view rule : from_rules) plan.from_rules.emplace_back(rule);
+  const TransformKind kind = required == nullptr ? KEEP : required->kind();
   if (request.action == SEAL && (classes & MaskOf(SUBJECT_KEY)) != 0 && kind != PSEUDONYMIZE) {
     return Denial{.code = kind == REDACT || kind == DROP ? "cannot_honour" : "uncovered_column",
                   .reason = absl::StrCat("column ", Quoted(column.name),
@@ -484,14 +471,34 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
                                          TransformKind_Name(kind)),
                   .fix_hint = "give SUBJECT_KEY a transform of kind PSEUDONYMIZE"};
   }
-  if (!ActionOpens(request.action) || kind == DROP) return std::nullopt;
+  if (!ActionOpens(request.action)) {
+    if (required != nullptr) {
+      plan.transform = *required;
+    } else {
+      plan.transform.set_kind(KEEP);
+    }
+    if (kind != KEEP) return std::nullopt;  // no text is left of it
+    for (const CompiledRule* permit : permits) {
+      for (const auto& [on_classes, scan] : permit->scans) {
+        if ((on_classes & classes) == 0) continue;
+        for (const int look_for : scan->look_for()) {
+          MeetWith(plan.scan, static_cast<TextScan::Kind>(look_for), scan->then());
+        }
+      }
+    }
+    return std::nullopt;
+  }
+  if (kind == DROP) {
+    plan.transform.set_kind(DROP);
+    return std::nullopt;
+  }
 
   if (!IsKnown(column.applied)) {
     return Denial{.code = "unknown_fact",
                   .reason = absl::StrCat("it is not known how column ", Quoted(column.name),
                                          " was treated when it was sealed")};
   }
-  if (!IsAtLeastAsStrict(*column.applied, plan.transform)) {
+  if (required != nullptr && !IsAtLeastAsStrict(*column.applied, *required)) {
     return Denial{.code = "cannot_honour",
                   .reason = absl::StrCat("column ", Quoted(column.name), " must be under ",
                                          TransformKind_Name(kind), ", but was sealed under ",
@@ -501,8 +508,8 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
                   .fix_hint = "ask without this column, or seal the data anew under the transform"};
   }
   // The review did it already; what it dropped is not there to be opened.
-  plan.transform = Keep();
-  if (column.applied->kind() == DROP) plan.transform.set_kind(DROP);
+  plan.transform.Clear();
+  plan.transform.set_kind(column.applied->kind() == DROP ? DROP : KEEP);
   return std::nullopt;
 }
 

@@ -54,12 +54,12 @@ class DecisionEngine {
 
  private:
   // A rule as it is matched, its scope left to the index: times converted,
-  // transforms and scans by the classes that they are on.
+  // transforms, without on_class, and scans by the classes that they are on.
   struct CompiledRule {
     const Rule* rule = nullptr;
     RuleRef ref;
     ClassMask classes = 0;
-    std::vector<std::pair<ClassMask, const Transform*>> transforms;
+    std::vector<std::pair<ClassMask, Transform>> transforms;
     std::vector<std::pair<ClassMask, const TextScan*>> scans;
     absl::Time not_before = absl::InfinitePast();
     absl::Time not_after = absl::InfiniteFuture();
@@ -87,10 +87,14 @@ class DecisionEngine {
   // `rule` lacks `unmet`.
   static std::string HintFor(const Unmet& unmet, const CompiledRule& rule, const Request& request);
 
+  // Why not; or what is allowed, in `decision`.
+  std::optional<Denial> Judge(const Request& request, Decision& decision) const;
   std::optional<Denial> CheckRequest(const Request& request) const;
+  static Denial Forbidden(const Matches& forbids);
   Denial NoPermit(const Request& request) const;
   std::optional<Denial> MeetObligations(const Matches& permits, const Request& request,
                                         Decision& decision) const;
+  // Into `plan`, which is empty.
   std::optional<Denial> PlanColumn(const Matches& permits, const Request& request,
                                    const RequestedColumn& column, ColumnPlan& plan) const;
   // Destroying what the audit log seals takes approvals that no rule can make fewer.

@@ -191,13 +191,13 @@ class Trace {
   void AddTransform(const ColumnPlan& plan) {
     const absl::Span<const std::vector<Voice>> all = permits_;
     const std::vector<const Transform*> asked = Asked(all, plan);
-    std::optional<Transform> met;
-    if (!asked.empty()) met = internal::StrictestOf(asked);
-    if (plan.transform.kind() == DROP && (!met || met->kind() != DROP)) {
+    Transform made;
+    const Transform* met = internal::StrictestOf(asked, made);
+    if (plan.transform.kind() == DROP && (met == nullptr || met->kind() != DROP)) {
       return decision_.duties.push_back(
           {.name = "transform", .column = plan.name, .value = "DROP", .from = {}});
     }
-    if (met) return AddStrictest(all, plan);
+    if (met != nullptr) return AddStrictest(all, plan);
     // Nobody asks, and it is kept; or several sets do that cannot be compared, but each in itself.
     for (std::size_t set = 0; set < all.size(); ++set) AddStrictest(all.subspan(set, 1), plan);
   }
@@ -229,8 +229,9 @@ class Trace {
                       !internal::IsAtLeastAsStrict(o.transform(), *other);
              });
     };
-    AddOf(permits_by_set, "transform", plan.name, DescribeTransform(*internal::StrictestOf(asked)),
-          is_strictest);
+    Transform made;
+    AddOf(permits_by_set, "transform", plan.name,
+          DescribeTransform(*internal::StrictestOf(asked, made)), is_strictest);
   }
 
   void AddScan(const ColumnPlan& plan) {

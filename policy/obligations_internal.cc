@@ -29,74 +29,69 @@ int Strength(TransformKind kind) {
   }
 }
 
-// Makes `a` the coarser of two transforms of the same strength. False: they
-// cannot be compared.
-bool Coarsen(Transform& a, const Transform& b) {
-  if (a.kind() != b.kind()) return false;
-  switch (a.kind()) {
-    case BUCKET:
-      a.set_step(std::max(a.step(), b.step()));
-      return true;
-    case TRUNCATE_IP:
-      a.set_prefix_v4(std::min(a.prefix_v4(), b.prefix_v4()));
-      a.set_prefix_v6(std::min(a.prefix_v6(), b.prefix_v6()));
-      return true;
-    case PSEUDONYMIZE:
-      return a.domain() == b.domain();
-    default:
-      return true;
-  }
-}
-
 }  // namespace
 
 std::string TransformFault(const Transform& transform) {
   const TransformKind kind = transform.kind();
   if (kind == TRANSFORM_UNSPECIFIED || !TransformKind_IsValid(kind)) return "`kind` is not given";
-  const std::string name = TransformKind_Name(kind);
+  // Its name only where it is told: decisions ask this, mostly of what is without fault.
+  const auto takes_no = [kind](absl::string_view what) {
+    return absl::StrCat(TransformKind_Name(kind), " takes no ", what);
+  };
   if (kind == BUCKET && !transform.has_step()) return "BUCKET needs `step`";
   if (kind == TRUNCATE_IP && !(transform.has_prefix_v4() && transform.has_prefix_v6())) {
     return "TRUNCATE_IP needs `prefix_v4` and `prefix_v6`";
   }
   if (kind == PSEUDONYMIZE && !transform.has_domain()) return "PSEUDONYMIZE needs `domain`";
-  if (kind != BUCKET && transform.has_step()) return absl::StrCat(name, " takes no `step`");
+  if (kind != BUCKET && transform.has_step()) return takes_no("`step`");
   if (kind != TRUNCATE_IP && (transform.has_prefix_v4() || transform.has_prefix_v6())) {
-    return absl::StrCat(name, " takes no prefix");
+    return takes_no("prefix");
   }
-  if (kind != PSEUDONYMIZE && transform.has_domain())
-    return absl::StrCat(name, " takes no `domain`");
+  if (kind != PSEUDONYMIZE && transform.has_domain()) return takes_no("`domain`");
   if (kind == BUCKET && !(transform.step() > 0 && std::isfinite(transform.step()))) {
     return "`step` must be positive";
   }
   if (transform.prefix_v4() > 32) return "`prefix_v4` is at most 32";
   if (transform.prefix_v6() > 128) return "`prefix_v6` is at most 128";
   if (kind == PSEUDONYMIZE && !IsName(transform.domain())) return "`domain` is not a name";
-  return "";
+  return {};
 }
 
 bool IsAtLeastAsStrict(const Transform& applied, const Transform& required) {
   if (Strength(applied.kind()) != Strength(required.kind())) {
     return Strength(applied.kind()) > Strength(required.kind());
   }
-  // Stricter is what the requirement no longer coarsens.
-  Transform met = applied;
-  return Coarsen(met, required) && met.step() == applied.step() &&
-         met.prefix_v4() == applied.prefix_v4() && met.prefix_v6() == applied.prefix_v6();
+  if (applied.kind() != required.kind()) return false;
+  switch (applied.kind()) {
+    case BUCKET:
+      return applied.step() >= required.step();
+    case TRUNCATE_IP:
+      return applied.prefix_v4() <= required.prefix_v4() &&
+             applied.prefix_v6() <= required.prefix_v6();
+    case PSEUDONYMIZE:
+      return applied.domain() == required.domain();
+    default:
+      return true;
+  }
 }
 
-std::optional<Transform> StrictestOf(absl::Span<const Transform* const> transforms) {
+const Transform* StrictestOf(absl::Span<const Transform* const> transforms, Transform& made) {
   int strength = 0;
   for (const Transform* transform : transforms) {
     strength = std::max(strength, Strength(transform->kind()));
   }
-  std::optional<Transform> met;
+  const Transform* met = nullptr;
   for (const Transform* transform : transforms) {
     if (Strength(transform->kind()) < strength) continue;
-    if (!met) {
-      met = *transform;
-      met->clear_on_class();
-    } else if (!Coarsen(*met, *transform)) {
-      return std::nullopt;
+    if (met == nullptr || IsAtLeastAsStrict(*transform, *met)) {
+      met = transform;
+    } else if (!IsAtLeastAsStrict(*met, *transform)) {
+      // Only prefixes can be met by what is neither.
+      if (met->kind() != TRUNCATE_IP || transform->kind() != TRUNCATE_IP) return nullptr;
+      made = *met;
+      made.set_prefix_v4(std::min(met->prefix_v4(), transform->prefix_v4()));
+      made.set_prefix_v6(std::min(met->prefix_v6(), transform->prefix_v6()));
+      met = &made;
     }
   }
   return met;

@@ -26,10 +26,11 @@ std::string TransformFault(const Transform& transform);
 // Both without fault.
 bool IsAtLeastAsStrict(const Transform& applied, const Transform& required);
 
-// The strictest of `transforms`, on_class left out; nothing if the strictest
-// ones cannot be compared. The order of `transforms`, which may not be empty
-// and are without fault, does not matter.
-std::optional<Transform> StrictestOf(absl::Span<const Transform* const> transforms);
+// The strictest of `transforms`, or nullptr if the strictest ones cannot be compared
+// or there are none. It is one of them or, if each is weaker than another in something,
+// `made`. What it asks for does not depend on the order of `transforms`, which are
+// without fault.
+const Transform* StrictestOf(absl::Span<const Transform* const> transforms, Transform& made);
 
 // The smallest epsilon, delta and ledger, and the larger unit.
 DifferentialPrivacy StrictestOf(const DifferentialPrivacy& a, const DifferentialPrivacy& b);
@@ -40,8 +41,16 @@ Release StrictestOf(const Release& a, const Release& b);
 
 // `met` with `other`; what is not set asks for nothing.
 template <typename T>
-void MeetWith(std::optional<T>& met, const std::optional<std::type_identity_t<T>>& other) {
-  if (other) met = met ? StrictestOf(*met, *other) : *other;
+void MeetWith(std::optional<T>& met, const T& other) {
+  if (met) {
+    met = StrictestOf(*met, other);
+  } else {
+    met = other;
+  }
+}
+template <typename T>
+void MeetWith(std::optional<T>& met, const std::optional<T>& other) {
+  if (other) MeetWith(met, *other);
 }
 
 // Of every kind the last word: REFUSE over SUPPRESS over SCRUB.

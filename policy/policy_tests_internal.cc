@@ -79,10 +79,11 @@ Transform RequiredTransform(const PolicySet& set, const ColumnPlan& plan) {
       }
     }
   }
-  if (!asked.empty()) return *StrictestOf(asked);  // they meet, as the column is allowed
-  Transform keep;
-  keep.set_kind(KEEP);
-  return keep;
+  Transform required;
+  required.set_kind(KEEP);
+  Transform made;
+  if (!asked.empty()) required = *StrictestOf(asked, made);  // they meet, as the column is allowed
+  return required;
 }
 
 std::string ShortfallOfTransform(const Transform& expected, const PolicySet& set,
@@ -209,12 +210,10 @@ class TestScopes {
     tests_of_.resize(static_cast<std::size_t>(set.rule_size()));
     for (std::size_t test = 0; test < requests.size(); ++test) {
       std::vector<std::size_t>& rules = rules_of_.emplace_back();
-      for (const RuleIndex::Kind kind : {RuleIndex::Kind::kPermit, RuleIndex::Kind::kForbid}) {
-        index.ForEachInScope(kind, requests[test], [&](std::size_t rule) {
-          rules.push_back(rule);
-          tests_of_[rule].push_back(test);
-        });
-      }
+      index.ForEachInScope(RuleIndex::Kind::kAny, requests[test], [&](std::size_t rule) {
+        rules.push_back(rule);
+        tests_of_[rule].push_back(test);
+      });
     }
   }
 

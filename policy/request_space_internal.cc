@@ -137,16 +137,14 @@ std::vector<std::string> RequestSpace::SignatureOf(const std::string& principal)
   for (std::size_t set = 0; set < indexes_.size(); ++set) {
     for (const Action action : actions_) {
       request.action = action;
-      for (const RuleIndex::Kind kind : {RuleIndex::Kind::kPermit, RuleIndex::Kind::kForbid}) {
-        indexes_[set].ForEachOfAction(
-            kind, request, [&](std::size_t rule, const RuleIndex::Holds& holds) {
-              if (!holds.principal) return;
-              signature.push_back(absl::StrCat(set, " ", action, " ", rule));
-              const std::set<std::uint64_t> approvals =
-                  ApprovalsAsked(action, sets_[set]->rule(static_cast<int>(rule)));
-              if (!approvals.empty()) asked = std::max(asked, *approvals.rbegin());
-            });
-      }
+      indexes_[set].ForEachOfAction(
+          RuleIndex::Kind::kAny, request, [&](std::size_t rule, const RuleIndex::Holds& holds) {
+            if (!holds.principal) return;
+            signature.push_back(absl::StrCat(set, " ", action, " ", rule));
+            const std::set<std::uint64_t> approvals =
+                ApprovalsAsked(action, sets_[set]->rule(static_cast<int>(rule)));
+            if (!approvals.empty()) asked = std::max(asked, *approvals.rbegin());
+          });
     }
   }
   for (const std::uint64_t most : MostApprovals(principal)) {
@@ -229,16 +227,14 @@ RequestSpace::RulesInScope RequestSpace::FindRules(const Request& request) const
   RulesInScope found;
   for (std::size_t set = 0; set < sets_.size(); ++set) {
     ClassMask classes = 0;
-    indexes_[set].ForEachInScope(RuleIndex::Kind::kPermit, request, [&](std::size_t number) {
+    indexes_[set].ForEachInScope(RuleIndex::Kind::kAny, request, [&](std::size_t number) {
       const Rule& rule = sets_[set]->rule(static_cast<int>(number));
       found.rules.push_back(&rule);
+      if (!rule.has_permit()) return;
       found.any_permit = true;
       classes |= MaskOfAll(rule.scope().data_class());
     });
     found.permitted_classes.push_back(classes);
-    indexes_[set].ForEachInScope(RuleIndex::Kind::kForbid, request, [&](std::size_t number) {
-      found.rules.push_back(&sets_[set]->rule(static_cast<int>(number)));
-    });
   }
   return found;
 }

@@ -6,13 +6,15 @@
 namespace sealtrain::policy::internal {
 namespace {
 
-// Calls visit(prefix) for each prefix of `name` that ends before a '/', the
-// shortest first.
-template <typename Visit>
-void ForEachAncestor(absl::string_view name, Visit visit) {
-  for (std::size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
-    visit(name.substr(0, slash));
-  }
+// What `name` lies under: it up to before its last '/'. Empty, which no name is: nothing.
+absl::string_view Parent(absl::string_view name) {
+  const std::size_t slash = name.rfind('/');
+  return slash == name.npos ? "" : name.substr(0, slash);
+}
+
+// PREFIX/* holds what goes on behind the slash.
+absl::string_view DatasetParent(absl::string_view dataset) {
+  return Parent(dataset.substr(0, dataset.size() - 1));
 }
 
 }  // namespace
@@ -20,10 +22,10 @@ void ForEachAncestor(absl::string_view name, Visit visit) {
 RuleIndex::RuleIndex(const PolicySet& set)
     : words_((static_cast<std::size_t>(set.rule_size()) + 63) / 64) {
   const Bits none(words_, 0);
-  permits_.fill(none);
-  forbids_.fill(none);
+  for (auto& of_kind : rules_) of_kind.fill(none);
   any_principal_ = none;
   any_dataset_ = none;
+  no_purpose_ = none;
 
   absl::flat_hash_map<absl::string_view, const Group*> groups;
   for (const Group& group : set.group()) groups[group.name()] = &group;
@@ -35,8 +37,10 @@ RuleIndex::RuleIndex(const PolicySet& set)
       add(names.try_emplace(name, none).first->second);
     };
     const Rule& rule = set.rule(i);
-    for (const int action : rule.scope().action()) {
-      add((rule.has_permit() ? permits_ : forbids_)[static_cast<std::size_t>(action)]);
+    for (const Kind kind : {rule.has_permit() ? Kind::kPermit : Kind::kForbid, Kind::kAny}) {
+      for (const int action : rule.scope().action()) {
+        add(rules_[static_cast<std::size_t>(kind)][static_cast<std::size_t>(action)]);
+      }
     }
     for (const std::string& principal : rule.scope().principal()) {
       absl::string_view name = principal;
@@ -59,38 +63,52 @@ RuleIndex::RuleIndex(const PolicySet& set)
     }
     for (const std::string& purpose : rule.scope().purpose()) add_name(purposes_, purpose);
   }
+
+  // Of every name all that hold it, so that one is looked up and not all that it lies under.
+  // Requests are for declared purposes.
+  for (const std::string& purpose : set.purpose()) purposes_.try_emplace(purpose, none);
+  const auto add_all = [](Bits& bits, const Bits& more) {
+    for (std::size_t word = 0; word < bits.size(); ++word) bits[word] |= more[word];
+  };
+  const auto add_above = [&](BitsByName& names) {
+    for (auto& [name, bits] : names) {
+      for (absl::string_view above = Parent(name); !above.empty(); above = Parent(above)) {
+        const auto found = names.find(above);
+        if (found != names.end()) add_all(bits, found->second);
+      }
+    }
+  };
+  add_above(purposes_);
+  add_above(datasets_under_);
+  for (auto& [prefix, bits] : datasets_under_) add_all(bits, any_dataset_);
+  for (auto& [name, bits] : datasets_) {
+    add_all(bits, Nearest(datasets_under_, DatasetParent(name), any_dataset_));
+  }
+  for (auto& [name, bits] : principals_) add_all(bits, any_principal_);
 }
 
-RuleIndex::Choice RuleIndex::Principals(absl::string_view principal) const {
-  Choice choice = {any_principal_.data()};
-  const auto named = principals_.find(principal);
-  if (named != principals_.end()) choice.push_back(named->second.data());
-  return choice;
-}
-
-RuleIndex::Choice RuleIndex::Datasets(absl::string_view dataset) const {
-  Choice choice = {any_dataset_.data()};
-  const auto add = [&choice](const BitsByName& names, absl::string_view name) {
+const RuleIndex::Bits& RuleIndex::Nearest(const BitsByName& names, absl::string_view name,
+                                          const Bits& otherwise) {
+  for (; !name.empty(); name = Parent(name)) {
     const auto found = names.find(name);
-    if (found != names.end()) choice.push_back(found->second.data());
-  };
-  add(datasets_, dataset);
-  // PREFIX/* holds what goes on behind the slash.
-  ForEachAncestor(dataset, [&](absl::string_view prefix) {
-    if (prefix.size() + 1 < dataset.size()) add(datasets_under_, prefix);
-  });
-  return choice;
+    if (found != names.end()) return found->second;
+  }
+  return otherwise;
 }
 
-RuleIndex::Choice RuleIndex::Purposes(absl::string_view purpose) const {
-  Choice choice;
-  const auto add = [&](absl::string_view name) {
-    const auto found = purposes_.find(name);
-    if (found != purposes_.end()) choice.push_back(found->second.data());
-  };
-  add(purpose);
-  ForEachAncestor(purpose, add);
-  return choice;
+const RuleIndex::Bits& RuleIndex::OfPrincipal(absl::string_view principal) const {
+  const auto named = principals_.find(principal);
+  return named == principals_.end() ? any_principal_ : named->second;
+}
+
+const RuleIndex::Bits& RuleIndex::OfDataset(absl::string_view dataset) const {
+  const auto named = datasets_.find(dataset);
+  if (named != datasets_.end()) return named->second;
+  return Nearest(datasets_under_, DatasetParent(dataset), any_dataset_);
+}
+
+const RuleIndex::Bits& RuleIndex::OfPurpose(absl::string_view purpose) const {
+  return Nearest(purposes_, purpose, no_purpose_);
 }
 
 }  // namespace sealtrain::policy::internal

@@ -1,4 +1,5 @@
 // The decision rules, one by one.
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -135,6 +136,33 @@ TEST(Decide, MatchesDataSetsExactlyOrByPrefix) {
   EXPECT_TRUE(allows("*", "anything"));
   EXPECT_FALSE(allows("*", "mails/*"));
   EXPECT_FALSE(allows("*", ""));
+}
+
+TEST(Decide, MatchesAllRulesThatHoldTheNamesByWhateverPattern) {
+  std::string rules;
+  for (const char* scope : {R"(principal: "any" dataset: "*" purpose: "safety")",
+                            R"(principal: "group:team" dataset: "mails/*" purpose: "safety")",
+                            R"(principal: "ann" dataset: "mails/eu/*" purpose: "safety/abuse")",
+                            R"(principal: "ann" dataset: "mails/eu/a" purpose: "safety/abuse")"}) {
+    rules += "rule { id: \"r" + std::to_string(std::count(rules.begin(), rules.end(), '\n')) +
+             "\" permit {} scope { action: TRAIN data_class: LABEL " + scope + " } }\n";
+  }
+  const LoadedPolicy policy = MustLoad(rules);
+  const auto rules_of = [&policy](const std::string& principal, const std::string& dataset,
+                                  const std::string& purpose) {
+    Request request = LabelRequest();
+    request.principal = principal;
+    request.dataset = dataset;
+    request.purpose = purpose;
+    return Ids(policy.Decide(request).determining_rules);
+  };
+  EXPECT_THAT(rules_of("ann", "mails/eu/a", "safety/abuse"), ElementsAre("r0", "r1", "r2", "r3"));
+  EXPECT_THAT(rules_of("ann", "mails/eu/b", "safety/abuse"), ElementsAre("r0", "r1", "r2"));
+  EXPECT_THAT(rules_of("ann", "mails/eu", "safety/abuse"), ElementsAre("r0", "r1"));
+  EXPECT_THAT(rules_of("ann", "clicks", "safety/abuse"), ElementsAre("r0"));
+  EXPECT_THAT(rules_of("ann", "mails/eu/a", "safety"), ElementsAre("r0", "r1"));
+  EXPECT_THAT(rules_of("bob", "mails/eu/a", "safety/abuse"), ElementsAre("r0", "r1"));
+  EXPECT_THAT(rules_of("eve", "mails/eu/a", "safety/abuse"), ElementsAre("r0"));
 }
 
 TEST(Decide, PutsPurposesUnderOthersByWholeSegments) {
@@ -516,6 +544,20 @@ Decision OpenUnder(const std::string& required, const std::optional<Transform>& 
   return MustLoad(Rule("a", "permit { " + OnClass("on_class: FREE_TEXT", required) + "}",
                        "data_class: FREE_TEXT"))
       .Decide(TrainRequest({column}));
+}
+
+TEST(Decide, OpensUnderKeepAloneWhateverTransformsMet) {
+  Request request = TrainRequest({MakeColumn("x", {FREE_TEXT})});
+  request.columns[0].applied = MakeTransform(REDACT);
+  const auto asks = [](const std::string& id, const std::string& transform) {
+    return Rule(id, "permit { " + OnClass("on_class: FREE_TEXT", transform) + "}",
+                "data_class: FREE_TEXT");
+  };
+  const Decision decision = MustLoad(asks("a", "TRUNCATE_IP prefix_v4: 24 prefix_v6: 32") +
+                                     asks("b", "TRUNCATE_IP prefix_v4: 16 prefix_v6: 48"))
+                                .Decide(request);
+  ASSERT_TRUE(decision.allow) << decision.reason;
+  EXPECT_EQ(decision.columns[0].transform.ShortDebugString(), "kind: KEEP");
 }
 
 TEST(Decide, OpensOnlyWhatTheReviewTreatedStrictlyEnough) {
