@@ -11,6 +11,7 @@
 #include "sealtrain/policy/actions.h"
 #include "sealtrain/policy/approvers.h"
 #include "sealtrain/policy/conditions_internal.h"
+#include "sealtrain/policy/explain.h"
 #include "sealtrain/policy/names_internal.h"
 #include "sealtrain/policy/obligations_internal.h"
 
@@ -501,10 +502,8 @@ std::optional<DecisionEngine::Denial> DecisionEngine::PlanColumn(const Matches& 
   if (required != nullptr && !IsAtLeastAsStrict(*column.applied, *required)) {
     return Denial{.code = "cannot_honour",
                   .reason = absl::StrCat("column ", Quoted(column.name), " must be under ",
-                                         TransformKind_Name(kind), ", but was sealed under ",
-                                         column.applied->kind() == kind
-                                             ? "a weaker or another one"
-                                             : TransformKind_Name(column.applied->kind())),
+                                         DescribeTransform(*required), ", but was sealed under ",
+                                         DescribeTransform(*column.applied)),
                   .fix_hint = "ask without this column, or seal the data anew under the transform"};
   }
   // The review did it already; what it dropped is not there to be opened.

@@ -578,7 +578,10 @@ TEST(Decide, OpensOnlyWhatTheReviewTreatedStrictlyEnough) {
   ExpectDenied(OpenUnder(pseudonymize, MakeTransform(KEEP)), "cannot_honour");
   ExpectDenied(OpenUnder("PSEUDONYMIZE domain: \"other\"", MakeTransform(PSEUDONYMIZE)),
                "cannot_honour");
-  ExpectDenied(OpenUnder("BUCKET step: 11", MakeTransform(BUCKET)), "cannot_honour");
+  const Decision coarser = OpenUnder("BUCKET step: 11", MakeTransform(BUCKET));
+  ExpectDenied(coarser, "cannot_honour");
+  EXPECT_EQ(coarser.reason,
+            "column \"x\" must be under BUCKET, step 11, but was sealed under BUCKET, step 10");
   ExpectDenied(OpenUnder("BUCKET step: 5", MakeTransform(TRUNCATE_IP)), "cannot_honour");
   ExpectDenied(OpenUnder("TRUNCATE_IP prefix_v4: 24 prefix_v6: 47", MakeTransform(TRUNCATE_IP)),
                "cannot_honour");
