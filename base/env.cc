@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -21,6 +22,9 @@
 
 namespace sealtrain {
 namespace {
+
+// The payload of a status that tells of a full disk.
+constexpr absl::string_view kDiskFull = "sealtrain/disk-full";
 
 absl::Status PosixError(int error, absl::string_view what, absl::string_view path) {
   const std::string message = absl::StrCat(what, " ", path, ": ", std::strerror(error));
@@ -41,6 +45,12 @@ absl::Status PosixError(int error, absl::string_view what, absl::string_view pat
     default:
       return absl::UnavailableError(message);
   }
+}
+
+// The same of a call that a full disk keeps from doing anything but write some of its bytes.
+absl::Status PosixErrorOrDiskFull(int error, absl::string_view what, absl::string_view path) {
+  const absl::Status status = PosixError(error, what, path);
+  return error == ENOSPC || error == EDQUOT ? DiskFullError(status.message()) : status;
 }
 
 template <typename Call>
@@ -67,7 +77,7 @@ class PosixWritableFile final : public WritableFile {
   absl::Status Append(ByteSpan bytes) override {
     while (!bytes.empty()) {
       const ssize_t n = RetryOnInterrupt([&] { return ::write(fd_, bytes.data(), bytes.size()); });
-      if (n < 0) return PosixError(errno, "cannot write", path_);
+      if (n < 0) return PosixErrorOrDiskFull(errno, "cannot write", path_);
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
     return absl::OkStatus();
@@ -95,7 +105,7 @@ class PosixUpdatableFile final : public UpdatableFile {
     while (!bytes.empty()) {
       const ssize_t n = RetryOnInterrupt(
           [&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-      if (n < 0) return PosixError(errno, "cannot write", path_);
+      if (n < 0) return PosixErrorOrDiskFull(errno, "cannot write", path_);
       offset += static_cast<std::uint64_t>(n);
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
@@ -152,7 +162,7 @@ class PosixEnv final : public Env {
     if (mode == OpenMode::kTruncate) flags |= O_TRUNC;
     if (mode == OpenMode::kAppend) flags |= O_APPEND;
     const int fd = RetryOnInterrupt([&] { return ::open(path.c_str(), flags, 0600); });
-    if (fd < 0) return PosixError(errno, "cannot create", path);
+    if (fd < 0) return PosixErrorOrDiskFull(errno, "cannot create", path);
     return std::make_unique<PosixWritableFile>(path, fd);
   }
 
@@ -189,8 +199,8 @@ class PosixEnv final : public Env {
   }
 
   absl::Status Rename(const std::string& from, const std::string& to) override {
-    if (::rename(from.c_str(), to.c_str()) != 0) return PosixError(errno, "cannot rename to", to);
-    return absl::OkStatus();
+    if (::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+    return PosixErrorOrDiskFull(errno, "cannot rename to", to);
   }
 
   absl::Status RenameNew(const std::string& from, const std::string& to) override {
@@ -239,14 +249,14 @@ class PosixEnv final : public Env {
       const absl::Status synced = SyncDir(DirName(path));
       return absl::IsInvalidArgument(synced) ? absl::OkStatus() : synced;
     }
-    if (errno != ENOENT) return PosixError(errno, "cannot create folder", path);
+    if (errno != ENOENT) return PosixErrorOrDiskFull(errno, "cannot create folder", path);
     const std::string parent = DirName(path);
     if (parent == path) return PosixError(ENOENT, "cannot create folder", path);
     ST_RETURN_IF_ERROR(CreateDirs(parent));
     // Once more and no further: some folders, /proc for one, take no children.
     // Meanwhile somebody else may have made it.
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-      return PosixError(errno, "cannot create folder", path);
+      return PosixErrorOrDiskFull(errno, "cannot create folder", path);
     }
     return SyncDir(parent);
   }
@@ -289,6 +299,14 @@ Env& Env::Posix() {
   static PosixEnv* const env = new PosixEnv;
   return *env;
 }
+
+absl::Status DiskFullError(absl::string_view message) {
+  absl::Status status = absl::UnavailableError(message);
+  status.SetPayload(kDiskFull, absl::Cord());
+  return status;
+}
+
+bool IsDiskFull(const absl::Status& status) { return status.GetPayload(kDiskFull).has_value(); }
 
 absl::Status WriteFileDurably(Env& env, const std::string& path, ByteSpan bytes) {
   const std::string temporary = absl::StrCat(path, ".tmp.", ::getpid());
