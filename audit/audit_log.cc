@@ -27,6 +27,13 @@
 namespace sealtrain::audit {
 namespace {
 
+// Whether it tells of what has been done, and not of what may follow from it: then it may
+// have the reserve of a full disk. docs/formats/audit-log.md, "A full disk".
+bool IsLastWord(const Event& event) {
+  if (event.type() == LOG_STARTED || event.type() == HEARTBEAT) return false;
+  return event.phase() == SUCCEEDED || event.phase() == FAILED || event.phase() == ABANDONED;
+}
+
 // The writer behind AuditLog. Concurrent callers commit in groups; publishing is another
 // thread's work, and goes on beside them but for what must not change meanwhile.
 class LogWriter final : public AuditLog {
@@ -70,15 +77,24 @@ class LogWriter final : public AuditLog {
   }
 
   absl::StatusOr<std::uint64_t> Append(Event event) override {
+    const bool is_last_word = IsLastWord(event);
     ST_ASSIGN_OR_RETURN(std::string entry, EncodeEvent(std::move(event)));
-    return group_commit_.Add(std::move(entry));
+    std::string last_word;
+    if (is_last_word) last_word = entry;
+    absl::StatusOr<std::uint64_t> index = group_commit_.Add(std::move(entry));
+    if (!IsDiskFull(index.status())) return index;
+    if (is_last_word) return CommitLastWord(std::move(last_word));
+    return DiskFullError(absl::StrCat(
+        "the disk of the audit log is full, so nothing new is recorded and nothing allowed; make "
+        "room and try again: ",
+        index.status().message()));
   }
 
   // An exception in here would leave what is known of the disk untrue.
   absl::Status Publish() noexcept override {
     MutexLock publishing(&publish_mutex_);
     const absl::Status status = RotationIsDue() ? Rotate() : PublishNews();
-    return status.ok() ? status : Fail(status);
+    return status.ok() || IsDiskFull(status) ? status : Fail(status);
   }
 
   std::string checkpoint() const override {
@@ -109,11 +125,30 @@ class LogWriter final : public AuditLog {
   };
 
   // Makes the entries durable, with a checkpoint, and returns the index of the first.
+  // IsDiskFull(): nothing was written.
   absl::StatusOr<std::uint64_t> Commit(std::vector<std::string> entries) {
     // A disk that is too slow for replacing it beside callers holds them up.
     if (WalHas(kMostRotations)) ST_RETURN_IF_ERROR(Publish());
     MutexLock committing(&commit_mutex_);
+    return CommitBefore(kWalReserveBytes, std::move(entries));
+  }
+
+  // The same for an entry that may use the reserve. If not even that is left, the log would
+  // go on without what was done.
+  absl::StatusOr<std::uint64_t> CommitLastWord(std::string entry) {
+    MutexLock committing(&commit_mutex_);
+    absl::StatusOr<std::uint64_t> index = CommitBefore(/*reserve=*/0, {std::move(entry)});
+    if (IsDiskFull(index.status())) return Fail(index.status());
+    return index;
+  }
+
+  absl::StatusOr<std::uint64_t> CommitBefore(std::uint64_t reserve,
+                                             std::vector<std::string> entries)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_) {
     ST_RETURN_IF_ERROR(Failure());
+    // Before the tree has the entries.
+    const absl::Status room = wal_.MakeRoom(entries, reserve);
+    if (!room.ok()) return IsDiskFull(room) ? room : Fail(room);
     WalRecord record{
         .first_index = tree_.size(), .entries = std::move(entries), .checkpoint_note = {}};
     const absl::Status status = Write(record);
@@ -139,25 +174,28 @@ class LogWriter final : public AuditLog {
 
   // Publishes what is durable.
   absl::Status PublishNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_) {
-    commit_mutex_.Lock();
-    absl::StatusOr<Publication> news = TakeNews();
-    commit_mutex_.Unlock();
-    return WriteNews(std::move(news));
+    ST_RETURN_IF_ERROR(WriteNews());  // that a full disk had no space for
+    {
+      MutexLock committing(&commit_mutex_);
+      ST_RETURN_IF_ERROR(TakeNews());
+    }
+    return WriteNews();
   }
 
   // What is durable and was not published yet. After a failure that is not known.
-  absl::StatusOr<Publication> TakeNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_) {
+  absl::Status TakeNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_, commit_mutex_) {
     ST_RETURN_IF_ERROR(Failure());
-    return tree_.Take(checkpoint());
+    news_ = tree_.Take(checkpoint());
+    return absl::OkStatus();
   }
 
-  absl::Status WriteNews(absl::StatusOr<Publication> news)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_) {
-    ST_RETURN_IF_ERROR(news.status());
-    if (news->empty()) return absl::OkStatus();
-    ST_RETURN_IF_ERROR(files_.Publish(*news));
+  absl::Status WriteNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_) {
+    if (news_.empty()) return absl::OkStatus();
+    ST_RETURN_IF_ERROR(Failure());
+    ST_RETURN_IF_ERROR(files_.Publish(news_));
     MutexLock lock(&mutex_);
-    published_size_ = news->size;
+    published_size_ = news_.size;
+    news_ = {};
     return absl::OkStatus();
   }
 
@@ -167,7 +205,8 @@ class LogWriter final : public AuditLog {
     ST_RETURN_IF_ERROR(PublishNews());
     ST_RETURN_IF_ERROR(files_.Sync());
     MutexLock committing(&commit_mutex_);
-    ST_RETURN_IF_ERROR(WriteNews(TakeNews()));
+    ST_RETURN_IF_ERROR(TakeNews());
+    ST_RETURN_IF_ERROR(WriteNews());
     const std::string note = checkpoint();
     ST_ASSIGN_OR_RETURN(wal_, StartWal(env_, options_.directory, files_, note));
     MutexLock lock(&mutex_);
@@ -190,7 +229,11 @@ class LogWriter final : public AuditLog {
             options_.publish_interval);
         if (closing_) return;
       }
-      Publish().IgnoreError();  // the next caller is told
+      // The next caller is told of an error.
+      if (!IsDiskFull(Publish())) continue;
+      MutexLock lock(&mutex_);
+      mutex_.AwaitWithTimeout([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closing_; },
+                              kFullDiskPause);
     }
   }
 
@@ -224,6 +267,8 @@ class LogWriter final : public AuditLog {
 
   // The most that the write-ahead log may have, by what it is replaced at.
   static constexpr std::uint64_t kMostRotations = 2;
+  // Between two looks at whether a full disk has space again.
+  static constexpr absl::Duration kFullDiskPause = absl::Seconds(1);
 
   Env& env_;
   const LogOptions options_;
@@ -236,6 +281,7 @@ class LogWriter final : public AuditLog {
   mutable Mutex mutex_ ABSL_ACQUIRED_AFTER(commit_mutex_);
 
   PublishedFiles files_ ABSL_GUARDED_BY(publish_mutex_);
+  Publication news_ ABSL_GUARDED_BY(publish_mutex_);  // taken from tree_ and not published yet
 
   TreeWriter tree_ ABSL_GUARDED_BY(commit_mutex_);
   WalWriter wal_ ABSL_GUARDED_BY(commit_mutex_);

@@ -5,7 +5,9 @@
 // One process writes at a time, by lock. Append() returns only after the entry
 // is durable together with a signed checkpoint that covers it; a thread of the log
 // publishes it then. After a failed write or sync the writer is poisoned: every later
-// call repeats that error.
+// call repeats that error. On a full disk it takes last words only, which tell of what has
+// been done, and goes on when there is space again; it is poisoned if one of those does not
+// fit into what is kept for them.
 #ifndef SEALTRAIN_AUDIT_AUDIT_LOG_H_
 #define SEALTRAIN_AUDIT_AUDIT_LOG_H_
 
@@ -66,11 +68,12 @@ class AuditLog {
   // Makes the event durable and returns its index. Readers see it after the publish
   // interval or Publish(); if the log cannot be written in between, when it is opened
   // again. Fills in format, uid and times where unset. InvalidArgument: too long or
-  // type/phase unset (does not poison). Unavailable: the log cannot be written.
+  // type/phase unset (does not poison). Unavailable: the log cannot be written;
+  // IsDiskFull(): nothing was, and it may be tried again.
   virtual absl::StatusOr<std::uint64_t> Append(Event event) = 0;
 
   // Readers see all that was durable before the call. Unavailable: the log cannot be
-  // written.
+  // written; IsDiskFull(): not now.
   virtual absl::Status Publish() = 0;
 
   // The newest durable checkpoint, as a signed note.

@@ -31,7 +31,8 @@ struct Publication {
   bool empty() const { return full.empty() && partial.empty(); }
 };
 
-// Not thread-safe. After an error, of unknown state for good.
+// Not thread-safe. After an error of unknown state for good; but where IsDiskFull(), the same
+// call may be made again, and must be before any other.
 class PublishedFiles {
  public:
   PublishedFiles(Env& env, std::string log_directory)

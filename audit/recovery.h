@@ -31,7 +31,8 @@ absl::StatusOr<WriterState> RecoverWriter(Env& env, const std::string& directory
                                           const VerifierKey& key);
 
 // Makes durable what was published up to `checkpoint_note`, remembers that in
-// `.state/last` and starts a fresh write-ahead log from there.
+// `.state/last` and starts a fresh write-ahead log from there. IsDiskFull(): the old one
+// is still there, and may be gone on with.
 absl::StatusOr<WalWriter> StartWal(Env& env, const std::string& directory, PublishedFiles& files,
                                    const std::string& checkpoint_note);
 

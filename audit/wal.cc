@@ -18,8 +18,12 @@ constexpr std::uint64_t kMaxWalBytes = 64 << 20;
 
 // The zeros that a file begins with, header included, and what it grows by: as much as it
 // has, up to a limit.
-constexpr std::uint64_t kFirstBytes = 64 << 10;
+constexpr std::uint64_t kFirstBytes = 2 * kWalReserveBytes;
 constexpr std::uint64_t kMaxStepBytes = 1 << 20;
+
+// What a record has beside its entries, at most. The note of a log with the longest name,
+// signed by two keys, has 1,028 bytes.
+constexpr std::uint64_t kMaxFrameBytes = 2 << 10;
 
 void AppendText(absl::string_view text, Bytes& out) {
   const ByteSpan bytes = AsBytes(text);
@@ -153,17 +157,26 @@ absl::Status WalWriter::Append(const WalRecord& record) {
   PutBigEndian(bytes.size() + sizeof(Digest), 4,
                absl::MakeSpan(bytes).subspan(kRecordMagic.size(), 4));
   last_digest_ = AppendDigest(bytes);
-  ST_RETURN_IF_ERROR(MakeRoom(bytes_ + bytes.size()));
   ST_RETURN_IF_ERROR(file_->WriteAt(bytes_, bytes));
   bytes_ += bytes.size();
   ++records_;
   return file_->Sync();
 }
 
-// Sees that the file is at least `end` long. The zeros become durable with the next record.
-absl::Status WalWriter::MakeRoom(std::uint64_t end) {
+absl::Status WalWriter::MakeRoom(const std::vector<std::string>& entries, std::uint64_t reserve) {
+  std::uint64_t end = bytes_ + kMaxFrameBytes + reserve;
+  for (const std::string& entry : entries) end += kEntryLengthBytes + entry.size();
   if (end <= file_size_) return absl::OkStatus();
-  const std::uint64_t size = std::max(end, file_size_ + std::min(file_size_, kMaxStepBytes));
+  const std::uint64_t step = file_size_ + std::min(file_size_, kMaxStepBytes);
+  if (step > end) {
+    absl::Status status = GrowTo(step);
+    if (!IsDiskFull(status)) return status;
+  }
+  return GrowTo(end);
+}
+
+absl::Status WalWriter::GrowTo(std::uint64_t size) {
+  if (size > kMaxWalBytes) return DiskFullError("the write-ahead log is as long as it may be");
   ST_RETURN_IF_ERROR(file_->WriteAt(file_size_, Bytes(size - file_size_)));
   file_size_ = size;
   return absl::OkStatus();

@@ -27,6 +27,8 @@ struct WalRecord {
 };
 
 inline constexpr std::size_t kMaxWalRecordEntries = 512;
+// Zeros that are there for last words when the disk is full.
+inline constexpr std::uint64_t kWalReserveBytes = 64 << 10;
 
 // What a write-ahead log says, all signatures checked.
 struct WalContents {
@@ -45,14 +47,19 @@ struct WalContents {
 };
 
 // Writes records over zeros that are there already, so that a sync has nothing but
-// their bytes to make durable. Not thread-safe. After an error, of unknown state for good.
+// their bytes to make durable. Not thread-safe. After an error, but for a full disk in
+// MakeRoom(), of unknown state for good.
 class WalWriter {
  public:
   // Replaces the file at `path`, so that a crash leaves the old or the new one,
   // by one that goes on from `base_note`.
   static absl::StatusOr<WalWriter> Create(Env& env, const std::string& path,
                                           absl::string_view base_note);
-  // Makes the record durable: one write, one sync.
+  // Sees that there are zeros for a record of `entries`, and `reserve` bytes of them behind
+  // it. They become durable with that record. IsDiskFull(): there are not; or the file would
+  // be longer than one may be. Then all is as it was.
+  absl::Status MakeRoom(const std::vector<std::string>& entries, std::uint64_t reserve);
+  // Makes the record, for which there is room, durable: one write, one sync.
   absl::Status Append(const WalRecord& record);
 
   std::uint64_t bytes() const { return bytes_; }      // without the zeros
@@ -63,7 +70,7 @@ class WalWriter {
             const Digest& last_digest)
       : file_(std::move(file)), bytes_(bytes), file_size_(file_size), last_digest_(last_digest) {}
 
-  absl::Status MakeRoom(std::uint64_t end);
+  absl::Status GrowTo(std::uint64_t size);
 
   std::unique_ptr<UpdatableFile> file_;
   std::uint64_t bytes_;

@@ -23,9 +23,11 @@
 namespace sealtrain {
 namespace {
 
-constexpr char kAnotherKind[] = "sealtrain/another-kind";
+// Payloads of statuses that say more than their code.
+constexpr absl::string_view kDiskFull = "sealtrain/disk-full";
+constexpr absl::string_view kAnotherKind = "sealtrain/another-kind";
 
-absl::Status AnotherKind(absl::string_view message) {
+absl::Status AnotherKindError(absl::string_view message) {
   absl::Status status = absl::InvalidArgumentError(message);
   status.SetPayload(kAnotherKind, absl::Cord());
   return status;
@@ -48,10 +50,16 @@ absl::Status PosixError(int error, absl::string_view what, absl::string_view pat
     case ENOTDIR:
     case ELOOP:
     case ENXIO:  // a socket
-      return AnotherKind(message);
+      return AnotherKindError(message);
     default:
       return absl::UnavailableError(message);
   }
+}
+
+// The same of a call that a full disk keeps from doing anything but write some of its bytes.
+absl::Status PosixErrorOrDiskFull(int error, absl::string_view what, absl::string_view path) {
+  const absl::Status status = PosixError(error, what, path);
+  return error == ENOSPC || error == EDQUOT ? DiskFullError(status.message()) : status;
 }
 
 template <typename Call>
@@ -78,7 +86,7 @@ class PosixWritableFile final : public WritableFile {
   absl::Status Append(ByteSpan bytes) override {
     while (!bytes.empty()) {
       const ssize_t n = RetryOnInterrupt([&] { return ::write(fd_, bytes.data(), bytes.size()); });
-      if (n < 0) return PosixError(errno, "cannot write", path_);
+      if (n < 0) return PosixErrorOrDiskFull(errno, "cannot write", path_);
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
     return absl::OkStatus();
@@ -106,7 +114,7 @@ class PosixUpdatableFile final : public UpdatableFile {
     while (!bytes.empty()) {
       const ssize_t n = RetryOnInterrupt(
           [&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-      if (n < 0) return PosixError(errno, "cannot write", path_);
+      if (n < 0) return PosixErrorOrDiskFull(errno, "cannot write", path_);
       offset += static_cast<std::uint64_t>(n);
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
@@ -163,7 +171,7 @@ class PosixEnv final : public Env {
     if (mode == OpenMode::kTruncate) flags |= O_TRUNC;
     if (mode == OpenMode::kAppend) flags |= O_APPEND;
     const int fd = RetryOnInterrupt([&] { return ::open(path.c_str(), flags, 0600); });
-    if (fd < 0) return PosixError(errno, "cannot create", path);
+    if (fd < 0) return PosixErrorOrDiskFull(errno, "cannot create", path);
     return std::make_unique<PosixWritableFile>(path, fd);
   }
 
@@ -181,7 +189,7 @@ class PosixEnv final : public Env {
     struct stat st;
     if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
       ::close(fd);
-      return AnotherKind(absl::StrCat("not a regular file: ", path));
+      return AnotherKindError(absl::StrCat("not a regular file: ", path));
     }
     return std::make_unique<PosixRandomAccessFile>(path, fd,
                                                    static_cast<std::uint64_t>(st.st_size));
@@ -200,8 +208,8 @@ class PosixEnv final : public Env {
   }
 
   absl::Status Rename(const std::string& from, const std::string& to) override {
-    if (::rename(from.c_str(), to.c_str()) != 0) return PosixError(errno, "cannot rename to", to);
-    return absl::OkStatus();
+    if (::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+    return PosixErrorOrDiskFull(errno, "cannot rename to", to);
   }
 
   absl::Status RenameNew(const std::string& from, const std::string& to) override {
@@ -250,14 +258,14 @@ class PosixEnv final : public Env {
       const absl::Status synced = SyncDir(DirName(path));
       return absl::IsInvalidArgument(synced) ? absl::OkStatus() : synced;
     }
-    if (errno != ENOENT) return PosixError(errno, "cannot create folder", path);
+    if (errno != ENOENT) return PosixErrorOrDiskFull(errno, "cannot create folder", path);
     const std::string parent = DirName(path);
     if (parent == path) return PosixError(ENOENT, "cannot create folder", path);
     ST_RETURN_IF_ERROR(CreateDirs(parent));
     // Once more and no further: some folders, /proc for one, take no children.
     // Meanwhile somebody else may have made it.
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-      return PosixError(errno, "cannot create folder", path);
+      return PosixErrorOrDiskFull(errno, "cannot create folder", path);
     }
     return SyncDir(parent);
   }
@@ -301,8 +309,16 @@ Env& Env::Posix() {
   return *env;
 }
 
-bool IsOfAnotherKind(const absl::Status& error) {
-  return error.GetPayload(kAnotherKind).has_value();
+absl::Status DiskFullError(absl::string_view message) {
+  absl::Status status = absl::UnavailableError(message);
+  status.SetPayload(kDiskFull, absl::Cord());
+  return status;
+}
+
+bool IsDiskFull(const absl::Status& status) { return status.GetPayload(kDiskFull).has_value(); }
+
+bool IsOfAnotherKind(const absl::Status& status) {
+  return status.GetPayload(kAnotherKind).has_value();
 }
 
 absl::Status WriteFileDurably(Env& env, const std::string& path, ByteSpan bytes) {

@@ -7,8 +7,13 @@
 //
 // Errors, each naming the path: NotFound; AlreadyExists; InvalidArgument (not a
 // regular file, path too long, no permission: PermissionDenied is kept for
-// policy; IsOfAnotherKind() tells the first from the rest); Unavailable (ENOSPC, EDQUOT,
-// EIO, EMFILE and all else).
+// policy; IsOfAnotherKind() tells the first from the rest); Unavailable (EIO, EMFILE, a full
+// disk and all else).
+//
+// Of a full disk or quota IsDiskFull() tells where that is known to have spoiled nothing: a
+// file or folder was not made, a Rename() left both names as they were, a write put down some
+// of its bytes at most. A Sync(), SyncDir(), Close() or Remove() that fails for it fails like
+// any other.
 //
 // Thread-safe; the files it returns are not.
 #ifndef SEALTRAIN_BASE_ENV_H_
@@ -105,13 +110,16 @@ class Env {
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
 };
 
+// Unavailable, and IsDiskFull().
+absl::Status DiskFullError(absl::string_view message);
+bool IsDiskFull(const absl::Status& status);
 // Whether an Env said so because in the place of a file, or of a folder, is something else.
-bool IsOfAnotherKind(const absl::Status& error);
+bool IsOfAnotherKind(const absl::Status& status);
 
 // Replaces `path` by a file of these bytes so that a crash leaves the old or
 // the new one: temporary file, sync, rename, sync of the folder. A failure
 // leaves the old file and no temporary one; if it was the last step that
-// failed, the new file, which a crash may still take back.
+// failed, the new file, which a crash may still take back. IsDiskFull(): the old file.
 absl::Status WriteFileDurably(Env& env, const std::string& path, ByteSpan bytes);
 
 // The lock, waiting up to `patience` for whoever holds it; `on_wait`, which may

@@ -247,8 +247,10 @@ absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
       Withdraw(grant, action);
       return status;
     }
+    // Now: if the next one is refused, later requests move the position past this one, and it
+    // would be told again.
+    if (!why.empty() && &intent == &intents.front()) outbox_.Forget(sealing).IgnoreError();
   }
-  if (!why.empty()) outbox_.Forget(sealing).IgnoreError();
   // What is told is told: without it only a log put back meanwhile is not noticed.
   outbox_.StorePosition().IgnoreError();
   return absl::OkStatus();

@@ -206,11 +206,6 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
                   .reason = "the policy set has expired",
                   .fix_hint = "apply its next version"};
   }
-  if (!purposes_.contains(request.purpose)) {
-    return Denial{.code = "undeclared_purpose",
-                  .reason = absl::StrCat("purpose ", Quoted(request.purpose),
-                                         " is not declared by the policy")};
-  }
   return std::nullopt;
 }
 
@@ -358,6 +353,12 @@ void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
 }
 
 DecisionEngine::Denial DecisionEngine::NoPermit(const Request& request) const {
+  // Which no rule holds, so that it is only looked at here.
+  if (!purposes_.contains(request.purpose)) {
+    return Denial{.code = "undeclared_purpose",
+                  .reason = absl::StrCat("purpose ", Quoted(request.purpose),
+                                         " is not declared by the policy")};
+  }
   Denial denial{
       .code = "no_matching_permit",
       .reason = absl::StrCat("no rule permits ", Quoted(request.principal), " to ",

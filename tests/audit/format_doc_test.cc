@@ -49,7 +49,7 @@ TEST(FormatDocument, HasAWorkedExample) {
   const std::string log_dir = dir.Join("audit");
   MakeLog(log_dir, 0);
   const std::string empty_wal = ReadText(log_dir + "/.state/wal");
-  EXPECT_EQ(empty_wal.size(), 64u << 10);
+  EXPECT_EQ(empty_wal.size(), 128u << 10);
   const std::string header = ExampleBytes("wal header");
   EXPECT_EQ(empty_wal, header + std::string(empty_wal.size() - header.size(), '\0'));
   {

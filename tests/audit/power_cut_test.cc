@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -143,9 +144,50 @@ TEST_F(PowerCutTest, LosesNothingWhileTheWriteAheadLogGrows) {
       Tell(recording.changes(), log->size(), log->checkpoint());
     }
   }
-  ASSERT_GT(fs::file_size(log_dir_ + "/.state/wal"), std::uintmax_t{64 << 10});
+  ASSERT_GT(fs::file_size(log_dir_ + "/.state/wal"), std::uintmax_t{128 << 10});
   const CrashCount count = ExpectSoundAfterAnyCrash(recording);
   EXPECT_GT(count.distinct, 50u);
+  EXPECT_GT(twice_, 50u);
+}
+
+// The disk is full, now and then: a last word lies over the reserve, and zeros that did not fit
+// behind it; files are left half written, and written anew; the write-ahead log is not
+// replaced, and then is.
+TEST_F(PowerCutTest, LosesNothingOnAFullDisk) {
+  RecordingEnv recording(log_dir_);
+  LogOptions options = TestOptions(log_dir_);
+  options.wal_records = 3;
+  {
+    ASSERT_OK_AND_ASSIGN(auto log, AuditLog::Open(recording, options, TestKey()));
+    const auto append = [&](Phase phase, std::size_t bytes) -> absl::Status {
+      Event event = TestEvent(log->size());
+      event.set_phase(phase);
+      event.set_purpose(std::string(bytes, 'x'));
+      const absl::StatusOr<std::uint64_t> index = log->Append(event);
+      if (index.ok()) Tell(recording.changes(), log->size(), log->checkpoint());
+      return index.status();
+    };
+    ASSERT_OK(append(INTENT, 16'000));
+    ASSERT_OK(append(INTENT, 16'000));
+    // Enough for a half of what is to be published.
+    recording.LeaveSpace(16'500);
+    EXPECT_TRUE(IsDiskFull(log->Publish()));
+    ASSERT_OK(append(INTENT, 16'000));
+    EXPECT_TRUE(IsDiskFull(append(INTENT, 16'000)));
+    ASSERT_OK(append(SUCCEEDED, 16'000));
+    ASSERT_OK(append(FAILED, 16'000));
+    EXPECT_TRUE(IsDiskFull(log->Publish()));
+    // For that and `last`, not for another write-ahead log.
+    recording.LeaveSpace(200'000);
+    EXPECT_TRUE(IsDiskFull(log->Publish()));
+    ASSERT_OK(append(SUCCEEDED, 10));
+    recording.LeaveSpace(std::nullopt);
+    ASSERT_OK(append(INTENT, 16'000));
+    ASSERT_OK(log->Publish());
+    ASSERT_OK(append(INTENT, 10));
+  }
+  const CrashCount count = ExpectSoundAfterAnyCrash(recording);
+  EXPECT_GT(count.distinct, 500u);
   EXPECT_GT(twice_, 50u);
 }
 

@@ -4,15 +4,18 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "sealtrain/crypto/hash.h"
 #include "sealtrain/tests/audit/audit_test_util.h"
+#include "sealtrain/tests/util/fault_env.h"
 #include "sealtrain/tests/util/status_matchers.h"
 #include "sealtrain/tests/util/temp_dir.h"
 
 namespace sealtrain::audit {
 namespace {
 
+using ::sealtrain::testing::FaultEnv;
 using ::sealtrain::testing::StatusIs;
 using ::sealtrain::testing::TempDir;
 using ::testing::HasSubstr;
@@ -20,6 +23,12 @@ using ::testing::HasSubstr;
 std::string NoteOfSize(std::uint64_t size, std::uint8_t key = 7) {
   return *SignCheckpoint({.origin = kTestOrigin, .size = size, .root = crypto::Sha256({})},
                          TestKey(key));
+}
+
+// Appends, where the disk is not full.
+absl::Status Append(WalWriter& wal, const WalRecord& record) {
+  if (absl::Status room = wal.MakeRoom(record.entries, kWalReserveBytes); !room.ok()) return room;
+  return wal.Append(record);
 }
 
 class WalTest : public ::testing::Test {
@@ -31,11 +40,11 @@ class WalTest : public ::testing::Test {
     for (const auto& record :
          {WalRecord{10, {"a"}, NoteOfSize(11)}, WalRecord{11, {"b", ""}, NoteOfSize(13)},
           WalRecord{13, {"AWL1", "d", std::string(300, 'e')}, NoteOfSize(16)}}) {
-      ASSERT_OK(wal.Append(record));
+      ASSERT_OK(Append(wal, record));
       offsets_.push_back(wal.bytes());
     }
     bytes_ = ReadText(path_);
-    ASSERT_EQ(bytes_.size(), 64u << 10);
+    ASSERT_EQ(bytes_.size(), 128u << 10);
     ASSERT_EQ(bytes_.find_first_not_of('\0', offsets_.back()), std::string::npos);
     bytes_.resize(offsets_.back());
   }
@@ -71,13 +80,13 @@ TEST_F(WalTest, IsSecuredUpToItsLastWholeRecord) {
 }
 
 TEST_F(WalTest, GrowsByZerosBeforeItsRecordsNeedThem) {
-  const std::uint64_t first = 64 << 10;
+  const std::uint64_t first = 128 << 10;
   ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Create(Env::Posix(), path_, NoteOfSize(16)));
   std::vector<std::uint64_t> sizes = {first};  // that the file had
   for (std::uint64_t size = 16; wal.bytes() < 3 * (1 << 20); ++size) {
-    ASSERT_OK(wal.Append({size, {std::string(16'000, 'f')}, NoteOfSize(size + 1)}));
+    ASSERT_OK(Append(wal, {size, {std::string(16'000, 'f')}, NoteOfSize(size + 1)}));
     const std::uint64_t now = std::filesystem::file_size(path_);
-    ASSERT_GE(now, wal.bytes());
+    ASSERT_GE(now, wal.bytes() + kWalReserveBytes);
     if (now != sizes.back()) sizes.push_back(now);
   }
   std::vector<std::uint64_t> expected;
@@ -95,10 +104,54 @@ TEST_F(WalTest, HasRoomForARecordLargerThanAStep) {
   ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Create(Env::Posix(), path_, NoteOfSize(0)));
   const WalRecord large{0, std::vector<std::string>(512, std::string(16'000, 'x')),
                         NoteOfSize(512)};
-  ASSERT_OK(wal.Append(large));
+  ASSERT_OK(Append(wal, large));
   ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(Env::Posix(), path_, TestVerifier()));
   ASSERT_EQ(contents.records.size(), 1u);
   EXPECT_EQ(contents.records[0].record.entries, large.entries);
+}
+
+TEST_F(WalTest, TakesWhatSpaceThereIs) {
+  FaultEnv disk;
+  ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Create(disk, path_, NoteOfSize(0)));
+  const std::vector<std::string> entries(64, std::string(1'000, 'x'));
+  // More than what is missing, but no whole step: what is missing is written twice.
+  disk.LeaveSpace(40'000);
+  ASSERT_OK(wal.MakeRoom(entries, kWalReserveBytes));
+  EXPECT_EQ(disk.failures(), 1);
+  // As much as was taken, and nothing is written for it.
+  ASSERT_OK(wal.MakeRoom(entries, kWalReserveBytes));
+  EXPECT_EQ(disk.failures(), 1);
+  // The rest of the file is room for one without the reserve, twice.
+  ASSERT_OK(wal.Append({0, entries, NoteOfSize(64)}));
+  const std::uint64_t end = wal.bytes();
+  absl::Status full = wal.MakeRoom(entries, kWalReserveBytes);
+  EXPECT_TRUE(IsDiskFull(full)) << full;
+  EXPECT_EQ(wal.bytes(), end);
+  ASSERT_OK(wal.MakeRoom({std::string(1'000, 'y')}, /*reserve=*/0));
+  ASSERT_OK(wal.Append({64, {std::string(1'000, 'y')}, NoteOfSize(65)}));
+  disk.LeaveSpace(std::nullopt);
+  ASSERT_OK(wal.MakeRoom(entries, kWalReserveBytes));
+  ASSERT_OK(wal.Append({65, entries, NoteOfSize(129)}));
+  ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(disk, path_, TestVerifier()));
+  EXPECT_EQ(contents.records.size(), 3u);
+  EXPECT_EQ(contents.end, wal.bytes());
+}
+
+// As one that is longer could not be read.
+TEST_F(WalTest, IsFullBeforeItIsTooLong) {
+  ASSERT_OK_AND_ASSIGN(WalWriter wal, WalWriter::Create(Env::Posix(), path_, NoteOfSize(0)));
+  const std::vector<std::string> entries(512, std::string(16'000, 'x'));
+  std::uint64_t size = 0;
+  absl::Status status;
+  while ((status = wal.MakeRoom(entries, kWalReserveBytes)).ok()) {
+    ASSERT_OK(wal.Append({size, entries, NoteOfSize(size + 512)}));
+    size += 512;
+    ASSERT_LT(size, 10 * 512u);
+  }
+  EXPECT_TRUE(IsDiskFull(status)) << status;
+  EXPECT_EQ(size, 8 * 512u);
+  ASSERT_OK_AND_ASSIGN(const WalContents contents, ReadWal(Env::Posix(), path_, TestVerifier()));
+  EXPECT_EQ(contents.end, wal.bytes());
 }
 
 // Zeros behind the last record were never written to, however many there are.
@@ -210,7 +263,7 @@ TEST_F(WalTest, TakesNoRecordThatTheKeyDidNotSign) {
   // signature it is no "good one".
   ASSERT_OK_AND_ASSIGN(WalWriter forged,
                        WalWriter::Create(Env::Posix(), dir_.Join("forged"), NoteOfSize(10)));
-  ASSERT_OK(forged.Append({10, {"x"}, NoteOfSize(11, /*key=*/8)}));
+  ASSERT_OK(Append(forged, {10, {"x"}, NoteOfSize(11, /*key=*/8)}));
   const std::string planted = ReadText(dir_.Join("forged")).substr(offsets_[0]);
   ASSERT_OK_AND_ASSIGN(const WalContents contents,
                        Parse(bytes_.substr(0, offsets_[2]) + "torn" + planted));

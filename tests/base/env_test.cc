@@ -66,6 +66,19 @@ TEST(Env, UpdatesAFileInPlace) {
   EXPECT_EQ(Contents(dir.Join("f")), absl::string_view("aBcdXYZ\0\0!", 10));
 }
 
+TEST(Env, TellsAFullDiskFromOtherFailures) {
+  Env& env = Env::Posix();
+  ASSERT_OK_AND_ASSIGN(auto file, env.OpenForWrite("/dev/full", Env::OpenMode::kAppend));
+  const absl::Status full = file->Append(AsBytes("x"));
+  EXPECT_THAT(full, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("No space left")));
+  EXPECT_TRUE(IsDiskFull(full));
+  ASSERT_OK_AND_ASSIGN(auto updated, env.OpenForUpdate("/dev/full"));
+  EXPECT_TRUE(IsDiskFull(updated->WriteAt(0, AsBytes("x"))));
+  EXPECT_FALSE(IsDiskFull(env.Rename("/dev/full/x", "/dev/full/y")));
+  EXPECT_FALSE(IsDiskFull(absl::UnavailableError("broken")));
+  EXPECT_FALSE(IsDiskFull(absl::OkStatus()));
+}
+
 TEST(Env, CreatesFilesForTheirOwnerOnly) {
   TempDir dir;
   ASSERT_OK(WriteFileDurably(Env::Posix(), dir.Join("f"), AsBytes("x")));

@@ -1,4 +1,10 @@
 // That a process writes to the log shows in the log: it began, it is there, it ended.
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "absl/time/clock.h"
 #include "sealtrain/custody/log_session_internal.h"
 #include "sealtrain/tests/custody/custody_fixture.h"
@@ -7,6 +13,7 @@ namespace sealtrain::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class Session : public CustodyTest {
@@ -71,6 +78,67 @@ TEST_F(Session, ThatMayNotBeginReleasesNothing) {
   Reopen();
   env_.FailOn(FaultEnv::Op::kSync, 0, absl::UnavailableError("disk"));
   EXPECT_THAT(RequestIngest(), StatusIs(absl::StatusCode::kUnavailable));
+}
+
+// Of the log alone: the key store may be on another one, or have space within its file.
+TEST_F(Session, OnAFullDiskEndsWhatItBeganAndBeginsNothing) {
+  Furnish();
+  ASSERT_OK_AND_ASSIGN(custody::IngestPermits job, RequestIngest());
+  env_.LeaveSpace(0);
+  absl::Status refused;
+  int begun = 0;
+  while ((refused = RequestIngest().status()).ok()) ASSERT_LT(++begun, 1'000);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk")));
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("make room")));
+  EXPECT_OK(custodian_->FinishSeal(std::move(job.seal), custody::Outcome::kFailed));
+  EXPECT_THAT(RequestIngest(), StatusIs(absl::StatusCode::kUnavailable));
+
+  env_.LeaveSpace(std::nullopt);
+  ASSERT_OK_AND_ASSIGN(job, RequestIngest());
+  const std::size_t going_on = Events().size();
+  EXPECT_EQ(Events()[going_on - 3].phase(), audit::FAILED);
+  EXPECT_EQ(Events()[going_on - 2].phase(), audit::INTENT);
+
+  env_.LeaveSpace(0);
+  while (RequestIngest().ok()) ASSERT_LT(++begun, 1'000);
+  custodian_.reset();
+  env_.LeaveSpace(std::nullopt);
+  Open();
+  const std::vector<audit::Event> events = Events();
+  const auto stopped = std::find_if(events.begin(), events.end(), [](const audit::Event& event) {
+    return event.type() == audit::LOG_STOPPED;
+  });
+  ASSERT_NE(stopped, events.end());
+  // Behind it is what the next one found: jobs that never ended.
+  for (auto it = stopped + 1; it != events.end(); ++it) EXPECT_EQ(it->phase(), audit::ABANDONED);
+}
+
+// The first of a request's two intents fits, the second does not.
+TEST_F(Session, TellsNothingTwiceAfterAFullDisk) {
+  Furnish();
+  const auto request = [&] {
+    return custodian_->RequestIngest(
+        {.principal = "job", .dataset = "mails", .purpose = "abuse", .why = "ticket 4711"});
+  };
+  env_.LeaveSpace(0);
+  int begun = 0;
+  while (request().ok()) ASSERT_LT(++begun, 1'000);
+  for (int i = 0; i < 50; ++i) {
+    env_.LeaveSpace(100);
+    request().status().IgnoreError();
+  }
+  env_.LeaveSpace(std::nullopt);
+  ASSERT_OK(request());
+  Reopen();
+  std::set<std::string> uids;
+  int halves = 0;
+  const std::vector<audit::Event> events = Events();
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    EXPECT_TRUE(uids.insert(events[i].uid()).second) << "entry " << i;
+    if (events[i].phase() != audit::INTENT || events[i].why().empty()) continue;
+    if (i + 1 == events.size() || events[i + 1].phase() != audit::INTENT) ++halves;
+  }
+  EXPECT_GT(halves, 0);
 }
 
 TEST_F(Session, BeatsWhileItIsSilent) {
