@@ -353,7 +353,7 @@ void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
 }
 
 DecisionEngine::Denial DecisionEngine::NoPermit(const Request& request) const {
-  // Which no rule holds, so that it is only looked at here.
+  // Which no rule holds, so that it need not be looked at before.
   if (!purposes_.contains(request.purpose)) {
     return Denial{.code = "undeclared_purpose",
                   .reason = absl::StrCat("purpose ", Quoted(request.purpose),

@@ -65,7 +65,7 @@ RuleIndex::RuleIndex(const PolicySet& set)
   }
 
   // Of every name all that hold it, so that one is looked up and not all that it lies under.
-  // Requests are for declared purposes.
+  // What is not declared no rule holds, whatever it lies under.
   for (const std::string& purpose : set.purpose()) purposes_.try_emplace(purpose, none);
   const auto add_all = [](Bits& bits, const Bits& more) {
     for (std::size_t word = 0; word < bits.size(); ++word) bits[word] |= more[word];
@@ -108,7 +108,8 @@ const RuleIndex::Bits& RuleIndex::OfDataset(absl::string_view dataset) const {
 }
 
 const RuleIndex::Bits& RuleIndex::OfPurpose(absl::string_view purpose) const {
-  return Nearest(purposes_, purpose, no_purpose_);
+  const auto declared = purposes_.find(purpose);
+  return declared == purposes_.end() ? no_purpose_ : declared->second;
 }
 
 }  // namespace sealtrain::policy::internal

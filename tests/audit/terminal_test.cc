@@ -64,8 +64,8 @@ TEST_F(TerminalTest, ShowsLongOutputThroughThePager) {
   EXPECT_THAT(RunOnTerminal(pager, "log --json"), Not(HasSubstr("PAGED:")));
   EXPECT_THAT(RunOnTerminal("PAGER=", "log"), HasSubstr("4 shown"));
   EXPECT_THAT(RunOnTerminal("-u PAGER PATH=/nowhere", "log"), HasSubstr("4 shown"));
-  EXPECT_THAT(RunOnTerminal("PAGER=/nowhere/pager", "log"),
-              AllOf(HasSubstr("$PAGER cannot be run"), HasSubstr("cannot write the output")));
+  EXPECT_THAT(RunOnTerminal("PAGER=/nowhere/pager", "log"), HasSubstr("4 shown"));
+  EXPECT_THAT(RunOnTerminal("PAGER=nowhere", "log"), HasSubstr("4 shown"));
 }
 
 TEST_F(TerminalTest, UsesNoPagerElsewhere) {
