@@ -142,8 +142,9 @@ class LogWriter final : public AuditLog {
     return index;
   }
 
+  // An exception in here would leave entries in the tree that are not in the log.
   absl::StatusOr<std::uint64_t> CommitBefore(std::uint64_t reserve,
-                                             std::vector<std::string> entries)
+                                             std::vector<std::string> entries) noexcept
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_) {
     ST_RETURN_IF_ERROR(Failure());
     // Before the tree has the entries.

@@ -6,12 +6,26 @@
 #include "sealtrain/base/status_macros.h"
 
 namespace sealtrain::audit {
+namespace {
+
+// Of a log that was there before. Whoever may not look into its folder has not seen that.
+absl::Status Gone(Env& env, const std::string& directory, const absl::Status& not_found) {
+  const absl::Status listed = env.List(directory).status();
+  if (!listed.ok() && !absl::IsNotFound(listed) && !IsOfAnotherKind(listed)) return listed;
+  return absl::DataLossError(not_found.message());
+}
+
+}  // namespace
 
 LogFollower::LogFollower(Env& env, Options options) : env_(env), options_(std::move(options)) {}
 
 absl::StatusOr<std::unique_ptr<LogFollower>> LogFollower::Open(Env& env, Options options) {
-  ST_ASSIGN_OR_RETURN(const auto log,
-                      LogReader::Open(env, options.log_directory, options.trusted_vkeys));
+  auto opened = LogReader::Open(env, options.log_directory, options.trusted_vkeys);
+  if (absl::IsNotFound(opened.status()) && !options.state_file.empty() &&
+      env.Exists(options.state_file)) {
+    return Gone(env, options.log_directory, opened.status());
+  }
+  ST_ASSIGN_OR_RETURN(const auto log, std::move(opened));
   // From here on other keys are another log.
   if (options.trusted_vkeys.empty()) {
     for (const VerifierKey& key : log->keys()) options.trusted_vkeys.push_back(FormatVkey(key));
@@ -33,10 +47,9 @@ absl::StatusOr<std::unique_ptr<LogFollower>> LogFollower::Open(Env& env, Options
 
 absl::StatusOr<std::uint64_t> LogFollower::Poll(absl::FunctionRef<void(const Entry&)> show,
                                                 absl::FunctionRef<absl::Status()> flush) {
-  absl::StatusOr<std::unique_ptr<LogReader>> opened =
-      LogReader::Open(env_, options_.log_directory, options_.trusted_vkeys);
-  if (absl::IsNotFound(opened.status())) {  // it was there
-    return absl::DataLossError(opened.status().message());
+  auto opened = LogReader::Open(env_, options_.log_directory, options_.trusted_vkeys);
+  if (absl::IsNotFound(opened.status())) {
+    return Gone(env_, options_.log_directory, opened.status());
   }
   ST_ASSIGN_OR_RETURN(auto log, std::move(opened));
   const std::uint64_t size = log->checkpoint().size;

@@ -30,7 +30,7 @@ absl::Status PublishedFiles::WriteFull(const std::string& path, ByteSpan bytes) 
     ST_RETURN_IF_ERROR(env_->Remove(JoinPath(directory_, *it)));
     shrunk_.insert(folder);
   }
-  completed_.push_back(path);
+  completed_.insert(path);
   return absl::OkStatus();
 }
 

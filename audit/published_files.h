@@ -61,7 +61,7 @@ class PublishedFiles {
   // could put those back, torn, and once the write-ahead log is replaced nothing mends them.
   std::set<std::string> shrunk_;
   // Full tiles and bundles written since the last RemoveStale().
-  std::vector<std::string> completed_;
+  std::set<std::string> completed_;
 };
 
 }  // namespace sealtrain::audit

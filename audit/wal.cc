@@ -139,7 +139,7 @@ absl::StatusOr<WalWriter> WalWriter::Create(Env& env, const std::string& path,
   file_bytes.resize(std::max(kFirstBytes, header_bytes));
   ST_RETURN_IF_ERROR(WriteFileDurably(env, path, file_bytes));
   ST_ASSIGN_OR_RETURN(auto file, env.OpenForUpdate(path));
-  return WalWriter(std::move(file), header_bytes, file_bytes.size(), digest);
+  return WalWriter(env, path, std::move(file), header_bytes, file_bytes.size(), digest);
 }
 
 absl::Status WalWriter::Append(const WalRecord& record) {
@@ -177,9 +177,11 @@ absl::Status WalWriter::MakeRoom(const std::vector<std::string>& entries, std::u
 
 absl::Status WalWriter::GrowTo(std::uint64_t size) {
   if (size > kMaxWalBytes) return DiskFullError("the write-ahead log is as long as it may be");
-  ST_RETURN_IF_ERROR(file_->WriteAt(file_size_, Bytes(size - file_size_)));
-  file_size_ = size;
-  return absl::OkStatus();
+  const absl::Status status = file_->WriteAt(file_size_, Bytes(size - file_size_));
+  if (status.ok()) file_size_ = size;
+  // What was got of the last space others may need to end what they began.
+  if (IsDiskFull(status)) ST_RETURN_IF_ERROR(env_->Truncate(path_, file_size_));
+  return status;
 }
 
 absl::StatusOr<WalContents> ReadWal(Env& env, const std::string& path, const VerifierKey& key) {

@@ -66,12 +66,19 @@ class WalWriter {
   std::uint64_t records() const { return records_; }  // since Create()
 
  private:
-  WalWriter(std::unique_ptr<UpdatableFile> file, std::uint64_t bytes, std::uint64_t file_size,
-            const Digest& last_digest)
-      : file_(std::move(file)), bytes_(bytes), file_size_(file_size), last_digest_(last_digest) {}
+  WalWriter(Env& env, std::string path, std::unique_ptr<UpdatableFile> file, std::uint64_t bytes,
+            std::uint64_t file_size, const Digest& last_digest)
+      : env_(&env),
+        path_(std::move(path)),
+        file_(std::move(file)),
+        bytes_(bytes),
+        file_size_(file_size),
+        last_digest_(last_digest) {}
 
   absl::Status GrowTo(std::uint64_t size);
 
+  Env* env_;
+  std::string path_;
   std::unique_ptr<UpdatableFile> file_;
   std::uint64_t bytes_;
   std::uint64_t file_size_;  // zeros from bytes_ on

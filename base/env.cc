@@ -59,7 +59,9 @@ absl::Status PosixError(int error, absl::string_view what, absl::string_view pat
 // The same of a call that a full disk keeps from doing anything but write some of its bytes.
 absl::Status PosixErrorOrDiskFull(int error, absl::string_view what, absl::string_view path) {
   const absl::Status status = PosixError(error, what, path);
-  return error == ENOSPC || error == EDQUOT ? DiskFullError(status.message()) : status;
+  // EFBIG: the file is as long as the process or the file system lets it be.
+  const bool is_full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  return is_full ? DiskFullError(status.message()) : status;
 }
 
 template <typename Call>

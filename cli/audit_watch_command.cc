@@ -29,11 +29,13 @@ absl::Status RunWatch(AuditContext& context, const WatchFlags& flags) {
   if (context.at()) return context.UsageError("--at: to watch is to look at what is new");
   ST_ASSIGN_OR_RETURN(const audit::EventFilter filter, context.ParseFilter(flags.filter));
   ST_ASSIGN_OR_RETURN(const std::string directory, context.LogDirectory());
-  ST_ASSIGN_OR_RETURN(const auto follower,
-                      audit::LogFollower::Open(Env::Posix(), {.log_directory = directory,
-                                                              .trusted_vkeys = context.vkey(),
-                                                              .state_file = flags.state,
-                                                              .begin = flags.from}));
+  auto opened = audit::LogFollower::Open(Env::Posix(), {.log_directory = directory,
+                                                        .trusted_vkeys = context.vkey(),
+                                                        .state_file = flags.state,
+                                                        .begin = flags.from});
+  // Which says what it means that there is no log.
+  if (absl::IsNotFound(opened.status())) ST_RETURN_IF_ERROR(context.OpenLog().status());
+  ST_ASSIGN_OR_RETURN(const auto follower, std::move(opened));
   if (!context.key_trusted()) {
     std::cerr << "note: each entry is proven against " << audit::WhoseKey(false)
               << "; give --vkey to name it yourself.\n";

@@ -244,7 +244,9 @@ absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
   for (audit::Event& intent : intents) {
     absl::Status status = session_.Append(std::move(intent));
     if (!status.ok()) {
-      Withdraw(grant, action);
+      // A full disk has taken nothing; after other errors that is not known.
+      const bool is_unheard = IsDiskFull(status) && &intent == &intents.front() && why.empty();
+      Withdraw(grant, action, is_unheard);
       return status;
     }
     // Now: if the next one is refused, later requests move the position past this one, and it
@@ -256,7 +258,7 @@ absl::Status EmbeddedCustodian::Admit(const Grant& grant, policy::Action action,
   return absl::OkStatus();
 }
 
-void EmbeddedCustodian::Withdraw(const Grant& grant, policy::Action action) {
+void EmbeddedCustodian::Withdraw(const Grant& grant, policy::Action action, bool is_unheard) {
   const auto withdraw = [&]() -> absl::Status {
     mutex_.AssertHeld();
     ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
@@ -266,9 +268,14 @@ void EmbeddedCustodian::Withdraw(const Grant& grant, policy::Action action) {
     } else if (action == policy::TRAIN) {
       ST_RETURN_IF_ERROR(catalog_.CountRunWithoutPrivacy(grant.dataset, -1));
     }
-    // Whether an intent reached the log is not known after an error; so the
-    // ABANDONED event stays owed, and closes it when custody is opened again.
-    ST_RETURN_IF_ERROR(leases_.End(grant.permit_id));
+    if (is_unheard) {  // then it does not count as an opening either
+      ST_RETURN_IF_ERROR(leases_.Remove(grant.permit_id));
+      ST_RETURN_IF_ERROR(outbox_.Remove(grant.permit_id));
+    } else {
+      // The ABANDONED event stays owed, and closes what may have reached the log when custody
+      // is opened again.
+      ST_RETURN_IF_ERROR(leases_.End(grant.permit_id));
+    }
     return transaction.Commit();
   };
   // If this fails too, the reservation stays spent: dear, but safe.

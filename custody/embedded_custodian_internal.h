@@ -191,8 +191,10 @@ class EmbeddedCustodian final : public Custodian {
   absl::Status Admit(const Grant& grant, policy::Action action, std::vector<audit::Event> intents,
                      const std::optional<PrivacyCharge>& charge, const std::string& why)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Undoes what Admit() did before its intent could not be logged.
-  void Withdraw(const Grant& grant, policy::Action action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Undoes what Admit() did before its intent could not be logged. `is_unheard`: and surely was
+  // not.
+  void Withdraw(const Grant& grant, policy::Action action, bool is_unheard)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A change of the key store. It may add to the event what it found out.
   using Change = std::function<absl::Status(audit::Event& event)>;
   // Makes `change` and owes the event that tells of it, in one transaction,

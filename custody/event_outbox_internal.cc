@@ -100,19 +100,30 @@ absl::Status EventOutbox::Owe(const Id& key, audit::Event& event) {
   }
   // What the log would refuse must not be committed: it could never be settled.
   ST_RETURN_IF_ERROR(audit::EncodeEvent(event).status());
+  told_.erase(key);
+  for (const Id& told : told_) ST_RETURN_IF_ERROR(Remove(told));
   ST_RETURN_IF_ERROR(Remove(key));
   ST_ASSIGN_OR_RETURN(Statement insert,
                       db_->Prepare("INSERT INTO owed_event (request_uid, event) VALUES (?, ?)"));
   ST_RETURN_IF_ERROR(insert.Bind(ByteSpan(key)).Bind(AsBytes(event.SerializeAsString())).Run());
-  return StorePosition();
+  return MovePosition();
 }
 
 absl::Status EventOutbox::Forget(const Id& key) {
-  ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
-  ST_RETURN_IF_ERROR(Remove(key));
-  ST_RETURN_IF_ERROR(StorePosition());
-  return transaction.Commit();
+  told_.insert(key);
+  return ForgetTold();
 }
+
+absl::Status EventOutbox::ForgetTold() {
+  ST_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*db_));
+  for (const Id& told : told_) ST_RETURN_IF_ERROR(Remove(told));
+  ST_RETURN_IF_ERROR(MovePosition());
+  ST_RETURN_IF_ERROR(transaction.Commit());
+  told_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status EventOutbox::StorePosition() { return told_.empty() ? MovePosition() : ForgetTold(); }
 
 absl::StatusOr<bool> EventOutbox::IsEven() const {
   ST_ASSIGN_OR_RETURN(const std::int64_t owed, db_->QueryInt("SELECT count(*) FROM owed_event"));
@@ -144,7 +155,7 @@ absl::Status EventOutbox::Remove(const Id& key) {
   return remove.Bind(ByteSpan(key)).Run();
 }
 
-absl::Status EventOutbox::StorePosition() {
+absl::Status EventOutbox::MovePosition() {
   ST_ASSIGN_OR_RETURN(Statement update, db_->Prepare("UPDATE log_position SET entries = ?"));
   return update.Bind(log_->size()).Run();
 }

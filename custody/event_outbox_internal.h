@@ -13,6 +13,8 @@
 #ifndef SEALTRAIN_CUSTODY_EVENT_OUTBOX_INTERNAL_H_
 #define SEALTRAIN_CUSTODY_EVENT_OUTBOX_INTERNAL_H_
 
+#include <set>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sealtrain/audit/audit_log.h"
@@ -30,8 +32,12 @@ class EventOutbox {
   // Owes `event` for `key`, instead of what was owed for it before. Gives the
   // event a uid if it has none. To be called in the transaction of the change.
   absl::Status Owe(const Id& key, audit::Event& event);
-  // Once it was appended.
+  // Once it was appended. What cannot be forgotten now is with the next change, before the
+  // position moves past its entry: else it would be told again.
   absl::Status Forget(const Id& key);
+
+  // What was owed for `key` will not be. To be called in the transaction of the change.
+  absl::Status Remove(const Id& key);
 
   // The log must not be put back to before now.
   absl::Status StorePosition();
@@ -44,8 +50,10 @@ class EventOutbox {
   absl::Status Settle(audit::LogReader& reader);
 
  private:
-  absl::Status Remove(const Id& key);
+  absl::Status ForgetTold();
+  absl::Status MovePosition();
 
+  std::set<Id> told_;  // and not forgotten
   Database* db_;
   audit::AuditLog* log_;
 };

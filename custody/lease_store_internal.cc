@@ -120,6 +120,10 @@ absl::Status LeaseStore::End(const Id& permit_id) {
   return RunOn(*db_, "UPDATE lease SET ended = 1 WHERE permit_id = ?", permit_id);
 }
 
+absl::Status LeaseStore::Remove(const Id& permit_id) {
+  return RunOn(*db_, "DELETE FROM lease WHERE permit_id = ?", permit_id);
+}
+
 absl::Status LeaseStore::EndAll() { return db_->Execute("UPDATE lease SET ended = 1"); }
 
 }  // namespace sealtrain::custody

@@ -42,6 +42,8 @@ class LeaseStore {
   absl::Status Revoke(const Id& permit_id);
   absl::Status End(const Id& permit_id);
   absl::Status EndAll();
+  // Of a permit that was never given: it does not count.
+  absl::Status Remove(const Id& permit_id);
 
  private:
   Database* db_;

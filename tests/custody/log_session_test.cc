@@ -7,6 +7,7 @@
 
 #include "absl/time/clock.h"
 #include "sealtrain/custody/log_session_internal.h"
+#include "sealtrain/custody/sqlite_internal.h"
 #include "sealtrain/tests/custody/custody_fixture.h"
 
 namespace sealtrain::testing {
@@ -111,6 +112,43 @@ TEST_F(Session, OnAFullDiskEndsWhatItBeganAndBeginsNothing) {
   ASSERT_NE(stopped, events.end());
   // Behind it is what the next one found: jobs that never ended.
   for (auto it = stopped + 1; it != events.end(); ++it) EXPECT_EQ(it->phase(), audit::ABANDONED);
+}
+
+// Nothing of it was recorded, so it is no opening, and nothing is owed.
+TEST_F(Session, ForgetsWhatAFullDiskRefused) {
+  Furnish();
+  env_.LeaveSpace(0);
+  int begun = 0;
+  while (RequestIngest().ok()) ASSERT_LT(++begun, 1'000);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(RequestIngest(), StatusIs(absl::StatusCode::kUnavailable));
+  }
+  custodian_.reset();
+  env_.LeaveSpace(std::nullopt);
+  Open();
+  const std::vector<audit::Event> events = Events();
+  EXPECT_EQ(std::count_if(events.begin(), events.end(),
+                          [](const audit::Event& e) { return e.phase() == audit::ABANDONED; }),
+            begun);
+}
+
+// The log has space for the event, the key store none to forget that it owes it.
+TEST_F(Session, TellsNothingTwiceThatCouldNotBeForgotten) {
+  Furnish();
+  const auto with_key_store = [&](const char* sql) {
+    ASSERT_OK_AND_ASSIGN(custody::Database db,
+                         custody::Database::Open(dir_.Join("home/keystore.db")));
+    ASSERT_OK(db.Execute(sql));
+  };
+  with_key_store(
+      "CREATE TRIGGER full BEFORE DELETE ON owed_event WHEN OLD.event LIKE '%one%' "
+      "BEGIN SELECT RAISE(ABORT, 'full'); END");
+  ASSERT_OK(custodian_->CreateDataset("admin", "one", schema_));
+  with_key_store("DROP TRIGGER full");
+  ASSERT_OK(custodian_->CreateDataset("admin", "two", schema_));
+  Reopen();
+  std::set<std::string> uids;
+  for (const audit::Event& event : Events()) EXPECT_TRUE(uids.insert(event.uid()).second);
 }
 
 // The first of a request's two intents fits, the second does not.
