@@ -8,17 +8,6 @@
 namespace sealtrain {
 namespace {
 
-bool IsUnsafe(char32_t c) {
-  const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
-  return c < 0x20 || within(0x7F, 0x9F) ||         // control characters, C0 and C1
-         c == 0x00AD || c == 0x061C ||             // soft hyphen, Arabic letter mark
-         c == 0x180E || within(0x200B, 0x200F) ||  // invisible, direction marks
-         within(0x2028, 0x202E) ||                 // line separators, direction overrides
-         within(0x2060, 0x206F) || c == 0xFEFF ||  // invisible, direction isolates
-         within(0xFFF0, 0xFFFB) ||                 // interlinear annotation
-         within(0xE0000, 0xE0FFF);                 // tags
-}
-
 std::string Escaped(absl::string_view text, absl::string_view backslash) {
   std::string safe;
   while (!text.empty()) {
@@ -31,7 +20,7 @@ std::string Escaped(absl::string_view text, absl::string_view backslash) {
       absl::StrAppend(&safe, backslash);
     } else if (*c == '\n') {
       safe += "\\n";
-    } else if (IsUnsafe(*c)) {
+    } else if (!IsPrintable(*c)) {
       absl::StrAppendFormat(&safe, "\\u{%x}", static_cast<std::uint32_t>(*c));
     } else {
       absl::StrAppend(&safe, before.substr(0, before.size() - text.size()));
@@ -69,6 +58,17 @@ bool IsUtf8(absl::string_view text) {
   while (TakeCodePoint(text)) {
   }
   return text.empty();
+}
+
+bool IsPrintable(char32_t c) {
+  const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
+  return !(c < 0x20 || within(0x7F, 0x9F) ||         // control characters, C0 and C1
+           c == 0x00AD || c == 0x061C ||             // soft hyphen, Arabic letter mark
+           c == 0x180E || within(0x200B, 0x200F) ||  // invisible, direction marks
+           within(0x2028, 0x202E) ||                 // line separators, direction overrides
+           within(0x2060, 0x206F) || c == 0xFEFF ||  // invisible, direction isolates
+           within(0xFFF0, 0xFFFB) ||                 // interlinear annotation
+           within(0xE0000, 0xE0FFF));                // tags
 }
 
 std::string Printable(absl::string_view text) { return Escaped(text, "\\\\"); }

@@ -11,8 +11,8 @@ namespace sealtrain::policy::internal {
 inline constexpr char kAnyPrincipal[] = "any";
 inline constexpr char kGroupPrefix[] = "group:";
 
-// What IsName asks for, in words.
-inline constexpr char kNameForm[] = "1 to 256 bytes without control characters";
+// What IsName asks for, in words. (No file has control characters.)
+inline constexpr char kNameForm[] = "1 to 256 bytes";
 
 // 1 to 256 bytes, none of them a control character.
 bool IsName(absl::string_view name);

@@ -186,9 +186,8 @@ class Checker {
     if (scope.purpose().empty()) Error(place, "`purpose` is empty and would match nothing");
     for (int i = 0; i < scope.principal_size(); ++i) CheckScopePrincipal(scope, place, i);
     for (int i = 0; i < scope.action_size(); ++i) {
-      if (scope.action(i) == ACTION_UNSPECIFIED || !Action_IsValid(scope.action(i))) {
-        Error(place, absl::StrCat("unknown action ", static_cast<int>(scope.action(i))), "action",
-              i);
+      if (scope.action(i) == ACTION_UNSPECIFIED) {
+        Error(place, "ACTION_UNSPECIFIED is no action", "action", i);
       }
     }
     for (int i = 0; i < scope.dataset_size(); ++i) {
@@ -237,8 +236,8 @@ class Checker {
   }
 
   void CheckClass(int number, const Place& place, const char* field, int index) {
-    if (number == DATA_CLASS_UNSPECIFIED || !DataClass_IsValid(number)) {
-      Error(place, absl::StrCat("unknown data class ", number), field, index);
+    if (number == DATA_CLASS_UNSPECIFIED) {
+      Error(place, "DATA_CLASS_UNSPECIFIED is no data class", field, index);
     }
   }
 
@@ -294,12 +293,11 @@ class Checker {
     }
     if (scan.look_for().empty()) Error(place, "a text scan needs at least one `look_for`");
     for (int i = 0; i < scan.look_for_size(); ++i) {
-      const int kind = scan.look_for(i);
-      if (kind == TextScan::KIND_UNSPECIFIED || !TextScan::Kind_IsValid(kind)) {
-        Error(place, absl::StrCat("unknown kind ", kind), "look_for", i);
+      if (scan.look_for(i) == TextScan::KIND_UNSPECIFIED) {
+        Error(place, "KIND_UNSPECIFIED is no kind", "look_for", i);
       }
     }
-    if (scan.then() == TextScan::THEN_UNSPECIFIED || !TextScan::Then_IsValid(scan.then())) {
+    if (scan.then() == TextScan::THEN_UNSPECIFIED) {
       Error(place, "`then` is required: SCRUB, SUPPRESS or REFUSE", "then");
     }
   }
@@ -320,7 +318,7 @@ class Checker {
     if (!(dp.delta_max() > 0 && dp.delta_max() < 1)) {
       Error(place, "`delta_max` is required and lies between 0 and 1", "delta_max");
     }
-    if (dp.unit() == PRIVACY_UNIT_UNSPECIFIED || !PrivacyUnit_IsValid(dp.unit())) {
+    if (dp.unit() == PRIVACY_UNIT_UNSPECIFIED) {
       Error(place, "`unit` is required: RECORD or SUBJECT", "unit");
     }
   }
@@ -343,9 +341,8 @@ class Checker {
   void CheckCondition(const Condition& condition, const Place& place) {
     switch (condition.kind_case()) {
       case Condition::kTrustAtLeast:
-        if (condition.trust_at_least() == TRUST_UNSPECIFIED ||
-            !Trust_IsValid(condition.trust_at_least())) {
-          Error(place, "unknown trust", "trust_at_least");
+        if (condition.trust_at_least() == TRUST_UNSPECIFIED) {
+          Error(place, "TRUST_UNSPECIFIED is no trust", "trust_at_least");
         }
         return;
       case Condition::kRowsAtLeast:
@@ -461,7 +458,7 @@ class Checker {
       for (const auto* on_class :
            {&obligation.transform().on_class(), &obligation.text_scan().on_class()}) {
         for (const int c : *on_class) {
-          if (classes.count(c) > 0 || !DataClass_IsValid(c)) continue;
+          if (classes.count(c) > 0) continue;
           Error(at, absl::StrCat("the request has no column of class ",
                                  DataClass_Name(static_cast<DataClass>(c))));
         }

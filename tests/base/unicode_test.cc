@@ -46,6 +46,8 @@ TEST(Printable, EscapesWhatATerminalObeys) {
   EXPECT_EQ(Printable("\xEF\xBB\xBF"), "\\u{feff}");
   EXPECT_EQ(Printable("\xFF\xC3"), "\\xff\\xc3");
   EXPECT_EQ(Printable("a\\nb"), "a\\\\nb");
+  EXPECT_FALSE(IsPrintable(U'\u2066'));
+  EXPECT_TRUE(IsPrintable(U'\\'));
 }
 
 }  // namespace
