@@ -42,9 +42,8 @@ class Checker {
 
   void CheckHead() {
     if (!IsName(set_.id())) Error(root_, absl::StrCat("`id` is required: ", kNameForm), "id");
-    if (!IsName(set_.author())) {
-      Error(root_, absl::StrCat("`author` is required: who may not approve the set, ", kNameForm),
-            "author");
+    if (!IsPrincipal(set_.author())) {
+      Error(root_, "`author` is required: one principal, who may not approve the set", "author");
     }
     if (!set_.has_version() || set_.version() == 0) {
       Error(root_, "`version` is required and counts from 1", "version");
@@ -80,7 +79,8 @@ class Checker {
     for (int i = 0; i < set_.purpose_size(); ++i) {
       const std::string& purpose = set_.purpose(i);
       if (!IsPurpose(purpose)) {
-        Error(root_, absl::StrCat(Quoted(purpose), " is no purpose: names joined by '/'"),
+        Error(root_,
+              absl::StrCat(Quoted(purpose), " is no purpose: names without '*', joined by '/'"),
               "purpose", i);
       } else if (!purposes_.insert(purpose).second) {
         Error(root_, absl::StrCat("purpose ", Quoted(purpose), " is declared twice"), "purpose", i);
@@ -92,8 +92,8 @@ class Checker {
     for (int i = 0; i < set_.group_size(); ++i) {
       const Group& group = set_.group(i);
       const Place place = root_.Child("group", i);
-      if (!IsName(group.name())) {
-        Error(place, absl::StrCat("a group needs a `name` of ", kNameForm), "name");
+      if (!IsName(group.name()) || absl::StrContains(group.name(), '*')) {
+        Error(place, absl::StrCat("a group needs a `name` without '*', of ", kNameForm), "name");
       } else if (!groups_.insert(group.name()).second) {
         Error(place, absl::StrCat("group ", Quoted(group.name()), " is declared twice"), "name");
       }
@@ -101,7 +101,7 @@ class Checker {
         if (!IsPrincipal(group.member(j))) {
           Error(place,
                 absl::StrCat(Quoted(group.member(j)),
-                             " cannot be a member: exact names of principals only"),
+                             " cannot be a member: exact names of principals only, without '*'"),
                 "member", j);
         }
       }
@@ -133,10 +133,17 @@ class Checker {
       } else if (!keys.insert(approver.public_key()).second) {
         Error(at, "this key stands for another approver already", "public_key");
       }
-      if (approver.has_principal() && !IsPrincipal(approver.principal())) {
-        Error(at, "`principal` must be the exact name of a principal", "principal");
-      } else if (approver.has_principal() && !principals.insert(approver.principal()).second) {
-        Error(at, "this principal stands for another approver already", "principal");
+      const std::string& principal =
+          approver.has_principal() ? approver.principal() : approver.name();
+      if (!IsPrincipal(principal)) {
+        Error(at,
+              absl::StrCat("nobody asks as ", Quoted(principal),
+                           ": write the exact name of one principal"),
+              "principal");
+      } else if (approver.has_principal() && !principals.insert(principal).second) {
+        Error(at,
+              absl::StrCat("principal ", Quoted(principal), " stands for another approver already"),
+              "principal");
       }
       if (!IsPerson(approver, set_.author())) ++eligible;
     }
@@ -214,7 +221,11 @@ class Checker {
         Error(place, absl::StrCat("group ", Quoted(principal), " is not declared"), "principal", i);
       }
     } else if (principal != kAnyPrincipal && !IsPrincipal(principal)) {
-      Error(place, absl::StrCat(Quoted(principal), " is no principal"), "principal", i);
+      Error(place,
+            absl::StrCat(Quoted(principal),
+                         " is no principal: an exact name without '*', \"group:NAME\", or \"any\" "
+                         "for everybody, in small letters"),
+            "principal", i);
     }
   }
 
@@ -384,10 +395,15 @@ class Checker {
 
   void CheckTestRequest(const TestRequest& request, const Place& place) {
     std::set<std::string> columns;
-    if (request.action() == ACTION_UNSPECIFIED || !Action_IsValid(request.action())) {
+    if (!IsPrincipal(request.principal())) {
+      Error(place,
+            absl::StrCat("a test's request needs the exact name of one `principal`, not ",
+                         Quoted(request.principal())),
+            "principal");
+    }
+    if (request.action() == ACTION_UNSPECIFIED) {
       Error(place, "a test's request needs an `action`", "action");
     }
-    if (!Trust_IsValid(request.trust())) Error(place, "unknown trust", "trust");
     if (request.has_dataset_age()) {
       const std::optional<absl::Duration> age = ToDuration(request.dataset_age());
       if (!age || *age < absl::ZeroDuration()) {
