@@ -140,7 +140,7 @@ class Checker {
               absl::StrCat("nobody asks as ", Quoted(principal),
                            ": write the exact name of one principal"),
               "principal");
-      } else if (approver.has_principal() && !principals.insert(principal).second) {
+      } else if (!principals.insert(principal).second) {
         Error(at,
               absl::StrCat("principal ", Quoted(principal), " stands for another approver already"),
               "principal");

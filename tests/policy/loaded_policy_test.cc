@@ -246,6 +246,23 @@ TEST(LoadedPolicy, RefusesTwoRulesOrTestsOfOneName) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("is there twice")));
 }
 
+TEST(LoadedPolicy, RefusesOnePersonAsTwoApprovers) {
+  const std::string key(64, 'b');
+  const auto with = [&key](const std::string& ada, const std::string& other) {
+    return LoadStatus(Edited(
+        "approver { name: \"ada\"",
+        absl::StrCat("approver { ", other, " public_key: \"", key, "\" } approver { ", ada)));
+  };
+  const auto refused = StatusIs(absl::StatusCode::kInvalidArgument,
+                                HasSubstr("principal \"ada\" stands for another approver"));
+  EXPECT_OK(with("name: \"ada\"", "name: \"ada2\""));
+  EXPECT_THAT(with("name: \"ada\"", "name: \"ada2\" principal: \"ada\""), refused);
+  EXPECT_THAT(with("name: \"ada1\" principal: \"ada\"", "name: \"ada\""), refused);
+  EXPECT_THAT(with("name: \"ada1\" principal: \"ada\"", "name: \"ada2\" principal: \"ada\""),
+              refused);
+  EXPECT_OK(with("name: \"ada\" principal: \"user:ada\"", "name: \"ada2\" principal: \"ada\""));
+}
+
 TEST(LoadedPolicy, RefusesARuleWithoutEffect) {
   EXPECT_THAT(LoadStatus(PolicyText("rule { id: \"r\" scope { principal: \"any\" action: TRAIN "
                                     "dataset: \"*\" purpose: \"ads\" } }")),
