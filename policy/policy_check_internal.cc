@@ -404,6 +404,8 @@ class Checker {
     if (request.action() == ACTION_UNSPECIFIED) {
       Error(place, "a test's request needs an `action`", "action");
     }
+    CheckFactIsKnown(request, request.has_rows(), place, "rows");
+    CheckFactIsKnown(request, request.has_dataset_age(), place, "dataset_age");
     if (request.has_dataset_age()) {
       const std::optional<absl::Duration> age = ToDuration(request.dataset_age());
       if (!age || *age < absl::ZeroDuration()) {
@@ -432,6 +434,14 @@ class Checker {
         Error(at.Child("applied"), fault);
       }
     }
+  }
+
+  // A test with a fact that no request has would hold of nothing.
+  void CheckFactIsKnown(const TestRequest& request, bool is_given, const Place& place,
+                        const char* field) {
+    if (!is_given || ActionKnowsRows(request.action())) return;
+    Error(place, absl::StrCat("`", field, "` is never known of ", Action_Name(request.action())),
+          field);
   }
 
   void CheckExpect(const Expect& expect, const Place& place, const TestRequest& request) {
