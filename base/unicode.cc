@@ -8,24 +8,6 @@
 namespace sealtrain {
 namespace {
 
-bool IsUnsafe(char32_t c) {
-  const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
-  return c < 0x20 || within(0x7F, 0x9F) ||         // control characters, C0 and C1
-         c == 0x00AD || c == 0x061C ||             // soft hyphen, Arabic letter mark
-         c == 0x034F || within(0x115F, 0x1160) ||  // grapheme joiner, Hangul fillers
-         within(0x17B4, 0x17B5) ||                 // Khmer inherent vowels
-         within(0x180B, 0x180F) ||                 // Mongolian variation selectors, separator
-         within(0x200B, 0x200F) ||                 // invisible, direction marks
-         within(0x2028, 0x202E) ||                 // line separators, direction overrides
-         within(0x2060, 0x206F) || c == 0xFEFF ||  // invisible, direction isolates
-         c == 0x3164 || c == 0xFFA0 ||             // Hangul fillers
-         within(0xFE00, 0xFE0F) ||                 // variation selectors
-         within(0xFFF0, 0xFFFB) ||                 // interlinear annotation
-         within(0x1BCA0, 0x1BCA3) ||               // shorthand format controls
-         within(0x1D173, 0x1D17A) ||               // musical format controls
-         within(0xE0000, 0xE0FFF);                 // tags
-}
-
 std::string Escaped(absl::string_view text, absl::string_view backslash) {
   std::string safe;
   while (!text.empty()) {
@@ -38,7 +20,7 @@ std::string Escaped(absl::string_view text, absl::string_view backslash) {
       absl::StrAppend(&safe, backslash);
     } else if (*c == '\n') {
       safe += "\\n";
-    } else if (IsUnsafe(*c)) {
+    } else if (!IsPrintable(*c)) {
       absl::StrAppendFormat(&safe, "\\u{%x}", static_cast<std::uint32_t>(*c));
     } else {
       absl::StrAppend(&safe, before.substr(0, before.size() - text.size()));
@@ -76,6 +58,24 @@ bool IsUtf8(absl::string_view text) {
   while (TakeCodePoint(text)) {
   }
   return text.empty();
+}
+
+bool IsPrintable(char32_t c) {
+  const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
+  return !(c < 0x20 || within(0x7F, 0x9F) ||         // control characters, C0 and C1
+           c == 0x00AD || c == 0x061C ||             // soft hyphen, Arabic letter mark
+           c == 0x034F || within(0x115F, 0x1160) ||  // grapheme joiner, Hangul fillers
+           within(0x17B4, 0x17B5) ||                 // Khmer inherent vowels
+           within(0x180B, 0x180F) ||                 // Mongolian variation selectors, separator
+           within(0x200B, 0x200F) ||                 // invisible, direction marks
+           within(0x2028, 0x202E) ||                 // line separators, direction overrides
+           within(0x2060, 0x206F) || c == 0xFEFF ||  // invisible, direction isolates
+           c == 0x3164 || c == 0xFFA0 ||             // Hangul fillers
+           within(0xFE00, 0xFE0F) ||                 // variation selectors
+           within(0xFFF0, 0xFFFB) ||                 // interlinear annotation
+           within(0x1BCA0, 0x1BCA3) ||               // shorthand format controls
+           within(0x1D173, 0x1D17A) ||               // musical format controls
+           within(0xE0000, 0xE0FFF));                // tags
 }
 
 std::string Printable(absl::string_view text) { return Escaped(text, "\\\\"); }

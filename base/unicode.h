@@ -16,8 +16,10 @@ std::optional<char32_t> TakeCodePoint(absl::string_view& text);
 // Whether all of it is well-formed.
 bool IsUtf8(absl::string_view text);
 
-// `text` with every character escaped that could move the cursor, change the
-// reading direction, hide, or break the line; a backslash is doubled.
+// Whether `c` can be shown as it is. Not if it could move the cursor, change the
+// reading direction, hide, or break the line.
+bool IsPrintable(char32_t c);
+// `text` with every character escaped that is not printable; a backslash is doubled.
 // Names and messages that came from files or other people reach a terminal so.
 std::string Printable(absl::string_view text);
 // The same of a message in which names are escaped already: a backslash stays.

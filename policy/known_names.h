@@ -20,8 +20,8 @@ namespace sealtrain::policy {
 absl::Status CheckPurposeIsKnown(const PolicySet& set, absl::string_view purpose);
 // No rule has the data set in its scope, or it is a pattern.
 absl::Status CheckDatasetIsKnown(const PolicySet& set, absl::string_view dataset);
-// It is "any" or "group:NAME", which never ask, or no name that custody takes. Every other
-// name may: principals are not declared.
+// It looks like "any" or "group:NAME", which never ask, has a '*', or is no name that
+// custody takes. Every other name may: principals are not declared.
 absl::Status CheckPrincipalCanAsk(const PolicySet& set, absl::string_view principal);
 // One of the names is no column of the schema, or stands there twice.
 absl::Status CheckColumnsAreKnown(const Schema& schema, absl::Span<const std::string> names);

@@ -20,7 +20,9 @@ bool IsName(absl::string_view name) {
 }
 
 bool IsPrincipal(absl::string_view name) {
-  return IsName(name) && name != kAnyPrincipal && !absl::StartsWith(name, kGroupPrefix);
+  return IsName(name) && !absl::StrContains(name, '*') &&
+         !absl::EqualsIgnoreCase(name, kAnyPrincipal) &&
+         !absl::StartsWithIgnoreCase(name, kGroupPrefix);
 }
 
 bool IsDataset(absl::string_view name) { return IsName(name) && !absl::StrContains(name, '*'); }
@@ -32,7 +34,7 @@ bool IsDatasetPattern(absl::string_view pattern) {
 }
 
 bool IsPurpose(absl::string_view name) {
-  if (!IsName(name)) return false;
+  if (!IsName(name) || absl::StrContains(name, '*')) return false;
   for (const absl::string_view segment : absl::StrSplit(name, '/')) {
     if (segment.empty()) return false;
   }

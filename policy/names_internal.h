@@ -11,18 +11,19 @@ namespace sealtrain::policy::internal {
 inline constexpr char kAnyPrincipal[] = "any";
 inline constexpr char kGroupPrefix[] = "group:";
 
-// What IsName asks for, in words.
-inline constexpr char kNameForm[] = "1 to 256 bytes without control characters";
+// What IsName asks for, in words. (No file has control characters.)
+inline constexpr char kNameForm[] = "1 to 256 bytes";
 
 // 1 to 256 bytes, none of them a control character.
 bool IsName(absl::string_view name);
-// A name that can ask: not "any", not "group:...".
+// A name that can ask: without '*', not "any" and not "group:...", in capitals neither,
+// so that none looks as if it stood for others.
 bool IsPrincipal(absl::string_view name);
 // A name without '*'.
 bool IsDataset(absl::string_view name);
 // An exact data set, "PREFIX/*" or "*".
 bool IsDatasetPattern(absl::string_view pattern);
-// A name of segments that are not empty, joined by '/'.
+// A name without '*' of segments that are not empty, joined by '/'.
 bool IsPurpose(absl::string_view name);
 // 64 lower-case hex digits.
 bool IsHexDigest(absl::string_view text);

@@ -42,9 +42,8 @@ class Checker {
 
   void CheckHead() {
     if (!IsName(set_.id())) Error(root_, absl::StrCat("`id` is required: ", kNameForm), "id");
-    if (!IsName(set_.author())) {
-      Error(root_, absl::StrCat("`author` is required: who may not approve the set, ", kNameForm),
-            "author");
+    if (!IsPrincipal(set_.author())) {
+      Error(root_, "`author` is required: one principal, who may not approve the set", "author");
     }
     if (!set_.has_version() || set_.version() == 0) {
       Error(root_, "`version` is required and counts from 1", "version");
@@ -80,7 +79,8 @@ class Checker {
     for (int i = 0; i < set_.purpose_size(); ++i) {
       const std::string& purpose = set_.purpose(i);
       if (!IsPurpose(purpose)) {
-        Error(root_, absl::StrCat(Quoted(purpose), " is no purpose: names joined by '/'"),
+        Error(root_,
+              absl::StrCat(Quoted(purpose), " is no purpose: names without '*', joined by '/'"),
               "purpose", i);
       } else if (!purposes_.insert(purpose).second) {
         Error(root_, absl::StrCat("purpose ", Quoted(purpose), " is declared twice"), "purpose", i);
@@ -92,8 +92,8 @@ class Checker {
     for (int i = 0; i < set_.group_size(); ++i) {
       const Group& group = set_.group(i);
       const Place place = root_.Child("group", i);
-      if (!IsName(group.name())) {
-        Error(place, absl::StrCat("a group needs a `name` of ", kNameForm), "name");
+      if (!IsName(group.name()) || absl::StrContains(group.name(), '*')) {
+        Error(place, absl::StrCat("a group needs a `name` without '*', of ", kNameForm), "name");
       } else if (!groups_.insert(group.name()).second) {
         Error(place, absl::StrCat("group ", Quoted(group.name()), " is declared twice"), "name");
       }
@@ -101,7 +101,7 @@ class Checker {
         if (!IsPrincipal(group.member(j))) {
           Error(place,
                 absl::StrCat(Quoted(group.member(j)),
-                             " cannot be a member: exact names of principals only"),
+                             " cannot be a member: exact names of principals only, without '*'"),
                 "member", j);
         }
       }
@@ -133,10 +133,17 @@ class Checker {
       } else if (!keys.insert(approver.public_key()).second) {
         Error(at, "this key stands for another approver already", "public_key");
       }
-      if (approver.has_principal() && !IsPrincipal(approver.principal())) {
-        Error(at, "`principal` must be the exact name of a principal", "principal");
-      } else if (approver.has_principal() && !principals.insert(approver.principal()).second) {
-        Error(at, "this principal stands for another approver already", "principal");
+      const std::string& principal =
+          approver.has_principal() ? approver.principal() : approver.name();
+      if (!IsPrincipal(principal)) {
+        Error(at,
+              absl::StrCat("nobody asks as ", Quoted(principal),
+                           ": write the exact name of one principal"),
+              "principal");
+      } else if (!principals.insert(principal).second) {
+        Error(at,
+              absl::StrCat("principal ", Quoted(principal), " stands for another approver already"),
+              "principal");
       }
       if (!IsPerson(approver, set_.author())) ++eligible;
     }
@@ -186,9 +193,8 @@ class Checker {
     if (scope.purpose().empty()) Error(place, "`purpose` is empty and would match nothing");
     for (int i = 0; i < scope.principal_size(); ++i) CheckScopePrincipal(scope, place, i);
     for (int i = 0; i < scope.action_size(); ++i) {
-      if (scope.action(i) == ACTION_UNSPECIFIED || !Action_IsValid(scope.action(i))) {
-        Error(place, absl::StrCat("unknown action ", static_cast<int>(scope.action(i))), "action",
-              i);
+      if (scope.action(i) == ACTION_UNSPECIFIED) {
+        Error(place, "ACTION_UNSPECIFIED is no action", "action", i);
       }
     }
     for (int i = 0; i < scope.dataset_size(); ++i) {
@@ -215,7 +221,11 @@ class Checker {
         Error(place, absl::StrCat("group ", Quoted(principal), " is not declared"), "principal", i);
       }
     } else if (principal != kAnyPrincipal && !IsPrincipal(principal)) {
-      Error(place, absl::StrCat(Quoted(principal), " is no principal"), "principal", i);
+      Error(place,
+            absl::StrCat(Quoted(principal),
+                         " is no principal: an exact name without '*', \"group:NAME\", or \"any\" "
+                         "for everybody, in small letters"),
+            "principal", i);
     }
   }
 
@@ -237,8 +247,8 @@ class Checker {
   }
 
   void CheckClass(int number, const Place& place, const char* field, int index) {
-    if (number == DATA_CLASS_UNSPECIFIED || !DataClass_IsValid(number)) {
-      Error(place, absl::StrCat("unknown data class ", number), field, index);
+    if (number == DATA_CLASS_UNSPECIFIED) {
+      Error(place, "DATA_CLASS_UNSPECIFIED is no data class", field, index);
     }
   }
 
@@ -294,12 +304,11 @@ class Checker {
     }
     if (scan.look_for().empty()) Error(place, "a text scan needs at least one `look_for`");
     for (int i = 0; i < scan.look_for_size(); ++i) {
-      const int kind = scan.look_for(i);
-      if (kind == TextScan::KIND_UNSPECIFIED || !TextScan::Kind_IsValid(kind)) {
-        Error(place, absl::StrCat("unknown kind ", kind), "look_for", i);
+      if (scan.look_for(i) == TextScan::KIND_UNSPECIFIED) {
+        Error(place, "KIND_UNSPECIFIED is no kind", "look_for", i);
       }
     }
-    if (scan.then() == TextScan::THEN_UNSPECIFIED || !TextScan::Then_IsValid(scan.then())) {
+    if (scan.then() == TextScan::THEN_UNSPECIFIED) {
       Error(place, "`then` is required: SCRUB, SUPPRESS or REFUSE", "then");
     }
   }
@@ -320,7 +329,7 @@ class Checker {
     if (!(dp.delta_max() > 0 && dp.delta_max() < 1)) {
       Error(place, "`delta_max` is required and lies between 0 and 1", "delta_max");
     }
-    if (dp.unit() == PRIVACY_UNIT_UNSPECIFIED || !PrivacyUnit_IsValid(dp.unit())) {
+    if (dp.unit() == PRIVACY_UNIT_UNSPECIFIED) {
       Error(place, "`unit` is required: RECORD or SUBJECT", "unit");
     }
   }
@@ -343,9 +352,8 @@ class Checker {
   void CheckCondition(const Condition& condition, const Place& place) {
     switch (condition.kind_case()) {
       case Condition::kTrustAtLeast:
-        if (condition.trust_at_least() == TRUST_UNSPECIFIED ||
-            !Trust_IsValid(condition.trust_at_least())) {
-          Error(place, "unknown trust", "trust_at_least");
+        if (condition.trust_at_least() == TRUST_UNSPECIFIED) {
+          Error(place, "TRUST_UNSPECIFIED is no trust", "trust_at_least");
         }
         return;
       case Condition::kRowsAtLeast:
@@ -387,10 +395,17 @@ class Checker {
 
   void CheckTestRequest(const TestRequest& request, const Place& place) {
     std::set<std::string> columns;
-    if (request.action() == ACTION_UNSPECIFIED || !Action_IsValid(request.action())) {
+    if (!IsPrincipal(request.principal())) {
+      Error(place,
+            absl::StrCat("a test's request needs the exact name of one `principal`, not ",
+                         Quoted(request.principal())),
+            "principal");
+    }
+    if (request.action() == ACTION_UNSPECIFIED) {
       Error(place, "a test's request needs an `action`", "action");
     }
-    if (!Trust_IsValid(request.trust())) Error(place, "unknown trust", "trust");
+    CheckFactIsKnown(request, request.has_rows(), place, "rows");
+    CheckFactIsKnown(request, request.has_dataset_age(), place, "dataset_age");
     if (request.has_dataset_age()) {
       const std::optional<absl::Duration> age = ToDuration(request.dataset_age());
       if (!age || *age < absl::ZeroDuration()) {
@@ -419,6 +434,14 @@ class Checker {
         Error(at.Child("applied"), fault);
       }
     }
+  }
+
+  // A test with a fact that no request has would hold of nothing.
+  void CheckFactIsKnown(const TestRequest& request, bool is_given, const Place& place,
+                        const char* field) {
+    if (!is_given || ActionKnowsRows(request.action())) return;
+    Error(place, absl::StrCat("`", field, "` is never known of ", Action_Name(request.action())),
+          field);
   }
 
   void CheckExpect(const Expect& expect, const Place& place, const TestRequest& request) {
@@ -461,7 +484,7 @@ class Checker {
       for (const auto* on_class :
            {&obligation.transform().on_class(), &obligation.text_scan().on_class()}) {
         for (const int c : *on_class) {
-          if (classes.count(c) > 0 || !DataClass_IsValid(c)) continue;
+          if (classes.count(c) > 0) continue;
           Error(at, absl::StrCat("the request has no column of class ",
                                  DataClass_Name(static_cast<DataClass>(c))));
         }

@@ -3,12 +3,11 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "sealtrain/base/unicode.h"
-#include "sealtrain/policy/names_internal.h"
+#include "sealtrain/policy/plain_text_internal.h"
 
 namespace sealtrain::policy::internal {
 namespace {
@@ -16,7 +15,6 @@ namespace {
 namespace pb = ::google::protobuf;
 
 constexpr int kMaxTextNesting = 32;
-constexpr absl::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 class SyntaxErrors final : public pb::io::ErrorCollector {
  public:
@@ -32,46 +30,6 @@ class SyntaxErrors final : public pb::io::ErrorCollector {
  private:
   std::vector<Finding>& findings_;
 };
-
-// The line and column, from 0, of the first byte that is not UTF-8.
-std::optional<std::pair<int, int>> NotUtf8(absl::string_view text) {
-  int line = 0;
-  int column = 0;
-  while (const std::optional<char32_t> code_point = TakeCodePoint(text)) {
-    ++column;
-    if (*code_point == U'\n') {
-      ++line;
-      column = 0;
-    }
-  }
-  if (text.empty()) return std::nullopt;
-  return std::pair(line, column);
-}
-
-// The first string in `message` that is not UTF-8.
-std::optional<Finding> FindBadString(const pb::Message& message, const Place& place) {
-  const pb::Reflection& reflection = *message.GetReflection();
-  std::vector<const pb::FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const pb::FieldDescriptor* field : fields) {
-    const bool is_text = field->type() == pb::FieldDescriptor::TYPE_STRING;
-    if (!is_text && field->type() != pb::FieldDescriptor::TYPE_MESSAGE) continue;
-    const char* name = field->name().c_str();
-    const bool is_list = field->is_repeated();
-    for (int i = is_list ? 0 : -1; i < (is_list ? reflection.FieldSize(message, field) : 0); ++i) {
-      if (is_text) {
-        const std::string text = is_list ? reflection.GetRepeatedString(message, field, i)
-                                         : reflection.GetString(message, field);
-        if (!IsUtf8(text)) return place.Error("a string that is not UTF-8", name, i);
-        continue;
-      }
-      const pb::Message& inner = is_list ? reflection.GetRepeatedMessage(message, field, i)
-                                         : reflection.GetMessage(message, field);
-      if (std::optional<Finding> bad = FindBadString(inner, place.Child(name, i))) return bad;
-    }
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -120,12 +78,8 @@ PolicyDocument::PolicyDocument(absl::string_view text) {
     errors.AddError(-1, 0, absl::StrCat("a policy file has at most ", kMaxPolicyBytes, " bytes"));
     return;
   }
-  if (const std::optional<std::pair<int, int>> at = NotUtf8(text)) {
-    errors.AddError(at->first, at->second, "not UTF-8");
-    return;
-  }
-  if (absl::StartsWith(text, kByteOrderMark)) {
-    errors.AddError(0, 0, "a byte order mark: save the file as UTF-8 without it");
+  if (std::optional<Finding> unseen = FindUnseen(text)) {
+    syntax_errors_.push_back(*std::move(unseen));
     return;
   }
   pb::TextFormat::Parser parser;
@@ -137,10 +91,8 @@ PolicyDocument::PolicyDocument(absl::string_view text) {
     if (syntax_errors_.empty()) errors.AddError(-1, 0, "not a policy set in text format");
     return;
   }
-  // The text parser takes any bytes that a string escapes; nothing that reads the set
-  // from the wire, the audit log's readers included, would.
-  if (std::optional<Finding> bad = FindBadString(set_, root())) {
-    syntax_errors_.push_back(*std::move(bad));
+  if (std::optional<Finding> disguised = FindDisguised(text)) {
+    syntax_errors_.push_back(*std::move(disguised));
     return;
   }
   // "rule: [{...}, {...}]" parses, but only the list gets a line of its own;

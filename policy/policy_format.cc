@@ -196,12 +196,8 @@ class Reader {
       ++at_;  // the bracket, whose comments the message has
       return;
     }
-    std::vector<std::string> texts;
     if (NextIs("-")) field.scalar = Take(field);
-    const bool is_string = Next().type == Tokenizer::TYPE_STRING;
-    texts.push_back(Take(field));
-    while (is_string && Next().type == Tokenizer::TYPE_STRING) texts.push_back(Take(field));
-    absl::StrAppend(&field.scalar, absl::StrJoin(texts, " "));
+    absl::StrAppend(&field.scalar, Take(field));
   }
 
   std::vector<Token> tokens_;

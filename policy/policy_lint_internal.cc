@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -46,9 +47,14 @@ class Linter {
     WarnOfLookAlike(root_, "the set's `id`", set_.id(), "id");
     WarnOfLookAlike(root_, "the set's `author`", set_.author(), "author");
     LintPurposes();
+    for (const Group& group : set_.group()) groups_.insert(group.name());
     LintGroups();
     LintApprovers();
     for (int i = 0; i < set_.rule_size(); ++i) LintRule(set_.rule(i), root_.Child("rule", i));
+    for (int i = 0; i < set_.test_size(); ++i) {
+      LintPrincipal(root_.Child("test", i).Child("request"), set_.test(i).request().principal(),
+                    "principal");
+    }
     return std::move(findings_);
   }
 
@@ -83,6 +89,17 @@ class Linter {
          index);
   }
 
+  // Of a name in a place that could have been meant for others.
+  void LintPrincipal(const Place& place, absl::string_view name, const char* field,
+                     int index = -1) {
+    WarnOfWord(place, "nobody can ask as", name, field, index);
+    if (groups_.count(std::string(name)) == 0) return;
+    Warn(place,
+         absl::StrCat(Quoted(name), " is one principal, not the group of that name, which is ",
+                      Quoted(absl::StrCat(kGroupPrefix, name))),
+         field, index);
+  }
+
   void LintPurposes() {
     for (int i = 0; i < set_.purpose_size(); ++i) {
       WarnOfWord(root_, "nobody can ask for", set_.purpose(i), "purpose", i);
@@ -111,7 +128,7 @@ class Linter {
       const Place place = root_.Child("approval").Child("approver", i);
       WarnOfWord(place, "nobody can approve as", approver.name(), "name");
       if (approver.has_principal()) {
-        WarnOfWord(place, "nobody can ask as", approver.principal(), "principal");
+        LintPrincipal(place, approver.principal(), "principal");
       }
       if (!used || approver.has_principal()) continue;
       Warn(place,
@@ -133,7 +150,7 @@ class Linter {
       const Place place = root_.Child("group", i);
       WarnOfLookAlike(place, "the group's `name`", set_.group(i).name(), "name");
       for (int j = 0; j < set_.group(i).member_size(); ++j) {
-        WarnOfWord(place, "nobody can ask as", set_.group(i).member(j), "member", j);
+        LintPrincipal(place, set_.group(i).member(j), "member", j);
       }
       if (used.count(set_.group(i).name()) == 0) {
         Warn(place, absl::StrCat("no rule speaks of group ", Quoted(set_.group(i).name())));
@@ -231,9 +248,9 @@ class Linter {
       }
     }
     for (int i = 0; i < scope.principal_size(); ++i) {
-      absl::string_view name = scope.principal(i);
-      if (absl::ConsumePrefix(&name, kGroupPrefix)) continue;
-      WarnOfWord(place, "nobody can ask as", name, "principal", i);
+      const std::string& name = scope.principal(i);
+      if (name == kAnyPrincipal || absl::StartsWith(name, kGroupPrefix)) continue;
+      LintPrincipal(place, name, "principal", i);
     }
   }
 
@@ -389,6 +406,7 @@ class Linter {
   const Place root_;
   std::vector<Finding> findings_;
   std::string rule_id_;  // of the rule that is being linted
+  std::set<std::string> groups_;
   std::set<std::string> empty_groups_;
   std::optional<std::uint64_t> subjects_;
 };

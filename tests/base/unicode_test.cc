@@ -47,6 +47,8 @@ TEST(Printable, EscapesWhatATerminalObeys) {
   EXPECT_EQ(Printable("\u115F\u3164\uFE0F"), "\\u{115f}\\u{3164}\\u{fe0f}");  // seen as nothing
   EXPECT_EQ(Printable("\xFF\xC3"), "\\xff\\xc3");
   EXPECT_EQ(Printable("a\\nb"), "a\\\\nb");
+  EXPECT_FALSE(IsPrintable(U'\u2066'));
+  EXPECT_TRUE(IsPrintable(U'\\'));
 }
 
 }  // namespace

@@ -105,7 +105,8 @@ TEST_F(PolicyInForce, IsNotApprovedByItsAuthorUnderAnotherName) {
   // Eve, the author, is the principal behind Bob, says the first set.
   const std::string first = absl::StrReplaceAll(
       text(), {{"required: 2", "required: 1"},
-               {"approver { name: \"bob\"", "approver { name: \"bob\" principal: \"eve\""}});
+               {"approver { name: \"bob\"", "approver { name: \"bob\" principal: \"eve\""},
+               {"approver { name: \"eve\"", "approver { name: \"eva\""}});
   EXPECT_THAT(Apply(first, {"bob"}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("0 of 1")));
   EXPECT_OK(Apply(first, {"ada"}));

@@ -112,6 +112,9 @@ TEST(Decide, MatchesPrincipalsExactlyOrByGroup) {
   // Nobody may call themselves by a pattern.
   ExpectDenied(decide("group:team", "group:team"), "invalid_request");
   ExpectDenied(decide("any", "any"), "invalid_request");
+  for (const char* name : {"ANY", "Group:team", "*", "a*"}) {
+    ExpectDenied(decide("any", name), "invalid_request");
+  }
   ExpectDenied(decide("any", ""), "invalid_request");
   ExpectDenied(decide("any", std::string("a\0b", 3)), "invalid_request");
 }

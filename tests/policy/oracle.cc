@@ -1,5 +1,6 @@
 #include "sealtrain/tests/policy/oracle.h"
 
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <sstream>
@@ -275,8 +276,10 @@ OracleDecision OracleDecide(const PolicySet& set, const Request& request) {
   // 1. The request itself.
   if (request.action <= ACTION_UNSPECIFIED || request.action > CHANGE_POLICY) return decision;
   if ((opens || seals) != !request.columns.empty()) return decision;
-  if (request.principal.empty() || request.principal == "any" ||
-      request.principal.rfind("group:", 0) == 0 || request.dataset.empty() ||
+  std::string principal = request.principal;
+  for (char& c : principal) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (principal.empty() || principal == "any" || principal.rfind("group:", 0) == 0 ||
+      principal.find('*') != std::string::npos || request.dataset.empty() ||
       request.dataset.find('*') != std::string::npos) {
     return decision;
   }

@@ -13,6 +13,7 @@
 namespace sealtrain::policy::testing {
 
 inline const std::vector<std::string> kPrincipals = {"ann", "bob", "eve"};
+inline const std::vector<std::string> kNoPrincipals = {"any", "Any", "group:g", "GROUP:g", "a*"};
 inline const std::vector<std::string> kDatasets = {"a", "a/x", "a/x/y", "ab"};
 inline const std::vector<std::string> kPatterns = {"*", "a/*", "a/x", "a/x/*", "a", "*", "*"};
 inline const std::vector<std::string> kPurposes = {"p", "p/q", "p/q/r", "pq"};
@@ -54,7 +55,7 @@ class World {
 
   Request MakeRequest() {
     Request request;
-    request.principal = Chance(0.02) ? "any" : Pick(kPrincipals);
+    request.principal = Chance(0.02) ? Pick(kNoPrincipals) : Pick(kPrincipals);
     request.action = Chance(0.02) ? static_cast<Action>(Number(0, 13)) : Pick(kActions);
     request.dataset = Chance(0.02) ? "a/*" : Pick(kDatasets);
     request.purpose = Chance(0.02) ? "none" : Pick(kPurposes);
