@@ -232,6 +232,14 @@ TEST_F(AuditCliTest, Watches) {
   EXPECT_THAT(forked.err, HasSubstr("signs another history"));
 }
 
+TEST_F(AuditCliTest, MissesALogThatItHasSeen) {
+  const std::string watch = "watch --once --state " + dir_.Join("state");
+  ASSERT_EQ(RunOnLog(watch).code, 0);
+  std::filesystem::remove_all(log_dir_);
+  EXPECT_EQ(RunOnLog(watch).code, 4);
+  EXPECT_EQ(RunOnLog("watch --once").code, 2);
+}
+
 TEST_F(AuditCliTest, WatchesUntilItIsEnded) {
   const Result result =
       Run("--version >/dev/null; timeout 3 " SEALTRAIN_BIN_DIR "/sealtrain-audit --log " +

@@ -624,7 +624,7 @@ class Policy(World):
         test { name:""", 1))
         page = self.sealtrain("policy", "plan", "--dataset", "notes", *files)
         self.assertRegex(page, r"(?m)^  under epsilon 3, .*; lease 1m$")
-        self.assertRegex(page, r"(?m)^  under epsilon 3, [^;]*$")
+        self.assertRegex(page, r"(?m)^  under epsilon 3, .*; lease 10m \(default\)$")
         trained = [a for a in self.json("policy", "plan", "--dataset", "notes", *files)["access"]
                    if a["action"] == "TRAIN" and a["column"] == "good"]
         self.assertEqual([[r["id"] for r in a["rules"]] for a in trained],

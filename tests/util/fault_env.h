@@ -32,7 +32,8 @@ class FaultEnv : public ForwardingEnv {
   }
   // From now on files may grow by so many bytes in all, and once there is no byte left, no
   // file or folder is made; nullopt: as the real disk has it. What does not fit fails with
-  // DiskFullError(), after as much of a write as fits. What is removed gives nothing back.
+  // DiskFullError(), after as much of a write as fits. What is cut off is given
+  // back, what is removed is not.
   void LeaveSpace(std::optional<std::uint64_t> bytes) {
     MutexLock lock(&mutex_);
     space_ = bytes;
@@ -102,6 +103,12 @@ class FaultEnv : public ForwardingEnv {
         change.data.remove_suffix(
             static_cast<std::size_t>(std::min<std::uint64_t>(growth - taken, change.data.size())));
         return taken == growth;
+      }
+      case DiskChange::Kind::kTruncatePath: {
+        std::error_code missing;
+        const std::uint64_t size = std::filesystem::file_size(change.path, missing);
+        if (!missing && size > change.offset) *space_ += size - change.offset;
+        return true;
       }
       case DiskChange::Kind::kOpen:
       case DiskChange::Kind::kCreateDirs:
