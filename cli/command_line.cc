@@ -8,8 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "sealtrain/base/exit_code.h"
 #include "sealtrain/base/unicode.h"
 
@@ -35,6 +38,12 @@ const CLI::Option* FindEmpty(const CLI::App& app) {
   return nullptr;
 }
 
+// "--name="
+bool IsWithoutValue(absl::string_view argument) {
+  return absl::ConsumePrefix(&argument, "--") && !argument.empty() &&
+         argument.find('=') == argument.size() - 1;
+}
+
 int UsageError(const CLI::App& app, const std::string& message, bool json) {
   PrintError(app.get_name(), absl::InvalidArgumentError(message), json);
   std::cerr << "Run with --help for what there is.\n";
@@ -43,6 +52,20 @@ int UsageError(const CLI::App& app, const std::string& message, bool json) {
 
 }  // namespace
 
+WholeNumber::WholeNumber(std::uint64_t least)
+    : CLI::Validator(absl::StrCat("NUMBER from ", least)) {
+  func_ = [least](const std::string& text) -> std::string {
+    constexpr std::uint64_t kMost = 1'000'000'000'000'000'000;
+    const bool is_decimal = !text.empty() &&
+                            std::all_of(text.begin(), text.end(), absl::ascii_isdigit) &&
+                            (text.size() == 1 || text[0] != '0');
+    std::uint64_t number = 0;
+    if (is_decimal && absl::SimpleAtoi(text, &number) && number >= least && number <= kMost)
+      return "";
+    return absl::StrCat(text, ": not a decimal number from ", least, " to ", kMost);
+  };
+}
+
 void BeginProgram() {
   google::protobuf::SetLogHandler(nullptr);
   std::signal(SIGXFSZ, SIG_IGN);  // so that the write fails instead
@@ -50,6 +73,11 @@ void BeginProgram() {
 
 std::optional<int> ParseCommandLine(CLI::App& app, int argc, char** argv) {
   try {
+    // Which CLI11 would take the next argument for.
+    const char* const* const unvalued = std::find_if(argv, argv + argc, IsWithoutValue);
+    if (unvalued != argv + argc) {
+      return UsageError(app, absl::StrCat(*unvalued, " an empty value"), AsksForJson(argc, argv));
+    }
     app.parse(argc, argv);
     const CLI::Option* const empty = FindEmpty(app);
     if (empty == nullptr) return std::nullopt;

@@ -12,10 +12,13 @@
 
 namespace sealtrain::cli {
 
-// What is counted from 1.
-inline const CLI::Range kCount(std::uint64_t{1}, std::uint64_t{1'000'000'000'000'000'000});
-// What is counted from 0. Without a range, -1 would be taken as the largest number.
-inline const CLI::Range kIndex(std::uint64_t{0}, std::uint64_t{1'000'000'000'000'000'000});
+// A whole number up to 10^18, in decimal: else 010 would be taken as 8, and -1 as the largest.
+class WholeNumber : public CLI::Validator {
+ public:
+  explicit WholeNumber(std::uint64_t least);
+};
+inline const WholeNumber kCount(1);  // what is counted from 1
+inline const WholeNumber kIndex(0);  // what is counted from 0
 
 // First of all: what libraries would print, or the kernel would kill us for without a
 // word, a file over its limit, is an error that we tell ourselves.

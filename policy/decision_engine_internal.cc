@@ -206,6 +206,12 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
                   .reason = "the policy set has expired",
                   .fix_hint = "apply its next version"};
   }
+  // A rule may name one that is none, above those that it is for.
+  if (!purposes_.contains(request.purpose)) {
+    return Denial{.code = "undeclared_purpose",
+                  .reason = absl::StrCat("purpose ", Quoted(request.purpose),
+                                         " is not declared by the policy")};
+  }
   return std::nullopt;
 }
 
@@ -353,12 +359,6 @@ void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
 }
 
 DecisionEngine::Denial DecisionEngine::NoPermit(const Request& request) const {
-  // Which no rule holds, so that it need not be looked at before.
-  if (!purposes_.contains(request.purpose)) {
-    return Denial{.code = "undeclared_purpose",
-                  .reason = absl::StrCat("purpose ", Quoted(request.purpose),
-                                         " is not declared by the policy")};
-  }
   Denial denial{
       .code = "no_matching_permit",
       .reason = absl::StrCat("no rule permits ", Quoted(request.principal), " to ",

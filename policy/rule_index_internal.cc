@@ -65,7 +65,7 @@ RuleIndex::RuleIndex(const PolicySet& set)
   }
 
   // Of every name all that hold it, so that one is looked up and not all that it lies under.
-  // What is not declared no rule holds, whatever it lies under.
+  // Requests are for declared purposes.
   for (const std::string& purpose : set.purpose()) purposes_.try_emplace(purpose, none);
   const auto add_all = [](Bits& bits, const Bits& more) {
     for (std::size_t word = 0; word < bits.size(); ++word) bits[word] |= more[word];

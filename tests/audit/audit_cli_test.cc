@@ -330,6 +330,20 @@ TEST_F(AuditCliTest, TakesNoEmptyValues) {
     EXPECT_EQ(result.out, "") << arguments;
   }
   EXPECT_THAT(RunOnLog("watch --once --state ''").err, HasSubstr("--state: an empty value"));
+  // The next argument is not its value.
+  const Result swallows = RunOnLog("search --principal= --verdict=intent");
+  EXPECT_EQ(swallows.code, 2);
+  EXPECT_THAT(swallows.err, HasSubstr("--principal= an empty value"));
+  EXPECT_EQ(RunOnLog("search --principal=job:a").code, 0);
+}
+
+TEST_F(AuditCliTest, TakesNumbersInDecimalOnly) {
+  for (const char* number :
+       {"010", "0x2", "+2", "' 2'", "-1", "00", "1e0", "2000000000000000000"}) {
+    EXPECT_EQ(RunOnLog(absl::StrCat("show -- ", number)).code, 2) << number;
+    EXPECT_EQ(RunOnLog(absl::StrCat("log -n ", number)).code, 2) << number;
+  }
+  EXPECT_EQ(RunOnLog("show 0").code, 0);
 }
 
 TEST_F(AuditCliTest, ProvesAndChecksOffline) {

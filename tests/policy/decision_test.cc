@@ -171,7 +171,7 @@ TEST(Decide, MatchesAllRulesThatHoldTheNamesByWhateverPattern) {
 TEST(Decide, PutsPurposesUnderOthersByWholeSegments) {
   const auto decide = [](const std::string& scope, const std::string& purpose) {
     const LoadedPolicy policy = MustLoad(
-        "purpose: \"safety/abuse/mail\" purpose: \"safetynet\" "
+        "purpose: \"safety/abuse/mail\" purpose: \"safetynet\" purpose: \"bank/fraud/card\" "
         "rule { id: \"a\" permit {} scope { principal: \"any\" action: TRAIN dataset: \"*\" "
         "purpose: \"" +
         scope + "\" data_class: LABEL } }");
@@ -186,6 +186,10 @@ TEST(Decide, PutsPurposesUnderOthersByWholeSegments) {
   ExpectDenied(decide("safety/abuse", "safety"), "no_matching_permit");
   ExpectDenied(decide("safety", "safetynet"), "no_matching_permit");
   ExpectDenied(decide("safety", "safety/other"), "undeclared_purpose");
+  // Above a declared one, so that a rule may name it.
+  EXPECT_TRUE(decide("bank/fraud", "bank/fraud/card").allow);
+  ExpectDenied(decide("bank/fraud", "bank/fraud"), "undeclared_purpose");
+  ExpectDenied(decide("bank", "bank/fraud"), "undeclared_purpose");
   ExpectDenied(decide("safety", ""), "undeclared_purpose");
 }
 

@@ -95,7 +95,12 @@ class World {
     scope.add_action(Pick(kActions));
     scope.add_action(Pick(kActions));
     scope.add_dataset(Pick(kPatterns));
-    scope.add_purpose(Chance(0.7) ? "p" : set.purpose(Number(0, set.purpose_size() - 1)));
+    std::string purpose = Chance(0.7) ? "p" : set.purpose(Number(0, set.purpose_size() - 1));
+    // One above it, which need not be declared.
+    if (const std::size_t slash = purpose.rfind('/'); slash != purpose.npos && Chance(0.4)) {
+      purpose.resize(slash);
+    }
+    scope.add_purpose(purpose);
     const bool forbid = Chance(0.15);
     for (const DataClass c : kClasses) {
       if (Chance(forbid ? 0.25 : 0.8)) scope.add_data_class(c);
