@@ -47,10 +47,7 @@ struct DecisionEngine::Denial {
 };
 
 DecisionEngine::DecisionEngine(const PolicyDocument& document, const Digest& sha256)
-    : set_(document.set()),
-      sha256_(sha256),
-      purposes_(set_.purpose().begin(), set_.purpose().end()),
-      index_(set_) {
+    : set_(document.set()), sha256_(sha256), index_(set_) {
   const auto begin_of = [](const auto& windowed) {
     if (!windowed.has_not_before()) return absl::InfinitePast();
     return ToTime(windowed.not_before()).value_or(absl::InfiniteFuture());
@@ -180,8 +177,10 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
                                 takes_columns ? " needs columns" : " takes no columns"));
   }
   absl::InlinedVector<absl::string_view, 32> names;
+  bool are_ascending = true;  // then none is there twice
   for (const RequestedColumn& column : request.columns) {
     if (!IsName(column.name)) return invalid("a column of the request has no name");
+    are_ascending &= names.empty() || names.back() < column.name;
     names.push_back(column.name);
     if (column.classes.empty() || !AreKnown(column.classes)) {
       return invalid(
@@ -191,8 +190,8 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
   if (ActionUsesModel(request.action) && !AreKnown(request.model_classes)) {
     return invalid("the model of the request has a data class that is not known");
   }
-  std::sort(names.begin(), names.end());
-  if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
+  if (!are_ascending) std::sort(names.begin(), names.end());
+  if (!are_ascending && std::adjacent_find(names.begin(), names.end()) != names.end()) {
     return invalid("a column of the request is named twice");
   }
   if (request.now == absl::InfinitePast() || request.now == absl::InfiniteFuture()) {
@@ -205,12 +204,6 @@ std::optional<DecisionEngine::Denial> DecisionEngine::CheckRequest(const Request
     return Denial{.code = "expired",
                   .reason = "the policy set has expired",
                   .fix_hint = "apply its next version"};
-  }
-  // A rule may name one that is none, above those that it is for.
-  if (!purposes_.contains(request.purpose)) {
-    return Denial{.code = "undeclared_purpose",
-                  .reason = absl::StrCat("purpose ", Quoted(request.purpose),
-                                         " is not declared by the policy")};
   }
   return std::nullopt;
 }
@@ -359,6 +352,12 @@ void DecisionEngine::FindNearestMiss(const Request& request, ClassMask classes,
 }
 
 DecisionEngine::Denial DecisionEngine::NoPermit(const Request& request) const {
+  // Which the index holds no rule for, so that it need not be looked at before.
+  if (!index_.IsDeclared(request.purpose)) {
+    return Denial{.code = "undeclared_purpose",
+                  .reason = absl::StrCat("purpose ", Quoted(request.purpose),
+                                         " is not declared by the policy")};
+  }
   Denial denial{
       .code = "no_matching_permit",
       .reason = absl::StrCat("no rule permits ", Quoted(request.principal), " to ",

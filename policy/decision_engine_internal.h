@@ -22,7 +22,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -112,7 +111,6 @@ class DecisionEngine {
   Digest sha256_;
   absl::Time not_before_;
   absl::Time not_after_;
-  const absl::flat_hash_set<absl::string_view> purposes_;  // names in set_
   const RuleIndex index_;
   std::vector<CompiledRule> rules_;  // as in set_
 };

@@ -1,5 +1,6 @@
 #include "sealtrain/policy/rule_index_internal.h"
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/strip.h"
 #include "sealtrain/policy/names_internal.h"
 
@@ -65,7 +66,6 @@ RuleIndex::RuleIndex(const PolicySet& set)
   }
 
   // Of every name all that hold it, so that one is looked up and not all that it lies under.
-  // Requests are for declared purposes.
   for (const std::string& purpose : set.purpose()) purposes_.try_emplace(purpose, none);
   const auto add_all = [](Bits& bits, const Bits& more) {
     for (std::size_t word = 0; word < bits.size(); ++word) bits[word] |= more[word];
@@ -79,6 +79,9 @@ RuleIndex::RuleIndex(const PolicySet& set)
     }
   };
   add_above(purposes_);
+  // A rule may name one that is not declared, above those that it is for.
+  const absl::flat_hash_set<absl::string_view> declared(set.purpose().begin(), set.purpose().end());
+  absl::erase_if(purposes_, [&declared](const auto& of) { return !declared.contains(of.first); });
   add_above(datasets_under_);
   for (auto& [prefix, bits] : datasets_under_) add_all(bits, any_dataset_);
   for (auto& [name, bits] : datasets_) {

@@ -43,6 +43,9 @@ class RuleIndex {
     }
   }
 
+  // Whether the set declares the purpose. If not, no rule is in scope of a request for it.
+  bool IsDeclared(absl::string_view purpose) const { return purposes_.contains(purpose); }
+
   // The same, whatever their principals, data sets and purposes; visit(number,
   // holds) is told which of these three the scope holds.
   struct Holds {
@@ -99,7 +102,7 @@ class RuleIndex {
   BitsByName datasets_;        // exact names
   BitsByName datasets_under_;  // PREFIX of PREFIX/*
   Bits any_dataset_;
-  BitsByName purposes_;
+  BitsByName purposes_;  // that are declared
   Bits no_purpose_;
 };
 
