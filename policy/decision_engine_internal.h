@@ -16,6 +16,7 @@
 #ifndef SEALTRAIN_POLICY_DECISION_ENGINE_INTERNAL_H_
 #define SEALTRAIN_POLICY_DECISION_ENGINE_INTERNAL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -50,6 +51,11 @@ class DecisionEngine {
   DecisionEngine(const PolicyDocument& document, const Digest& sha256);
 
   Decision Decide(const Request& request) const;
+
+  // Whether a permit, by its number in the set, matches a request that is in its scope.
+  bool PermitMatches(std::size_t permit, const Request& request) const {
+    return PermitMatches(rules_[permit], request);
+  }
 
  private:
   // A rule as it is matched, its scope left to the index: times converted,

@@ -60,6 +60,7 @@ class PermitEffects {
         schema_(schema),
         set_(document.set()),
         index_(set_),
+        engine_(engine),
         decide_([&engine](const Request& request) { return engine.Decide(request); }),
         effects_(static_cast<std::size_t>(set_.rule_size())) {}
 
@@ -174,7 +175,7 @@ class PermitEffects {
           if (cell.column != nullptr) {
             for (const DataClass c : cell.column->classes) effect.opened.insert({cell.action, c});
           }
-        } else if (HoldsIn(set_.rule(static_cast<int>(permit)), situation)) {
+        } else if (engine_.PermitMatches(permit, situation)) {
           effect.holds = true;
           NoteReason(outcome.decision, effect.reason);
         }
@@ -184,19 +185,6 @@ class PermitEffects {
         }
       }
     }
-  }
-
-  // The conditions and the window of a permit.
-  static bool HoldsIn(const Rule& permit, const Request& situation) {
-    const auto has = [&situation](Truth truth) {
-      return [&situation, truth](const Condition& condition) {
-        return Evaluate(condition, situation) == truth;
-      };
-    };
-    return (!permit.has_not_before() || ToTime(permit.not_before()) <= situation.now) &&
-           (!permit.has_not_after() || situation.now < ToTime(permit.not_after())) &&
-           std::all_of(permit.when().begin(), permit.when().end(), has(Truth::kTrue)) &&
-           std::all_of(permit.unless().begin(), permit.unless().end(), has(Truth::kFalse));
   }
 
   // That the set is not in force tells the least.
@@ -342,6 +330,7 @@ class PermitEffects {
   const Schema* const schema_;
   const PolicySet& set_;
   const RuleIndex index_;
+  const DecisionEngine& engine_;
   const std::function<Decision(const Request&)> decide_;
   std::vector<Effect> effects_;  // by rule
   std::map<std::pair<Action, std::string>, ColumnEffect> columns_;

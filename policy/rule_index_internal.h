@@ -43,9 +43,6 @@ class RuleIndex {
     }
   }
 
-  // Whether the set declares the purpose. If not, no rule is in scope of a request for it.
-  bool IsDeclared(absl::string_view purpose) const { return purposes_.contains(purpose); }
-
   // The same, whatever their principals, data sets and purposes; visit(number,
   // holds) is told which of these three the scope holds.
   struct Holds {
@@ -71,6 +68,9 @@ class RuleIndex {
       });
     }
   }
+
+  // Whether the set declares the purpose. If not, no rule is in scope of a request for it.
+  bool IsDeclared(absl::string_view purpose) const { return purposes_.contains(purpose); }
 
  private:
   using Bits = std::vector<std::uint64_t>;  // words_ of them
