@@ -117,11 +117,12 @@ absl::StatusOr<Verdict> Verify(AuditContext& context, const VerifyFlags& flags) 
                       audit::ReadCosigned(Env::Posix(), directory));
   ST_ASSIGN_OR_RETURN(const auto reader, context.OpenLog());
   for (const audit::KeptCheckpoint& kept : older) {
-    if (context.at() && audit::SignedSize(kept, reader->keys()) > *context.at()) {
+    const std::uint64_t size = audit::SignedSize(kept, reader->keys());
+    if (context.at() && size > *context.at()) {
       return context.UsageError(
           absl::StrCat("--old: ", kept.name, " is of more entries than --at"));
     }
-    verdict.old_size = std::max(verdict.old_size, audit::SignedSize(kept, reader->keys()));
+    verdict.old_size = std::max(verdict.old_size, size);
   }
   if (context.at()) {
     // What witnesses saw of the log later says nothing about it as it was then.
